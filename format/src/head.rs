@@ -1,0 +1,448 @@
+//! The head of one entity in a table: the newest version of each of its features, read in place.
+//!
+//! ```text
+//! u16      length of the entity
+//! u16      number of features N, less one
+//! u8       width of the ids: 1, 2, 4 (low half) | width of the times: 0 to 8 (high half)
+//! u8       width of the commits: 0 to 8 (low half) | flags (high half):
+//!              1 known times of their own | 2 has sources | 4 has kinds
+//! u16      zero
+//! u32      length of the entity's chunk in the history section, 0: it has none
+//! u32      length of the entity's heap behind the chunk
+//! u64      where the chunk begins, in the history section
+//! u64      where the entity's far values begin, in the far section
+//! i64      greatest event time T of the N versions
+//! i64      greatest commit C of the N versions
+//! entity
+//! ids      N feature ids, ascending
+//! times    N differences T - event time
+//! commits  N differences C - commit
+//! known    N u64 differences commit - known time          if flagged; else known at the commit
+//! sources  N u32 source ids                               if flagged; else none
+//! kinds    N u8 kinds                                     if flagged; else all are values
+//! values   N u64 slots: the bits of a number, or where the bytes are
+//! near     short bytes
+//!
+//! slot of bytes:  bit 63: far | bits 38-62: length | bits 0-37: start, among the near bytes or
+//!                 from the entity's start in the far section
+//! ```
+//!
+//! Numbers are where a read looks first and lie side by side; bytes of up to [`NEAR_LEN`] lie in
+//! the same record, longer ones in the far section, so that they do not part the numbers.
+
+use crate::ids::{Commit, EventTime, FeatureId, KnownTime, SourceId};
+use crate::revision::{Order, Payload, Revision};
+use crate::value::{Kind, MAX_VALUE_LEN};
+use crate::wire::{Decoded, Malformed, Reader, Writer, narrow, put_uint, uint, uint_width, wide};
+
+/// Bytes of up to this length lie in the head itself.
+pub const NEAR_LEN: usize = 64;
+
+/// The bytes of a head before the entity.
+pub const FIXED_LEN: usize = 48;
+
+/// The most features of one head.
+pub const MAX_FEATURES: usize = 1 << 16;
+
+const OWN_KNOWN: u8 = 1;
+const HAS_SOURCES: u8 = 2;
+const HAS_KINDS: u8 = 4;
+const FAR: u64 = 1 << 63;
+const START_BITS: u32 = 38;
+
+/// Where an entity's history lies in a table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct HistoryPlace {
+    /// Where the chunk begins, in the history section.
+    pub start: u64,
+    /// How long the chunk is; 0 if there is none.
+    pub chunk_len: u32,
+    /// How long the heap behind it is.
+    pub heap_len: u32,
+}
+
+/// Writes the head of an entity whose newest versions are given ascending by feature.
+pub fn encode(
+    entity: &[u8],
+    newest: &[(FeatureId, &Revision)],
+    history: HistoryPlace,
+    out: &mut Vec<u8>,
+    far: &mut Vec<u8>,
+) {
+    let far_start = far.len();
+    let orders = || newest.iter().map(|(_, revision)| revision.order);
+    let top_time = orders().map(|order| order.event_time.0).max().unwrap_or_default();
+    let top_commit = orders().map(|order| order.commit.0).max().unwrap_or_default();
+    let behind_time = |order: Order| top_time.abs_diff(order.event_time.0);
+    let behind_commit = |order: Order| top_commit.abs_diff(order.commit.0);
+    let id_width = match newest.last() {
+        Some((FeatureId(id), _)) if *id > 0xffff => 4,
+        Some((FeatureId(id), _)) if *id > 0xff => 2,
+        _ => 1,
+    };
+    let time_width = uint_width(orders().map(behind_time).max().unwrap_or_default());
+    let commit_width = uint_width(orders().map(behind_commit).max().unwrap_or_default());
+    let own_known = orders().any(|order| order.commit.0 != order.known_time.0);
+    let has_sources = newest.iter().any(|(_, revision)| revision.source != SourceId::NONE);
+    let has_kinds = newest.iter().any(|(_, revision)| revision.kind != Kind::Value);
+    let flag = |set: bool, flag: u8| if set { flag } else { 0 };
+    let flags =
+        flag(own_known, OWN_KNOWN) | flag(has_sources, HAS_SOURCES) | flag(has_kinds, HAS_KINDS);
+    let small = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
+    let half = |n: usize| u8::try_from(n).unwrap_or(8);
+
+    out.put_u16(small(entity.len()));
+    out.put_u16(small(newest.len().saturating_sub(1)));
+    out.push(half(id_width) | half(time_width) << 4);
+    out.push(half(commit_width) | flags << 4);
+    out.put_u16(0);
+    out.put_u32(history.chunk_len);
+    out.put_u32(history.heap_len);
+    out.put_u64(history.start);
+    out.put_u64(wide(far_start));
+    out.put_i64(top_time);
+    out.put_i64(top_commit);
+    out.extend_from_slice(entity);
+    newest.iter().for_each(|(id, _)| put_uint(out, u64::from(id.0), id_width));
+    orders().for_each(|order| put_uint(out, behind_time(order), time_width));
+    orders().for_each(|order| put_uint(out, behind_commit(order), commit_width));
+    if own_known {
+        orders().for_each(|order| out.put_u64(order.commit.0.abs_diff(order.known_time.0)));
+    }
+    if has_sources {
+        newest.iter().for_each(|(_, revision)| out.put_u32(revision.source.0));
+    }
+    if has_kinds {
+        newest.iter().for_each(|(_, revision)| out.push(revision.kind.tag()));
+    }
+    let mut near = Vec::new();
+    for (_, revision) in newest {
+        let slot = match &revision.payload {
+            Payload::None => 0,
+            Payload::Bits(bits) => *bits,
+            Payload::Raw(raw) => {
+                let len = wide(raw.len()) << START_BITS;
+                if raw.len() <= NEAR_LEN {
+                    near.extend_from_slice(raw);
+                    len | wide(near.len() - raw.len())
+                } else {
+                    far.extend_from_slice(raw);
+                    FAR | len | wide(far.len() - raw.len() - far_start)
+                }
+            }
+        };
+        out.put_u64(slot);
+    }
+    out.extend_from_slice(&near);
+}
+
+/// A head, read in place.
+#[derive(Clone, Copy, Debug)]
+pub struct Head<'a> {
+    bytes: &'a [u8],
+    entity: &'a [u8],
+    /// Where the entity's history is.
+    pub history: HistoryPlace,
+    far_start: u64,
+    top_time: i64,
+    top_commit: i64,
+    count: usize,
+    id_width: usize,
+    time_width: usize,
+    commit_width: usize,
+    ids: usize,
+    times: usize,
+    commits: usize,
+    known: Option<usize>,
+    sources: Option<usize>,
+    kinds: Option<usize>,
+    values: usize,
+    near: usize,
+}
+
+/// Where the value of a head's version is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Slot {
+    /// The number itself, if the feature's values are numbers.
+    Bits(u64),
+    /// Bytes in the head record, counted from its start.
+    Near {
+        /// Where they start.
+        start: usize,
+        /// Where they end.
+        end: usize,
+    },
+    /// Bytes in the far section, counted from its start.
+    Far {
+        /// Where they start.
+        start: u64,
+        /// Where they end.
+        end: u64,
+    },
+}
+
+impl<'a> Head<'a> {
+    /// Reads the head at the start of these bytes, which may go on behind it.
+    #[inline]
+    pub fn decode(bytes: &'a [u8]) -> Decoded<Self> {
+        let mut reader = Reader::new(bytes);
+        let entity_len = usize::from(reader.u16()?);
+        let count = usize::from(reader.u16()?) + 1;
+        let widths = reader.u8()?;
+        let more = reader.u8()?;
+        reader.u16()?;
+        let chunk_len = reader.u32()?;
+        let heap_len = reader.u32()?;
+        let start = reader.u64()?;
+        let far_start = reader.u64()?;
+        let top_time = reader.i64()?;
+        let top_commit = reader.i64()?;
+        let entity = reader.take(entity_len)?;
+        let (id_width, time_width) = (usize::from(widths & 15), usize::from(widths >> 4));
+        let (commit_width, flags) = (usize::from(more & 15), more >> 4);
+        if ![1, 2, 4].contains(&id_width) || time_width > 8 || commit_width > 8 || flags > 7 {
+            return Err(Malformed::new(4, "the widths and flags of a head"));
+        }
+        let mut skip = |width: usize| -> Decoded<usize> {
+            let at = reader.position();
+            reader.take(count * width)?;
+            Ok(at)
+        };
+        let ids = skip(id_width)?;
+        let times = skip(time_width)?;
+        let commits = skip(commit_width)?;
+        let known = if flags & OWN_KNOWN == 0 { None } else { Some(skip(8)?) };
+        let sources = if flags & HAS_SOURCES == 0 { None } else { Some(skip(4)?) };
+        let kinds = if flags & HAS_KINDS == 0 { None } else { Some(skip(1)?) };
+        let values = skip(8)?;
+        let near = reader.position();
+        Ok(Self {
+            bytes,
+            entity,
+            history: HistoryPlace { start, chunk_len, heap_len },
+            far_start,
+            top_time,
+            top_commit,
+            count,
+            id_width,
+            time_width,
+            commit_width,
+            ids,
+            times,
+            commits,
+            known,
+            sources,
+            kinds,
+            values,
+            near,
+        })
+    }
+
+    /// How many bytes at the start of a head tell [`Head::len_from`] its length.
+    pub const PREFIX: usize = FIXED_LEN;
+
+    /// The entity.
+    #[must_use]
+    pub const fn entity(&self) -> &'a [u8] {
+        self.entity
+    }
+
+    /// How many features it has, at least one.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a head is never empty")]
+    pub const fn len(&self) -> usize {
+        self.count
+    }
+
+    /// The greatest event time of its versions.
+    #[must_use]
+    pub const fn top_time(&self) -> EventTime {
+        EventTime(self.top_time)
+    }
+
+    /// The i-th feature.
+    #[must_use]
+    #[inline]
+    pub fn feature(&self, index: usize) -> FeatureId {
+        let id = uint(self.bytes, self.ids + index * self.id_width, self.id_width);
+        FeatureId(u32::try_from(id).unwrap_or(u32::MAX))
+    }
+
+    /// The place of a feature, searched from a place on: a caller who asks in ascending order
+    /// passes what it was told last.
+    #[inline]
+    pub fn find(&self, feature: FeatureId, from: usize) -> Result<usize, usize> {
+        let (mut low, mut high) = (from, self.count);
+        // Callers mostly ask for the very next one.
+        if low < high && self.feature(low) == feature {
+            return Ok(low);
+        }
+        while low < high {
+            let middle = low.midpoint(high);
+            match self.feature(middle).cmp(&feature) {
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Equal => return Ok(middle),
+                std::cmp::Ordering::Greater => high = middle,
+            }
+        }
+        Err(low)
+    }
+
+    /// The i-th event time.
+    #[must_use]
+    #[inline]
+    pub fn event_time(&self, index: usize) -> EventTime {
+        let behind = uint(self.bytes, self.times + index * self.time_width, self.time_width);
+        EventTime(self.top_time.wrapping_sub_unsigned(behind))
+    }
+
+    /// The i-th version's place in the order.
+    #[must_use]
+    #[inline]
+    pub fn order(&self, index: usize) -> Order {
+        let behind = uint(self.bytes, self.commits + index * self.commit_width, self.commit_width);
+        let commit = self.top_commit.wrapping_sub_unsigned(behind);
+        let unknown = self.known.map_or(0, |known| uint(self.bytes, known + index * 8, 8));
+        Order {
+            event_time: self.event_time(index),
+            known_time: KnownTime(commit.wrapping_sub_unsigned(unknown)),
+            commit: Commit(commit),
+        }
+    }
+
+    /// The i-th version's source.
+    #[must_use]
+    pub fn source(&self, index: usize) -> SourceId {
+        let id = self.sources.map_or(0, |sources| uint(self.bytes, sources + index * 4, 4));
+        SourceId(u32::try_from(id).unwrap_or(u32::MAX))
+    }
+
+    /// The i-th version's kind.
+    #[inline]
+    pub fn kind(&self, index: usize) -> Decoded<Kind> {
+        let Some(kinds) = self.kinds else { return Ok(Kind::Value) };
+        self.bytes
+            .get(kinds + index)
+            .copied()
+            .and_then(Kind::from_tag)
+            .ok_or(Malformed::new(wide(kinds), "the kind of a version"))
+    }
+
+    /// The i-th version's number.
+    #[must_use]
+    #[inline]
+    pub fn bits(&self, index: usize) -> u64 {
+        uint(self.bytes, self.values + index * 8, 8)
+    }
+
+    /// Where the i-th version's bytes are, if the feature's values are bytes.
+    pub fn raw(&self, index: usize) -> Decoded<Slot> {
+        let fault = Malformed::new(wide(self.values), "the place of a value");
+        let slot = self.bits(index);
+        let len = (slot & !FAR) >> START_BITS;
+        let start = slot & ((1 << START_BITS) - 1);
+        if len > wide(MAX_VALUE_LEN) {
+            return Err(fault);
+        }
+        if slot & FAR != 0 {
+            let start = self.far_start.checked_add(start).ok_or(fault.clone())?;
+            let end = start.checked_add(len).ok_or(fault)?;
+            return Ok(Slot::Far { start, end });
+        }
+        let start = self.near + narrow(start);
+        let end = start + narrow(len);
+        if end > self.bytes.len() { Err(fault) } else { Ok(Slot::Near { start, end }) }
+    }
+
+    /// Where the near bytes begin, counted from the head's start: the head is at least so long.
+    #[must_use]
+    pub const fn near_start(&self) -> usize {
+        self.near
+    }
+}
+
+/// How long a head is up to its near bytes, told from its first [`FIXED_LEN`] bytes.
+pub fn len_to_near(prefix: &[u8]) -> Decoded<usize> {
+    let mut reader = Reader::new(prefix);
+    let entity_len = usize::from(reader.u16()?);
+    let count = usize::from(reader.u16()?) + 1;
+    let widths = reader.u8()?;
+    let more = reader.u8()?;
+    let flags = more >> 4;
+    let optional = |flag: u8, width: usize| if flags & flag == 0 { 0 } else { width };
+    let row = usize::from(widths & 15)
+        + usize::from(widths >> 4)
+        + usize::from(more & 15)
+        + optional(OWN_KNOWN, 8)
+        + optional(HAS_SOURCES, 4)
+        + optional(HAS_KINDS, 1)
+        + 8;
+    Ok(FIXED_LEN + entity_len + count * row)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn revision(e: i64, known: i64, c: i64, kind: Kind, payload: Payload) -> Revision {
+        let order =
+            Order { event_time: EventTime(e), known_time: KnownTime(known), commit: Commit(c) };
+        Revision { order, kind, source: SourceId(0), payload }
+    }
+
+    #[test]
+    fn versions_of_every_kind_and_length_come_back() {
+        let mut sourced = revision(i64::MAX, -7, 3, Kind::Value, Payload::Bits(u64::MAX));
+        sourced.source = SourceId(9);
+        let all = [
+            revision(i64::MIN, i64::MIN, 1, Kind::Null, Payload::None),
+            sourced,
+            revision(0, 2, 2, Kind::Value, Payload::Raw(Bytes::from_static(b"near"))),
+            revision(0, 2, 2, Kind::Value, Payload::Raw(Bytes::from(vec![5; 1000]))),
+            revision(0, 2, 2, Kind::Value, Payload::Raw(Bytes::new())),
+        ];
+        let ids = [0, 7, 300, 301, 65_535].map(FeatureId);
+        let newest: Vec<_> = ids.into_iter().zip(&all).collect();
+        let history = HistoryPlace { start: 77, chunk_len: 5, heap_len: 6 };
+        let (mut out, mut far) = (Vec::new(), vec![1, 2, 3]);
+        encode(b"entity", &newest, history, &mut out, &mut far);
+        let head = Head::decode(&out).unwrap();
+        assert_eq!(head.entity(), b"entity");
+        assert_eq!(head.history, history);
+        assert_eq!(len_to_near(&out), Ok(head.near_start()));
+        for (index, (id, revision)) in newest.iter().enumerate() {
+            assert_eq!(head.find(*id, 0), Ok(index));
+            assert_eq!(head.order(index), revision.order);
+            assert_eq!(head.kind(index), Ok(revision.kind));
+            assert_eq!(head.source(index), revision.source);
+            match &revision.payload {
+                Payload::None => {}
+                Payload::Bits(bits) => assert_eq!(head.bits(index), *bits),
+                Payload::Raw(raw) => match head.raw(index).unwrap() {
+                    Slot::Near { start, end } => assert_eq!(&out[start..end], raw),
+                    Slot::Far { start, end } => {
+                        assert_eq!(&far[start as usize..end as usize], raw);
+                    }
+                    Slot::Bits(_) => panic!("bytes"),
+                },
+            }
+        }
+        assert_eq!(head.find(FeatureId(8), 0), Err(2));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            drop(len_to_near(&bytes));
+            if let Ok(head) = Head::decode(&bytes) {
+                for index in 0..head.len().min(100) {
+                    let _ = (head.order(index), head.kind(index), head.raw(index), head.source(index));
+                }
+                let _ = head.find(FeatureId(3), 0);
+            }
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! A column of integers with random access.
+//!
+//! ```text
+//! varint   width (bits 0-6: 0..=57 or 64) | has slope (bit 7) | has scale (bit 8)
+//! zigzag   base
+//! zigzag   slope                 if it has one
+//! varint   scale                 if it has one, at least 2
+//! packed   count * width bits, value i at bit i * width, least significant first; whole bytes
+//! ```
+//!
+//! `value(i) = base + scale * (slope * i + packed(i))`, modulo 2^64. The count is known from
+//! elsewhere. A constant column is a few bytes and a regular one (times an hour apart) is too: the
+//! width is what is left after the line through the first and the last value. The smaller of the
+//! forms with and without slope is written.
+
+use crate::wire::{Decoded, Malformed, Reader, Writer, low_byte, narrow, wide, window};
+
+const HAS_SLOPE: u64 = 1 << 7;
+const HAS_SCALE: u64 = 1 << 8;
+
+/// Writes a column.
+pub fn encode(values: &[i64], out: &mut Vec<u8>) {
+    let Some((&first, rest)) = values.split_first() else { return };
+    let scale =
+        rest.iter().fold(
+            0u64,
+            |divisor, &value| {
+                if divisor == 1 { 1 } else { gcd(divisor, value.abs_diff(first)) }
+            },
+        );
+    let scale = scale.max(1);
+    let units: Vec<i128> = values
+        .iter()
+        .map(|&value| (i128::from(value) - i128::from(first)) / i128::from(scale))
+        .collect();
+    let flat = Line::through(&units, 0);
+    let last = units.last().copied().unwrap_or_default();
+    let steps = i128::try_from(rest.len()).unwrap_or(i128::MAX).max(1);
+    let sloped = Line::through(&units, last / steps);
+    let line = if sloped.cost(values.len()) < flat.cost(values.len()) { sloped } else { flat };
+    let Some((low, slope)) = line.fits(first, scale) else {
+        write(out, 64, 0, 0, 1, values.iter().map(|value| value.cast_unsigned()));
+        return;
+    };
+    let width = if line.width > 57 { 64 } else { line.width };
+    let packed = units.iter().enumerate().map(|(index, unit)| {
+        let on_line = i128::from(slope) * i128::try_from(index).unwrap_or(0) + line.low;
+        u64::try_from(unit - on_line).unwrap_or(0)
+    });
+    write(out, width, low, slope, scale, packed);
+}
+
+/// A line below all values: what is left above it is packed.
+struct Line {
+    slope: i128,
+    low: i128,
+    width: u32,
+}
+
+impl Line {
+    fn through(units: &[i128], slope: i128) -> Self {
+        let mut low = i128::MAX;
+        let mut high = i128::MIN;
+        for (index, unit) in units.iter().enumerate() {
+            let above = unit - slope * i128::try_from(index).unwrap_or(0);
+            low = low.min(above);
+            high = high.max(above);
+        }
+        Self { slope, low, width: 128 - (high - low).leading_zeros() }
+    }
+
+    fn cost(&self, count: usize) -> u128 {
+        let slope =
+            if self.slope == 0 { 0 } else { 8 + 2 * (128 - self.slope.abs().leading_zeros()) };
+        u128::from(self.width) * count as u128 + u128::from(slope)
+    }
+
+    /// The base and the slope if both can be written and the width is at most 64.
+    fn fits(&self, first: i64, scale: u64) -> Option<(i64, i64)> {
+        if self.width > 64 {
+            return None;
+        }
+        let base = i128::from(first) + self.low * i128::from(scale);
+        Some((i64::try_from(base).ok()?, i64::try_from(self.slope).ok()?))
+    }
+}
+
+fn write(
+    out: &mut Vec<u8>,
+    width: u32,
+    base: i64,
+    slope: i64,
+    scale: u64,
+    packed: impl Iterator<Item = u64>,
+) {
+    let head = u64::from(width)
+        | if slope == 0 { 0 } else { HAS_SLOPE }
+        | if scale == 1 { 0 } else { HAS_SCALE };
+    out.put_varint(head);
+    out.put_zigzag(base);
+    if slope != 0 {
+        out.put_zigzag(slope);
+    }
+    if scale != 1 {
+        out.put_varint(scale);
+    }
+    if width == 0 {
+        return;
+    }
+    let mut bits = 0u128;
+    let mut held = 0;
+    for value in packed {
+        bits |= u128::from(value) << held;
+        held += width;
+        while held >= 8 {
+            let [byte, ..] = bits.to_le_bytes();
+            out.push(byte);
+            bits >>= 8;
+            held -= 8;
+        }
+    }
+    if held > 0 {
+        let [byte, ..] = bits.to_le_bytes();
+        out.push(byte);
+    }
+}
+
+fn gcd(mut a: u64, mut b: u64) -> u64 {
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}
+
+/// A column, read in place.
+#[derive(Clone, Copy, Debug)]
+pub struct Ints<'a> {
+    packed: &'a [u8],
+    count: usize,
+    width: u32,
+    base: i64,
+    slope: i64,
+    scale: i64,
+}
+
+impl<'a> Ints<'a> {
+    /// Reads a column of so many integers; the reader is then behind it.
+    pub fn decode(reader: &mut Reader<'a>, count: usize) -> Decoded<Self> {
+        if count == 0 {
+            return Ok(Self { packed: &[], count, width: 0, base: 0, slope: 0, scale: 1 });
+        }
+        let fault = reader.fault("the head of a column of integers");
+        let head = reader.varint()?;
+        let width = u32::from(low_byte(head) & 0x7f);
+        if head >= HAS_SCALE << 1 || width > 57 && width != 64 {
+            return Err(fault);
+        }
+        let base = reader.zigzag()?;
+        let slope = if head & HAS_SLOPE == 0 { 0 } else { reader.zigzag()? };
+        let scale = if head & HAS_SCALE == 0 { 1 } else { reader.varint()?.cast_signed() };
+        let bits = wide(count).checked_mul(u64::from(width)).ok_or(fault)?;
+        // The slice goes on to the end of the input, so that most windows are whole.
+        let packed = reader.rest();
+        reader.take(narrow(bits.div_ceil(8)))?;
+        Ok(Self { packed, count, width, base, slope, scale })
+    }
+
+    /// How many integers there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The i-th integer. Past the end it is some integer.
+    #[must_use]
+    #[inline]
+    pub fn get(&self, index: usize) -> i64 {
+        let line = self.slope.wrapping_mul(index.cast_signed() as i64);
+        let packed = match self.width {
+            0 => 0,
+            64 => window(self.packed, index.saturating_mul(8)),
+            width => {
+                let bit = index.saturating_mul(width as usize);
+                (window(self.packed, bit / 8) >> (bit % 8)) & ((1 << width) - 1)
+            }
+        };
+        let units = line.wrapping_add(packed.cast_signed());
+        self.base.wrapping_add(self.scale.wrapping_mul(units))
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = i64> + '_ {
+        (0..self.count).map(|index| self.get(index))
+    }
+
+    /// The first index from which on all integers are above `limit`, if they ascend; some index
+    /// up to the count if they do not.
+    #[must_use]
+    pub fn partition_above(&self, limit: i64) -> usize {
+        let (mut low, mut high) = (0, self.count);
+        while low < high {
+            let middle = low.midpoint(high);
+            if self.get(middle) <= limit {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
+}
+
+/// Reads a column and gives its integers.
+pub fn decode_all(reader: &mut Reader<'_>, count: usize) -> Decoded<Vec<i64>> {
+    // A constant column of any count is a few bytes: the count must be bounded by its caller.
+    Ints::decode(reader, count).map(|column| column.iter().collect())
+}
+
+/// Refuses a count that no writer has, before anything is allocated for it.
+pub fn check_count(count: u64, most: u64, at: usize) -> Decoded<usize> {
+    if count > most {
+        return Err(Malformed::new(wide(at), "a count within the limits of the format"));
+    }
+    Ok(narrow(count))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn round_trip(values: &[i64]) -> usize {
+        let mut out = Vec::new();
+        encode(values, &mut out);
+        let len = out.len();
+        out.extend_from_slice(&[0xff; 3]);
+        let mut reader = Reader::new(&out);
+        let column = Ints::decode(&mut reader, values.len()).unwrap();
+        assert_eq!(column.iter().collect::<Vec<_>>(), values);
+        assert_eq!(reader.position(), len);
+        len
+    }
+
+    #[test]
+    fn what_is_constant_or_regular_costs_nothing_a_value() {
+        assert!(round_trip(&[1_700_000_000_000_000; 1000]) < 12);
+        let hourly: Vec<i64> =
+            (0..1000).map(|n| 1_700_000_000_000_000 + n * 3_600_000_000).collect();
+        assert!(round_trip(&hourly) < 22, "{}", round_trip(&hourly));
+    }
+
+    #[test]
+    fn the_ends_of_the_range_come_back() {
+        round_trip(&[]);
+        round_trip(&[i64::MIN]);
+        round_trip(&[i64::MIN, i64::MAX]);
+        round_trip(&[i64::MAX, i64::MIN, 0, -1, 1]);
+        round_trip(&[i64::MIN, i64::MIN + 2, i64::MAX - 1]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_column_comes_back(values in prop::collection::vec(any::<i64>(), 0..50)) {
+            round_trip(&values);
+        }
+
+        #[test]
+        fn near_columns_come_back(
+            base in any::<i64>(), step in -1000i64..1000, noise in prop::collection::vec(0i64..97, 1..90)
+        ) {
+            let values: Vec<i64> = noise.iter().zip(0i64..)
+                .map(|(n, i)| base.wrapping_add(step * i).wrapping_add(*n)).collect();
+            round_trip(&values);
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..40), count in 0usize..100) {
+            if let Ok(column) = Ints::decode(&mut Reader::new(&bytes), count) {
+                column.iter().for_each(drop);
+                let _ = column.partition_above(7);
+                let _ = column.get(usize::MAX);
+            }
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! The bytes of an asofdb store: what its files hold and what that means.
+//!
+//! Pure functions over byte slices: no file is opened here, no clock is read, nothing is kept.
+//! SPEC.md describes the same bytes for who writes another reader.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | [`ids`], [`value`], [`revision`] | the words of the model |
+//! | [`header`] | the first bytes of every file |
+//! | [`frame`] | frames of logs and manifests |
+//! | [`batch`] | the payload of a log frame |
+//! | [`edit`], [`catalog`] | the payload of a manifest frame |
+//! | [`pages`], [`table`], [`meta`] | a table file: sections, checksums, what is known of it |
+//! | [`directory`], [`head`], [`chunk`] | a table's entities, their newest versions, their history |
+//! | [`ints`], [`values`] | columns of integers and of values |
+//!
+//! Decoders take any bytes: they answer with [`Malformed`] and never panic, loop, or allocate more
+//! than a small multiple of their input.
+#![forbid(unsafe_code)]
+
+pub mod batch;
+pub mod catalog;
+pub mod chunk;
+pub mod directory;
+pub mod edit;
+pub mod frame;
+pub mod hash;
+pub mod head;
+pub mod header;
+pub mod ids;
+pub mod ints;
+pub mod meta;
+pub mod pages;
+pub mod revision;
+pub mod table;
+pub mod value;
+pub mod values;
+pub mod wire;
+
+pub use wire::Malformed;
+
+/// The version of the format that this crate writes, and the newest that it reads.
+pub const FORMAT_VERSION: u32 = 1;

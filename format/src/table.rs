@@ -1,0 +1,385 @@
+//! A table file: sections, a table of sections, a footer.
+//!
+//! ```text
+//! header             56 bytes, see [`header`](crate::header)
+//! history   tag 1    for each entity that has one: chunk, heap
+//! far       tag 2    long bytes of heads
+//! heads     tag 3    a head for each row of the directory
+//! directory tag 4
+//! metadata  tag 5
+//! checksums tag 6    one for each page of all that stands before it
+//! sections           varint count; each: varint tag, u8 1: ignorable, varint start, varint length
+//! footer             u64 start of the sections' table | u32 its length | u32 its CRC-32
+//!                    | u32 CRC-32 of the checksums section | u32 CRC-32 of the footer up to here
+//!                    | 8 bytes "asofdbT\n"
+//! ```
+//!
+//! Every byte hangs on the footer's checksum, which is the table's *identity*: the manifest knows
+//! it, so no other file is taken for this one. A section of an unknown tag that is not ignorable
+//! means that the table is of a newer format.
+
+use std::collections::BTreeMap;
+
+use crate::chunk::{self, ColumnInput, MAX_COLUMN};
+use crate::directory;
+use crate::hash::EntityHash;
+use crate::head::{self, HistoryPlace};
+use crate::header::{HEADER_LEN, Header};
+use crate::ids::{FeatureId, SourceId};
+use crate::meta::{FeatureMeta, TableMeta};
+use crate::pages::PageSums;
+use crate::revision::Revision;
+use crate::value::ValueType;
+use crate::values::Numbers;
+use crate::wire::{Decoded, Malformed, Reader, Writer, narrow, wide};
+
+/// How long a footer is.
+pub const FOOTER_LEN: usize = 32;
+
+const MAGIC: &[u8; 8] = b"asofdbT\n";
+const CHECKSUMS: u64 = 6;
+
+/// An entity with more revisions, or more bytes of values, is written in several rows.
+const MAX_PART_WEIGHT: usize = 256 << 20;
+
+/// Where a section lies in its file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Extent {
+    /// Its first byte.
+    pub start: u64,
+    /// Its length.
+    pub len: u64,
+}
+
+impl Extent {
+    /// The byte behind its last one.
+    #[must_use]
+    pub const fn end(self) -> u64 {
+        self.start.saturating_add(self.len)
+    }
+}
+
+/// Where everything lies in a table file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Layout {
+    /// Older versions.
+    pub history: Extent,
+    /// Long bytes of heads.
+    pub far: Extent,
+    /// Newest versions.
+    pub heads: Extent,
+    /// From entities to heads.
+    pub directory: Extent,
+    /// What is known of the table.
+    pub meta: Extent,
+    /// Checksums of pages.
+    pub checksums: Extent,
+    /// CRC-32 of the checksums section.
+    pub checksums_sum: u32,
+    /// The footer's checksum.
+    pub identity: u32,
+}
+
+/// Why a table cannot be opened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum TableFault {
+    /// It is damaged.
+    Malformed(Malformed),
+    /// It has a section that this crate does not know and may not pass over.
+    Unknown(u64),
+}
+
+impl From<Malformed> for TableFault {
+    fn from(fault: Malformed) -> Self {
+        Self::Malformed(fault)
+    }
+}
+
+/// The footer of a table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Footer {
+    /// Where the table of sections lies.
+    pub sections: Extent,
+    sections_sum: u32,
+    checksums_sum: u32,
+    /// The footer's own checksum.
+    pub identity: u32,
+}
+
+impl Footer {
+    /// Reads the last [`FOOTER_LEN`] bytes of a file of this length.
+    pub fn decode(tail: &[u8], file_len: u64) -> Decoded<Self> {
+        let base = file_len.saturating_sub(wide(FOOTER_LEN));
+        let fault = Malformed::new(base, "the footer of a table");
+        let mut reader = Reader::new(tail);
+        let start = reader.u64().map_err(|_| fault.clone())?;
+        let len = u64::from(reader.u32().map_err(|_| fault.clone())?);
+        let sections_sum = reader.u32().map_err(|_| fault.clone())?;
+        let checksums_sum = reader.u32().map_err(|_| fault.clone())?;
+        let summed = tail.get(..reader.position()).map(crc32fast::hash);
+        let identity = reader.u32().map_err(|_| fault.clone())?;
+        let magic = reader.take(MAGIC.len()).map_err(|_| fault.clone())?;
+        let sections = Extent { start, len };
+        if summed != Some(identity) || magic != MAGIC || sections.end() != base {
+            return Err(fault);
+        }
+        Ok(Self { sections, sections_sum, checksums_sum, identity })
+    }
+
+    /// Reads the table of sections, the bytes at [`Footer::sections`].
+    pub fn layout(&self, bytes: &[u8]) -> Result<Layout, TableFault> {
+        let base = self.sections.start;
+        if crc32fast::hash(bytes) != self.sections_sum {
+            return Err(Malformed::new(base, "a table of sections that has its checksum").into());
+        }
+        let mut reader = Reader::new(bytes);
+        let mut found = BTreeMap::new();
+        let count = reader.count().map_err(|fault| fault.offset(base))?;
+        for _ in 0..count {
+            let mut entry = || -> Decoded<(u64, u8, Extent)> {
+                let tag = reader.varint()?;
+                let ignorable = reader.u8()?;
+                let start = reader.varint()?;
+                Ok((tag, ignorable, Extent { start, len: reader.varint()? }))
+            };
+            let (tag, ignorable, extent) = entry().map_err(|fault| fault.offset(base))?;
+            if !(1..=CHECKSUMS).contains(&tag) && ignorable == 0 {
+                return Err(TableFault::Unknown(tag));
+            }
+            if extent.start > base || extent.end() > base {
+                return Err(Malformed::new(base, "sections before their table").into());
+            }
+            found.insert(tag, extent);
+        }
+        let section = |tag: u64| {
+            found.get(&tag).copied().ok_or(Malformed::new(base, "all sections of a table"))
+        };
+        Ok(Layout {
+            history: section(1)?,
+            far: section(2)?,
+            heads: section(3)?,
+            directory: section(4)?,
+            meta: section(5)?,
+            checksums: section(CHECKSUMS)?,
+            checksums_sum: self.checksums_sum,
+            identity: self.identity,
+        })
+    }
+}
+
+impl Layout {
+    /// How many bytes the page checksums cover.
+    #[must_use]
+    pub const fn covered(&self) -> u64 {
+        self.checksums.start
+    }
+}
+
+/// The features and sources that a table may hold.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    /// The features.
+    pub features: BTreeMap<FeatureId, FeatureMeta>,
+    /// The labels of the sources.
+    pub sources: BTreeMap<SourceId, String>,
+}
+
+/// Makes a table file of entities that come ascending by (hash, entity).
+///
+/// History is handed out as it is made (see [`TableBuilder::take_written`]); heads and directory
+/// are kept until the end.
+#[derive(Debug)]
+pub struct TableBuilder {
+    names: Names,
+    meta: TableMeta,
+    sums: PageSums,
+    unwritten: Vec<u8>,
+    history_len: u64,
+    far: Vec<u8>,
+    heads: Vec<u8>,
+    rows: Vec<(EntityHash, u32)>,
+}
+
+/// What a finished table is, for the manifest.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// What the table tells of itself.
+    pub meta: TableMeta,
+    /// The length of the file.
+    pub len: u64,
+    /// The footer's checksum.
+    pub identity: u32,
+}
+
+impl TableBuilder {
+    /// Begins a table.
+    #[must_use]
+    pub fn new(header: &Header, names: Names) -> Self {
+        let mut builder = Self {
+            names,
+            meta: TableMeta::empty(),
+            sums: PageSums::default(),
+            unwritten: Vec::new(),
+            history_len: 0,
+            far: Vec::new(),
+            heads: Vec::new(),
+            rows: Vec::new(),
+        };
+        builder.push(&header.encode());
+        builder
+    }
+
+    /// How long the file is so far, about.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        let kept = self.far.len() + self.heads.len() + self.rows.len() * 9 + HEADER_LEN;
+        self.history_len + wide(kept)
+    }
+
+    /// Whether nothing was added yet.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Adds an entity: for each feature, ascending, its revisions, ascending, at least one.
+    pub fn add(&mut self, entity: &[u8], features: &[(FeatureId, &[Revision])]) {
+        let weight: usize = features
+            .iter()
+            .flat_map(|(_, revisions)| revisions.iter())
+            .map(|revision| 64 + revision.payload.raw_len())
+            .sum();
+        let longest = features.iter().map(|(_, revisions)| revisions.len()).max().unwrap_or(0);
+        if longest < 2 || weight <= MAX_PART_WEIGHT && wide(longest) <= MAX_COLUMN {
+            self.add_part(entity, features);
+            return;
+        }
+        let halves = |newer: bool| -> Vec<(FeatureId, &[Revision])> {
+            features
+                .iter()
+                .map(|(id, revisions)| {
+                    let (older, newest) = revisions.split_at(revisions.len() / 2);
+                    (*id, if newer { newest } else { older })
+                })
+                .filter(|(_, revisions)| !revisions.is_empty())
+                .collect()
+        };
+        self.add(entity, &halves(true));
+        self.add(entity, &halves(false));
+    }
+
+    fn add_part(&mut self, entity: &[u8], features: &[(FeatureId, &[Revision])]) {
+        let mut newest = Vec::with_capacity(features.len());
+        let mut columns = Vec::new();
+        for (feature, revisions) in features {
+            let Some((head, older)) = revisions.split_last() else { continue };
+            newest.push((*feature, head));
+            let numbers = match self.names.features.get(feature).map(|known| known.value_type) {
+                Some(ValueType::F64) => Numbers::F64,
+                Some(ValueType::F32) => Numbers::F32,
+                _ => Numbers::Plain,
+            };
+            if !older.is_empty() {
+                columns.push(ColumnInput { feature: *feature, numbers, revisions: older });
+            }
+            self.count(*feature, revisions);
+        }
+        if newest.is_empty() {
+            return;
+        }
+        let mut history = HistoryPlace { start: self.history_len, ..HistoryPlace::default() };
+        if !columns.is_empty() {
+            let (mut chunk, mut heap) = (Vec::new(), Vec::new());
+            chunk::encode(&columns, &mut chunk, &mut heap);
+            let short = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
+            history.chunk_len = short(chunk.len());
+            history.heap_len = short(heap.len());
+            self.history_len += wide(chunk.len() + heap.len());
+            self.push(&chunk);
+            self.push(&heap);
+        }
+        let hash = EntityHash::of(entity);
+        self.rows.push((hash, u32::try_from(self.heads.len()).unwrap_or(u32::MAX)));
+        head::encode(entity, &newest, history, &mut self.heads, &mut self.far);
+        self.meta.entities += 1;
+        self.meta.min_hash = self.meta.min_hash.min(hash);
+        self.meta.max_hash = self.meta.max_hash.max(hash);
+    }
+
+    fn count(&mut self, feature: FeatureId, revisions: &[Revision]) {
+        let meta = &mut self.meta;
+        meta.revisions += wide(revisions.len());
+        let known = self.names.features.get(&feature).cloned().unwrap_or_else(|| {
+            let unnamed = format!("#{}", feature.0);
+            FeatureMeta::new(unnamed, 1, ValueType::Bytes, crate::catalog::Bounds::default())
+        });
+        let counted = meta.features.entry(feature).or_insert(known);
+        for revision in revisions {
+            counted.count(revision);
+            meta.min_event_time = meta.min_event_time.min(revision.order.event_time);
+            meta.max_event_time = meta.max_event_time.max(revision.order.event_time);
+            meta.max_known_time = meta.max_known_time.max(revision.order.known_time);
+            meta.min_commit = meta.min_commit.min(revision.order.commit);
+            meta.max_commit = meta.max_commit.max(revision.order.commit);
+            if revision.source != SourceId::NONE && !meta.sources.contains_key(&revision.source) {
+                let label = self.names.sources.get(&revision.source).cloned();
+                meta.sources.insert(revision.source, label.unwrap_or_default());
+            }
+        }
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        self.sums.update(bytes);
+        self.unwritten.extend_from_slice(bytes);
+    }
+
+    /// The next bytes of the file.
+    #[must_use]
+    pub fn take_written(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.unwritten)
+    }
+
+    /// Ends the table: the last bytes of the file, and what it is.
+    #[must_use]
+    pub fn finish(mut self) -> (Vec<u8>, Finished) {
+        let mut at = wide(HEADER_LEN);
+        let mut extents = Vec::new();
+        let mut extent = |tag: u64, len: usize| {
+            extents.push((tag, at, wide(len)));
+            at += wide(len);
+        };
+        let mut index = Vec::new();
+        directory::encode(&self.rows, &mut index);
+        let meta = self.meta.encode();
+        let (far, heads) = (std::mem::take(&mut self.far), std::mem::take(&mut self.heads));
+        extent(1, narrow(self.history_len));
+        for (tag, bytes) in [(2, &far), (3, &heads), (4, &index), (5, &meta)] {
+            extent(tag, bytes.len());
+            self.push(bytes);
+        }
+        let checksums = self.sums.finish();
+        extent(CHECKSUMS, checksums.len());
+        let mut sections = Vec::new();
+        sections.put_varint(wide(extents.len()));
+        for (tag, start, len) in extents {
+            sections.put_varint(tag);
+            sections.push(0);
+            sections.put_varint(start);
+            sections.put_varint(len);
+        }
+        let mut footer = Vec::with_capacity(FOOTER_LEN);
+        footer.put_u64(at);
+        footer.put_u32(u32::try_from(sections.len()).unwrap_or(u32::MAX));
+        footer.put_u32(crc32fast::hash(&sections));
+        footer.put_u32(crc32fast::hash(&checksums));
+        let identity = crc32fast::hash(&footer);
+        footer.put_u32(identity);
+        footer.extend_from_slice(MAGIC);
+        let len = at + wide(sections.len() + FOOTER_LEN);
+        let mut out = self.unwritten;
+        for part in [checksums, sections, footer] {
+            out.extend_from_slice(&part);
+        }
+        (out, Finished { meta: self.meta, len, identity })
+    }
+}

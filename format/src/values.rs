@@ -1,0 +1,471 @@
+//! A column of values of one feature, with random access.
+//!
+//! ```text
+//! u8  form
+//! 0   no value at all
+//! 1   integers: bits of bool and i64, raw bits of floats        ints
+//! 2   f64 as scaled decimals                                     u8 exponent, ints; m / 10^exponent
+//! 3   f32 as scaled decimals                                     u8 exponent, ints; m / 10^exponent
+//! 4   bytes in place                                             ints of ends, then the bytes
+//! 5   the same bytes for every value                             bytes
+//! 6   bytes in blocks of the entity's heap
+//!         ints      ends of the values in the column's bytes
+//!         varint    block count, at least 1
+//!         ints      the first value of each block
+//!         varint    where the first block begins in the heap
+//!         ints      where each block ends in the heap
+//! ```
+//!
+//! What has no value (null, deleted, stub) takes part as the value before it, or as no bytes. A
+//! block is a zstd frame of whole values, so that one read decompresses one block, of about
+//! [`BLOCK_LEN`] bytes or one value.
+
+use bytes::Bytes;
+
+use crate::ints::{self, Ints};
+use crate::revision::Payload;
+use crate::value::MAX_VALUE_LEN;
+use crate::wire::{Decoded, Malformed, Reader, Writer, narrow, wide};
+
+/// About how many bytes a block of the heap holds before compression.
+pub const BLOCK_LEN: usize = 32 << 10;
+
+/// Columns of up to so many bytes stay in place instead of in the heap.
+pub const IN_PLACE_LEN: usize = 512;
+
+const COMPRESSION_LEVEL: i32 = 3;
+const MAX_EXPONENT: u8 = 9;
+const NO_VALUES: u8 = 0;
+const INTEGERS: u8 = 1;
+const DECIMAL_F64: u8 = 2;
+const DECIMAL_F32: u8 = 3;
+const IN_PLACE: u8 = 4;
+const SAME_BYTES: u8 = 5;
+const IN_BLOCKS: u8 = 6;
+
+/// How the bits of a feature's numbers may be written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Numbers {
+    /// As the integers they are.
+    Plain,
+    /// As `f64`, in decimals if that is exact.
+    F64,
+    /// As `f32`, in decimals if that is exact.
+    F32,
+}
+
+/// Writes a column; long bytes go to the entity's heap.
+pub fn encode(payloads: &[&Payload], numbers: Numbers, out: &mut Vec<u8>, heap: &mut Vec<u8>) {
+    let is_raw = payloads.iter().any(|payload| matches!(payload, Payload::Raw(_)));
+    if is_raw {
+        return encode_raw(payloads, out, heap);
+    }
+    if payloads.iter().all(|payload| matches!(payload, Payload::None)) {
+        out.push(NO_VALUES);
+        return;
+    }
+    let bits = fill_gaps(payloads);
+    let decimals = match numbers {
+        Numbers::Plain => None,
+        Numbers::F64 => decimals(&bits, f64_mantissa).map(|found| (DECIMAL_F64, found)),
+        Numbers::F32 => decimals(&bits, f32_mantissa).map(|found| (DECIMAL_F32, found)),
+    };
+    if let Some((form, (exponent, mantissas))) = decimals {
+        out.extend_from_slice(&[form, exponent]);
+        ints::encode(&mantissas, out);
+    } else {
+        out.push(INTEGERS);
+        let whole: Vec<i64> = bits.iter().map(|bits| bits.cast_signed()).collect();
+        ints::encode(&whole, out);
+    }
+}
+
+/// The bits of all rows: a row without a value takes those of the row before it.
+fn fill_gaps(payloads: &[&Payload]) -> Vec<u64> {
+    let mut last = payloads
+        .iter()
+        .find_map(|payload| if let Payload::Bits(bits) = payload { Some(*bits) } else { None })
+        .unwrap_or_default();
+    let filled = payloads.iter().map(|payload| {
+        if let Payload::Bits(bits) = payload {
+            last = *bits;
+        }
+        last
+    });
+    filled.collect()
+}
+
+/// The least exponent with which every number is exactly an integer over a power of ten.
+fn decimals(bits: &[u64], mantissa: fn(u64, u8) -> Option<i64>) -> Option<(u8, Vec<i64>)> {
+    let mut exponent = 0;
+    for &number in bits {
+        while mantissa(number, exponent).is_none() {
+            exponent += 1;
+            if exponent > MAX_EXPONENT {
+                return None;
+            }
+        }
+    }
+    let all = bits.iter().map(|&number| mantissa(number, exponent)).collect::<Option<_>>()?;
+    Some((exponent, all))
+}
+
+fn f64_mantissa(bits: u64, exponent: u8) -> Option<i64> {
+    let number = f64::from_bits(bits);
+    let scaled = (number * power_of_ten(exponent)).round();
+    if scaled.abs() > 9e15 {
+        return None;
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "at most 9e15, checked above; NaN fails below"
+    )]
+    let mantissa = scaled as i64;
+    (f64_from(mantissa, exponent) == bits).then_some(mantissa)
+}
+
+fn f32_mantissa(bits: u64, exponent: u8) -> Option<i64> {
+    let number = f64::from(f32::from_bits(u32::try_from(bits).ok()?));
+    let scaled = (number * power_of_ten(exponent)).round();
+    if scaled.abs() > 9e15 {
+        return None;
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "at most 9e15, checked above; NaN fails below"
+    )]
+    let mantissa = scaled as i64;
+    (f32_from(mantissa, exponent) == bits).then_some(mantissa)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "encoders write mantissas that f64 holds exactly")]
+fn f64_from(mantissa: i64, exponent: u8) -> u64 {
+    (mantissa as f64 / power_of_ten(exponent)).to_bits()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "encoders write mantissas that f64 holds exactly")]
+#[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is the meaning of the form")]
+fn f32_from(mantissa: i64, exponent: u8) -> u64 {
+    u64::from(((mantissa as f64 / power_of_ten(exponent)) as f32).to_bits())
+}
+
+fn power_of_ten(exponent: u8) -> f64 {
+    const POWERS: [f64; 10] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
+    POWERS.get(usize::from(exponent)).copied().unwrap_or(1.0)
+}
+
+fn encode_raw(payloads: &[&Payload], out: &mut Vec<u8>, heap: &mut Vec<u8>) {
+    let raw: Vec<&[u8]> = payloads
+        .iter()
+        .map(|payload| if let Payload::Raw(raw) = payload { raw.as_ref() } else { &[] })
+        .collect();
+    let all_alike = raw.windows(2).all(|pair| pair.first() == pair.last());
+    if all_alike {
+        out.push(SAME_BYTES);
+        out.put_bytes(raw.first().copied().unwrap_or_default());
+        return;
+    }
+    let ends = ends_of(raw.iter().map(|value| value.len()));
+    let total: usize = raw.iter().map(|value| value.len()).sum();
+    if total <= IN_PLACE_LEN {
+        out.push(IN_PLACE);
+        ints::encode(&ends, out);
+        raw.iter().for_each(|value| out.extend_from_slice(value));
+        return;
+    }
+    out.push(IN_BLOCKS);
+    ints::encode(&ends, out);
+    let start = heap.len();
+    let mut firsts = Vec::new();
+    let mut block_ends = Vec::new();
+    let mut block = Vec::new();
+    for (index, value) in raw.iter().enumerate() {
+        if firsts.is_empty() || !block.is_empty() && block.len() + value.len() > BLOCK_LEN {
+            if !firsts.is_empty() {
+                push_block(&block, heap, &mut block_ends);
+                block.clear();
+            }
+            firsts.push(signed(index));
+        }
+        block.extend_from_slice(value);
+    }
+    push_block(&block, heap, &mut block_ends);
+    out.put_varint(wide(firsts.len()));
+    ints::encode(&firsts, out);
+    out.put_varint(wide(start));
+    ints::encode(&block_ends, out);
+}
+
+fn push_block(block: &[u8], heap: &mut Vec<u8>, ends: &mut Vec<i64>) {
+    // Compressing memory to memory fails only for want of memory; an empty frame is then refused
+    // by every reader, and the table is verified before it is published.
+    let frame = zstd::bulk::compress(block, COMPRESSION_LEVEL).unwrap_or_default();
+    heap.extend_from_slice(&frame);
+    ends.push(signed(heap.len()));
+}
+
+fn ends_of(lengths: impl Iterator<Item = usize>) -> Vec<i64> {
+    let mut end = 0;
+    let ends = lengths.map(|len| {
+        end += signed(len);
+        end
+    });
+    ends.collect()
+}
+
+fn signed(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+/// Where the bytes of a value are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// There is no value.
+    None,
+    /// The number itself.
+    Bits(u64),
+    /// In the chunk, in bytes from the start of what the column was decoded from.
+    InPlace {
+        /// Where it starts.
+        start: usize,
+        /// Where it ends.
+        end: usize,
+    },
+    /// In a block of the entity's heap.
+    Block(InBlock),
+}
+
+/// A value in a compressed block.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct InBlock {
+    /// Where the block starts in the entity's heap.
+    pub block_start: usize,
+    /// Where it ends.
+    pub block_end: usize,
+    /// How long the block is when decompressed.
+    pub block_len: usize,
+    /// Where the value starts in the decompressed block.
+    pub start: usize,
+    /// Where it ends.
+    pub end: usize,
+}
+
+/// A column of values, read in place.
+#[derive(Clone, Copy, Debug)]
+pub struct Values<'a> {
+    form: Form<'a>,
+    count: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Form<'a> {
+    None,
+    Integers(Ints<'a>),
+    DecimalF64(u8, Ints<'a>),
+    DecimalF32(u8, Ints<'a>),
+    InPlace { ends: Ints<'a>, start: usize, len: usize },
+    Same { start: usize, end: usize },
+    Blocks { ends: Ints<'a>, firsts: Ints<'a>, heap_start: usize, block_ends: Ints<'a> },
+}
+
+impl<'a> Values<'a> {
+    /// Reads a column of so many values; the reader is then behind it. Places in the chunk count
+    /// from the reader's start.
+    pub fn decode(reader: &mut Reader<'a>, count: usize) -> Decoded<Self> {
+        let fault = reader.fault("a form of values");
+        let form = match reader.u8()? {
+            NO_VALUES => Form::None,
+            INTEGERS => Form::Integers(Ints::decode(reader, count)?),
+            DECIMAL_F64 => Form::DecimalF64(exponent(reader)?, Ints::decode(reader, count)?),
+            DECIMAL_F32 => Form::DecimalF32(exponent(reader)?, Ints::decode(reader, count)?),
+            IN_PLACE => {
+                let ends = Ints::decode(reader, count)?;
+                let bad = reader.fault("ends of values");
+                let len = match count.checked_sub(1) {
+                    Some(last) => usize::try_from(ends.get(last)).map_err(|_| bad)?,
+                    None => 0,
+                };
+                let start = reader.position();
+                reader.take(len)?;
+                Form::InPlace { ends, start, len }
+            }
+            SAME_BYTES => {
+                let bytes = reader.bytes()?;
+                Form::Same { start: reader.position() - bytes.len(), end: reader.position() }
+            }
+            IN_BLOCKS => {
+                let ends = Ints::decode(reader, count)?;
+                let bad = reader.fault("a count of blocks of at most one a value");
+                let blocks = narrow(reader.varint()?);
+                if blocks == 0 || blocks > count {
+                    return Err(bad);
+                }
+                let firsts = Ints::decode(reader, blocks)?;
+                let heap_start = narrow(reader.varint()?);
+                let block_ends = Ints::decode(reader, blocks)?;
+                Form::Blocks { ends, firsts, heap_start, block_ends }
+            }
+            _ => return Err(fault),
+        };
+        Ok(Self { form, count })
+    }
+
+    /// Where the i-th value is.
+    pub fn place(&self, index: usize) -> Decoded<Place> {
+        Ok(match &self.form {
+            Form::None => Place::None,
+            Form::Integers(column) => Place::Bits(column.get(index).cast_unsigned()),
+            Form::DecimalF64(exponent, column) => {
+                Place::Bits(f64_from(column.get(index), *exponent))
+            }
+            Form::DecimalF32(exponent, column) => {
+                Place::Bits(f32_from(column.get(index), *exponent))
+            }
+            Form::InPlace { ends, start, len } => {
+                let (from, to) = between(ends, index, 0)?;
+                if to > *len {
+                    return Err(Malformed::new(0, "the end of a value within its column"));
+                }
+                Place::InPlace { start: start + from, end: start + to }
+            }
+            Form::Same { start, end } => Place::InPlace { start: *start, end: *end },
+            Form::Blocks { ends, firsts, heap_start, block_ends } => {
+                let block = firsts.partition_above(signed(index)).saturating_sub(1);
+                let (block_start, block_end) = between(block_ends, block, *heap_start)?;
+                let fault = Malformed::new(0, "the first value of a block");
+                let first = usize::try_from(firsts.get(block)).map_err(|_| fault.clone())?;
+                let next = if block + 1 < firsts.len() {
+                    usize::try_from(firsts.get(block + 1)).map_err(|_| fault.clone())?
+                } else {
+                    self.count
+                };
+                if first > index || next <= index || next > self.count {
+                    return Err(fault);
+                }
+                let (origin, _) = between(ends, first, 0)?;
+                let (_, last) = between(ends, next - 1, 0)?;
+                let (from, to) = between(ends, index, 0)?;
+                if from < origin || to > last || last - origin > BLOCK_LEN.max(MAX_VALUE_LEN) {
+                    return Err(Malformed::new(0, "the ends of values within their block"));
+                }
+                Place::Block(InBlock {
+                    block_start,
+                    block_end,
+                    block_len: last - origin,
+                    start: from - origin,
+                    end: to - origin,
+                })
+            }
+        })
+    }
+}
+
+fn exponent(reader: &mut Reader<'_>) -> Decoded<u8> {
+    let fault = reader.fault("a power of ten up to nine");
+    let exponent = reader.u8()?;
+    if exponent > MAX_EXPONENT { Err(fault) } else { Ok(exponent) }
+}
+
+fn between(ends: &Ints<'_>, index: usize, start: usize) -> Decoded<(usize, usize)> {
+    let fault = Malformed::new(0, "ascending ends");
+    let end = |index| usize::try_from(ends.get(index)).map_err(|_| fault.clone());
+    let from = if index == 0 { start } else { end(index - 1)? };
+    let to = end(index)?;
+    if from > to { Err(fault) } else { Ok((from, to)) }
+}
+
+/// Decompresses a block of known length.
+pub fn decompress(block: &[u8], len: usize) -> Decoded<Bytes> {
+    let fault = Malformed::new(0, "a zstd frame of the length that its index tells");
+    match zstd::bulk::decompress(block, len) {
+        Ok(bytes) if bytes.len() == len => Ok(Bytes::from(bytes)),
+        _ => Err(fault),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn round_trip(payloads: &[Payload], numbers: Numbers) -> usize {
+        let mut out = Vec::new();
+        let mut heap = Vec::new();
+        let all: Vec<&Payload> = payloads.iter().collect();
+        encode(&all, numbers, &mut out, &mut heap);
+        let column = Values::decode(&mut Reader::new(&out), payloads.len()).unwrap();
+        for (index, payload) in payloads.iter().enumerate() {
+            let raw = match column.place(index).unwrap() {
+                Place::None => Bytes::new(),
+                Place::Bits(bits) => {
+                    if let Payload::Bits(wanted) = payload {
+                        assert_eq!(bits, *wanted, "{index}");
+                    }
+                    continue;
+                }
+                Place::InPlace { start, end } => Bytes::copy_from_slice(&out[start..end]),
+                Place::Block(at) => decompress(&heap[at.block_start..at.block_end], at.block_len)
+                    .unwrap()
+                    .slice(at.start..at.end),
+            };
+            if let Payload::Raw(wanted) = payload {
+                assert_eq!(&raw, wanted, "{index}");
+            }
+        }
+        out.len() + heap.len()
+    }
+
+    fn floats(numbers: &[f64]) -> Vec<Payload> {
+        numbers.iter().map(|number| Payload::Bits(number.to_bits())).collect()
+    }
+
+    #[test]
+    fn floats_that_are_no_decimals_keep_their_bits() {
+        round_trip(&floats(&[f64::NAN, -0.0, f64::INFINITY, 1e300, 5e-324]), Numbers::F64);
+        round_trip(&floats(&[10.357019999999999, 8.05546]), Numbers::F64);
+        round_trip(&[Payload::Bits(u64::from((-0.0f32).to_bits()))], Numbers::F32);
+        let quiet = Payload::Bits(u64::from(f32::NAN.to_bits()));
+        round_trip(&[quiet, Payload::Bits(u64::from(0.1f32.to_bits()))], Numbers::F32);
+    }
+
+    #[test]
+    fn prices_take_about_their_own_digits() {
+        let prices: Vec<f64> = (0..1000).map(|n| f64::from(10_000 + n % 128) / 100.0).collect();
+        assert!(round_trip(&floats(&prices), Numbers::F64) < 900);
+    }
+
+    #[test]
+    fn long_values_are_cut_into_blocks_and_come_back() {
+        let texts: Vec<Payload> = (0..200)
+            .map(|n| Payload::Raw(Bytes::from(format!("profile {n} ").repeat(n % 60 * 10))))
+            .collect();
+        assert!(round_trip(&texts, Numbers::Plain) < 60_000);
+        let large = vec![
+            Payload::Raw(Bytes::from(vec![7; 3 * BLOCK_LEN])),
+            Payload::None,
+            Payload::Raw(Bytes::from(vec![8; BLOCK_LEN])),
+            Payload::Raw(Bytes::new()),
+        ];
+        round_trip(&large, Numbers::Plain);
+    }
+
+    proptest! {
+        #[test]
+        fn any_numbers_come_back(bits in prop::collection::vec(prop::option::of(any::<u64>()), 1..40)) {
+            let payloads: Vec<Payload> =
+                bits.iter().map(|bits| bits.map_or(Payload::None, Payload::Bits)).collect();
+            round_trip(&payloads, Numbers::F64);
+            round_trip(&payloads, Numbers::Plain);
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..60), count in 0usize..20) {
+            if let Ok(column) = Values::decode(&mut Reader::new(&bytes), count) {
+                for index in 0..count {
+                    drop(column.place(index));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! Reading and writing of small things: little-endian integers, varints, strings.
+//!
+//! ```text
+//! varint   7 bits a byte, least significant first; the top bit says that more follow; at most
+//!          10 bytes, no superfluous last byte
+//! zigzag   a signed integer n as the varint of (n << 1) ^ (n >> 63)
+//! bytes    varint length, then so many bytes
+//! ```
+
+use std::fmt;
+
+/// What a decoder found that no encoder writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Malformed {
+    /// Where, in bytes from the start of what was decoded.
+    pub at: u64,
+    /// What was expected there.
+    pub what: &'static str,
+}
+
+impl Malformed {
+    /// A fault at a place.
+    #[must_use]
+    pub const fn new(at: u64, what: &'static str) -> Self {
+        Self { at, what }
+    }
+
+    /// The same fault, seen from a place so many bytes earlier.
+    #[must_use]
+    pub const fn offset(self, by: u64) -> Self {
+        Self { at: self.at.saturating_add(by), what: self.what }
+    }
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (at byte {})", self.what, self.at)
+    }
+}
+
+impl std::error::Error for Malformed {}
+
+/// The result of decoding.
+pub type Decoded<T> = Result<T, Malformed>;
+
+/// A `usize` as `u64`; no platform has a wider one.
+#[must_use]
+pub const fn wide(n: usize) -> u64 {
+    n as u64
+}
+
+/// A `u64` as `usize`, or the largest one, which no slice reaches.
+#[must_use]
+pub fn narrow(n: u64) -> usize {
+    usize::try_from(n).unwrap_or(usize::MAX)
+}
+
+/// Reads from the front of a slice.
+#[derive(Clone, Copy, Debug)]
+pub struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads this slice from its front.
+    #[must_use]
+    pub const fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    /// How many bytes were read.
+    #[must_use]
+    pub const fn position(&self) -> usize {
+        self.at
+    }
+
+    /// How many bytes are left.
+    #[must_use]
+    pub const fn left(&self) -> usize {
+        self.bytes.len() - self.at
+    }
+
+    /// All that is left.
+    #[must_use]
+    pub fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
+    /// A fault at the place reached.
+    #[must_use]
+    pub const fn fault(&self, what: &'static str) -> Malformed {
+        Malformed::new(wide(self.at), what)
+    }
+
+    /// The next `len` bytes.
+    pub fn take(&mut self, len: usize) -> Decoded<&'a [u8]> {
+        let end = self.at.checked_add(len).ok_or(self.fault("a length within the input"))?;
+        let slice = self.bytes.get(self.at..end).ok_or(self.fault("more bytes than there are"))?;
+        self.at = end;
+        Ok(slice)
+    }
+
+    /// The next bytes as an array.
+    pub fn array<const N: usize>(&mut self) -> Decoded<[u8; N]> {
+        let fault = self.fault("more bytes than there are");
+        self.take(N)?.try_into().map_err(|_| fault)
+    }
+
+    /// A byte.
+    pub fn u8(&mut self) -> Decoded<u8> {
+        self.array::<1>().map(|[byte]| byte)
+    }
+
+    /// A little-endian `u16`.
+    pub fn u16(&mut self) -> Decoded<u16> {
+        self.array().map(u16::from_le_bytes)
+    }
+
+    /// A little-endian `u32`.
+    pub fn u32(&mut self) -> Decoded<u32> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    /// A little-endian `u64`.
+    pub fn u64(&mut self) -> Decoded<u64> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    /// A little-endian `i64`.
+    pub fn i64(&mut self) -> Decoded<i64> {
+        self.array().map(i64::from_le_bytes)
+    }
+
+    /// A varint.
+    pub fn varint(&mut self) -> Decoded<u64> {
+        let start = self.fault("a varint of at most 10 bytes without a superfluous one");
+        let mut value = 0u64;
+        for shift in (0..70).step_by(7) {
+            let byte = self.u8()?;
+            let bits = u64::from(byte & 0x7f);
+            if shift == 63 && byte > 1 || shift > 0 && byte == 0 {
+                return Err(start);
+            }
+            value |= bits << shift;
+            if byte & 0x80 == 0 {
+                return Ok(value);
+            }
+        }
+        Err(start)
+    }
+
+    /// A varint that fits `u32`.
+    pub fn varint_u32(&mut self) -> Decoded<u32> {
+        let fault = self.fault("a number below 2^32");
+        u32::try_from(self.varint()?).map_err(|_| fault)
+    }
+
+    /// A varint that counts things of at least one byte each that follow.
+    pub fn count(&mut self) -> Decoded<usize> {
+        let fault = self.fault("a count of no more things than there are bytes");
+        let count = narrow(self.varint()?);
+        if count > self.left() { Err(fault) } else { Ok(count) }
+    }
+
+    /// A zigzag varint.
+    pub fn zigzag(&mut self) -> Decoded<i64> {
+        self.varint().map(|raw| (raw >> 1).cast_signed() ^ -((raw & 1).cast_signed()))
+    }
+
+    /// Bytes behind their length.
+    pub fn bytes(&mut self) -> Decoded<&'a [u8]> {
+        let len = self.count()?;
+        self.take(len)
+    }
+
+    /// UTF-8 behind its length in bytes.
+    pub fn text(&mut self) -> Decoded<&'a str> {
+        let fault = self.fault("UTF-8 text");
+        std::str::from_utf8(self.bytes()?).map_err(|_| fault)
+    }
+
+    /// Nothing may be left.
+    pub const fn end(&self) -> Decoded<()> {
+        if self.left() == 0 { Ok(()) } else { Err(self.fault("the end of the input")) }
+    }
+}
+
+/// Writes to the end of a buffer, in the forms that [`Reader`] reads.
+pub trait Writer {
+    /// A varint.
+    fn put_varint(&mut self, value: u64);
+    /// A zigzag varint.
+    fn put_zigzag(&mut self, value: i64);
+    /// Bytes behind their length.
+    fn put_bytes(&mut self, bytes: &[u8]);
+    /// A little-endian `u16`.
+    fn put_u16(&mut self, value: u16);
+    /// A little-endian `u32`.
+    fn put_u32(&mut self, value: u32);
+    /// A little-endian `u64`.
+    fn put_u64(&mut self, value: u64);
+    /// A little-endian `i64`.
+    fn put_i64(&mut self, value: i64);
+}
+
+impl Writer for Vec<u8> {
+    fn put_varint(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.push(low_byte(value) | 0x80);
+            value >>= 7;
+        }
+        self.push(low_byte(value));
+    }
+
+    fn put_zigzag(&mut self, value: i64) {
+        self.put_varint(((value << 1) ^ (value >> 63)).cast_unsigned());
+    }
+
+    fn put_bytes(&mut self, bytes: &[u8]) {
+        self.put_varint(wide(bytes.len()));
+        self.extend_from_slice(bytes);
+    }
+
+    fn put_u16(&mut self, value: u16) {
+        self.extend_from_slice(&value.to_le_bytes());
+    }
+
+    fn put_u32(&mut self, value: u32) {
+        self.extend_from_slice(&value.to_le_bytes());
+    }
+
+    fn put_u64(&mut self, value: u64) {
+        self.extend_from_slice(&value.to_le_bytes());
+    }
+
+    fn put_i64(&mut self, value: i64) {
+        self.extend_from_slice(&value.to_le_bytes());
+    }
+}
+
+/// The lowest eight bits.
+#[must_use]
+pub const fn low_byte(value: u64) -> u8 {
+    let [byte, ..] = value.to_le_bytes();
+    byte
+}
+
+/// Eight bytes at a place, little-endian; those past the end count as zero.
+#[must_use]
+pub fn window(bytes: &[u8], at: usize) -> u64 {
+    if let Some(eight) = bytes.get(at..at.saturating_add(8)) {
+        return eight.try_into().map_or(0, u64::from_le_bytes);
+    }
+    let mut padded = [0u8; 8];
+    for (to, from) in padded.iter_mut().zip(bytes.get(at..).unwrap_or_default()) {
+        *to = *from;
+    }
+    u64::from_le_bytes(padded)
+}
+
+/// An unsigned integer of `width` bytes (0 to 8), little-endian; bytes past the end count as zero.
+#[must_use]
+pub fn uint(bytes: &[u8], at: usize, width: usize) -> u64 {
+    if width == 0 { 0 } else { window(bytes, at) & (u64::MAX >> (64 - 8 * width.min(8))) }
+}
+
+/// Writes the lowest `width` bytes (0 to 8) of a number, little-endian.
+pub fn put_uint(out: &mut Vec<u8>, value: u64, width: usize) {
+    out.extend(value.to_le_bytes().into_iter().take(width));
+}
+
+/// How many bytes hold a number: 0 for zero, 8 at the most.
+#[must_use]
+pub const fn uint_width(max: u64) -> usize {
+    (64 - max.leading_zeros() as usize).div_ceil(8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn varints_come_back_and_have_one_form() {
+        for value in [0, 1, 127, 128, 300, u64::from(u32::MAX), u64::MAX - 1, u64::MAX] {
+            let mut out = Vec::new();
+            out.put_varint(value);
+            assert_eq!(Reader::new(&out).varint(), Ok(value));
+        }
+        assert!(Reader::new(&[0x80, 0]).varint().is_err());
+        assert!(Reader::new(&[0xff; 10]).varint().is_err());
+        for value in [0, -1, 1, i64::MIN, i64::MAX] {
+            let mut out = Vec::new();
+            out.put_zigzag(value);
+            assert_eq!(Reader::new(&out).zigzag(), Ok(value));
+        }
+    }
+
+    #[test]
+    fn a_count_beyond_the_input_is_refused_before_anything_is_allocated() {
+        let mut out = Vec::new();
+        out.put_varint(1 << 40);
+        assert!(Reader::new(&out).count().is_err());
+    }
+
+    #[test]
+    fn short_integers_stop_at_the_end_of_the_input() {
+        assert_eq!(uint(&[1, 2, 3], 1, 2), 0x0302);
+        assert_eq!(uint(&[1, 2, 3], 2, 8), 3);
+        assert_eq!(uint(&[1, 2, 3], 9, 8), 0);
+        assert_eq!(uint_width(0), 0);
+        assert_eq!(uint_width(255), 1);
+        assert_eq!(uint_width(256), 2);
+        assert_eq!(uint_width(u64::MAX), 8);
+    }
+}
