@@ -1,0 +1,236 @@
+//! Files of frames, logs and manifests: written by appending, read whole.
+//!
+//! An append goes to the operating system at once, so a killed process loses nothing of it; a
+//! sync makes it outlive the machine. Syncs are shared: whoever comes while one is under way waits
+//! for the next, which then serves all that waited.
+
+use std::path::{Path, PathBuf};
+
+use asofdb_format::frame::{self, FileEnd, Frame, FrameHead, FrameKind, Seed};
+use asofdb_format::header::{FileKind, HEADER_LEN, Header, HeaderFault};
+use asofdb_format::ids::{Commit, FileNumber, StoreId};
+use asofdb_format::wire::{narrow, wide};
+use parking_lot::{Condvar, Mutex};
+
+use crate::files::names;
+use crate::types::error::{Error, Result};
+use crate::world::disk::{Disk, FileWriter};
+
+/// A file of frames that is being written.
+#[derive(Debug)]
+pub(crate) struct FrameWriter {
+    path: PathBuf,
+    number: FileNumber,
+    seed: Seed,
+    file: Box<dyn FileWriter>,
+    progress: Mutex<Progress>,
+    synced: Condvar,
+}
+
+#[derive(Debug)]
+struct Progress {
+    written: u64,
+    durable: u64,
+    syncing: bool,
+    failed: Option<Error>,
+}
+
+impl FrameWriter {
+    /// Makes a file with its header, durable under its name.
+    pub(crate) fn create(disk: &dyn Disk, dir: &Path, header: &Header) -> Result<Self> {
+        let path = names::numbered(dir, header.kind, header.number);
+        let file = disk.create(&path).map_err(|source| Error::io("create", &path, source))?;
+        file.append(&header.encode()).map_err(|source| Error::io("write", &path, source))?;
+        file.sync().map_err(|source| Error::io("sync", &path, source))?;
+        disk.sync_dir(dir).map_err(|source| Error::io("sync", dir, source))?;
+        let len = wide(HEADER_LEN);
+        Ok(Self {
+            path,
+            number: header.number,
+            seed: Seed::of(header.store, header.number),
+            file,
+            progress: Mutex::new(Progress {
+                written: len,
+                durable: len,
+                syncing: false,
+                failed: None,
+            }),
+            synced: Condvar::new(),
+        })
+    }
+
+    pub(crate) const fn number(&self) -> FileNumber {
+        self.number
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How long the file is.
+    pub(crate) fn len(&self) -> u64 {
+        self.progress.lock().written
+    }
+
+    /// Appends a frame; where it ends. Callers append one at a time.
+    pub(crate) fn append(
+        &self,
+        kind: FrameKind,
+        commit: Commit,
+        ceiling: Commit,
+        parts: &[&[u8]],
+    ) -> Result<u64> {
+        let mark = self.progress.lock().durable;
+        let mut bytes = Vec::new();
+        frame::encode(
+            &FrameHead { kind, commit, synced: mark, ceiling },
+            parts,
+            self.seed,
+            &mut bytes,
+        );
+        self.file.append(&bytes).map_err(|source| Error::io("write", &self.path, source))?;
+        let mut progress = self.progress.lock();
+        progress.written += wide(bytes.len());
+        Ok(progress.written)
+    }
+
+    /// Makes the file durable up to a place that was written.
+    pub(crate) fn sync_to(&self, end: u64) -> Result<()> {
+        let mut progress = self.progress.lock();
+        loop {
+            if let Some(failed) = &progress.failed {
+                return Err(failed.clone());
+            }
+            if progress.durable >= end {
+                return Ok(());
+            }
+            if progress.syncing {
+                self.synced.wait(&mut progress);
+                continue;
+            }
+            progress.syncing = true;
+            let written = progress.written;
+            drop(progress);
+            let result = self.file.sync();
+            progress = self.progress.lock();
+            progress.syncing = false;
+            match result {
+                Ok(()) => progress.durable = progress.durable.max(written),
+                Err(source) => progress.failed = Some(Error::io("sync", &self.path, source)),
+            }
+            self.synced.notify_all();
+        }
+    }
+
+    /// Makes all of the file durable; how long it is.
+    pub(crate) fn sync(&self) -> Result<u64> {
+        let len = self.len();
+        self.sync_to(len)?;
+        Ok(len)
+    }
+}
+
+/// A file of frames as it was found.
+#[derive(Debug)]
+pub(crate) struct FrameFile {
+    pub(crate) path: PathBuf,
+    pub(crate) header: Header,
+    bytes: Vec<u8>,
+}
+
+impl FrameFile {
+    /// Reads a file whole and checks its header.
+    pub(crate) fn read(
+        disk: &dyn Disk,
+        dir: &Path,
+        kind: FileKind,
+        number: FileNumber,
+        store: StoreId,
+    ) -> Result<Self> {
+        let path = names::numbered(dir, kind, number);
+        let bytes = read_whole(disk, &path)?;
+        let header = check_header(&path, &bytes, kind)?;
+        if header.number != number || header.store != store {
+            let what = format!(
+                "this is {} {} of store {:?}, not {} of store {store:?}",
+                header.kind.as_str(),
+                header.number.0,
+                header.store,
+                number.0,
+            );
+            return Err(Error::corrupt(&path, 0, what));
+        }
+        Ok(Self { path, header, bytes })
+    }
+
+    /// Its frames and how they end.
+    pub(crate) fn frames(&self) -> (Vec<Frame<'_>>, FileEnd) {
+        frame::decode_all(&self.bytes, HEADER_LEN, Seed::of(self.header.store, self.header.number))
+    }
+
+    /// Its frames and where they end, if what follows them, if anything, is a torn end.
+    pub(crate) fn whole_frames(&self) -> Result<(Vec<Frame<'_>>, u64)> {
+        let (frames, end) = self.frames();
+        match end {
+            FileEnd::Whole => Ok((frames, wide(self.bytes.len()))),
+            FileEnd::Torn { at } => Ok((frames, at)),
+            FileEnd::Rot { at } => Err(self.rot(at)),
+        }
+    }
+
+    /// Its frames if all of it is as it was when it was sealed at this length.
+    pub(crate) fn sealed_frames(&self, len: u64) -> Result<Vec<Frame<'_>>> {
+        let (frames, end) = self.frames();
+        let whole = match end {
+            FileEnd::Whole => wide(self.bytes.len()),
+            FileEnd::Torn { at } | FileEnd::Rot { at } => at,
+        };
+        if whole != len || wide(self.bytes.len()) != len {
+            return Err(self.rot(whole.min(len)));
+        }
+        Ok(frames)
+    }
+
+    fn rot(&self, at: u64) -> Error {
+        Error::corrupt(&self.path, at, "there was a whole frame here, and it is not whole any more")
+    }
+}
+
+/// Reads a file whole.
+pub(crate) fn read_whole(disk: &dyn Disk, path: &Path) -> Result<Vec<u8>> {
+    let file = disk.open(path).map_err(|source| open_error(path, source))?;
+    let len = file.len().map_err(|source| Error::io("read", path, source))?;
+    let mut bytes = vec![0; narrow(len)];
+    file.read_at(0, &mut bytes).map_err(|source| Error::io("read", path, source))?;
+    Ok(bytes)
+}
+
+/// A file that the store names and that is gone is damage; anything else is the system's refusal.
+pub(crate) fn open_error(path: &Path, source: std::io::Error) -> Error {
+    if source.kind() == std::io::ErrorKind::NotFound {
+        return Error::corrupt(path, 0, "the file is missing");
+    }
+    Error::io("open", path, source)
+}
+
+/// Reads and checks the header of a file.
+pub(crate) fn check_header(path: &Path, bytes: &[u8], kind: FileKind) -> Result<Header> {
+    match Header::decode(bytes) {
+        Ok(header) if header.kind == kind => Ok(header),
+        Ok(header) => {
+            let what = format!("this is a {}, not a {}", header.kind.as_str(), kind.as_str());
+            Err(Error::corrupt(path, 6, what))
+        }
+        Err(HeaderFault::NotOurs) => Err(Error::corrupt(
+            path,
+            0,
+            "an asofdb file begins with \"asofdb\", and this one does not",
+        )),
+        Err(HeaderFault::Newer(found)) => Err(Error::NewerFormat {
+            file: path.to_path_buf(),
+            found,
+            supported: asofdb_format::FORMAT_VERSION,
+        }),
+        Err(HeaderFault::Malformed(fault)) => Err(Error::corrupt(path, fault.at, fault.what)),
+    }
+}

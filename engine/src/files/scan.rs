@@ -1,0 +1,227 @@
+//! Reading a table from front to back for background work: with its own buffered reads, never
+//! through the map, so that a merge neither takes a fault of the map nor pushes what serving
+//! reads out of the page cache by touching it.
+
+use std::sync::Arc;
+
+use asofdb_format::chunk::{Chunk, Column};
+use asofdb_format::hash::EntityHash;
+use asofdb_format::head::{Head, Slot, len_to_near};
+use asofdb_format::ids::FeatureId;
+use asofdb_format::pages::{self, PAGE_LEN};
+use asofdb_format::revision::{Payload, Revision};
+use asofdb_format::value::{Kind, ValueType};
+use asofdb_format::values::{self, Place};
+use asofdb_format::wire::{Malformed, narrow, wide};
+use bytes::Bytes;
+
+use crate::files::table::Table;
+use crate::types::error::{Error, Result};
+
+const WINDOW_LEN: u64 = 256 << 10;
+
+/// One entity of a table, all its revisions ascending by feature and order.
+#[derive(Debug)]
+pub(crate) struct EntityRevisions {
+    pub(crate) hash: EntityHash,
+    pub(crate) entity: Bytes,
+    pub(crate) features: Vec<(FeatureId, Vec<Revision>)>,
+}
+
+/// Reads the entities of a table in the order of its directory.
+#[derive(Debug)]
+pub(crate) struct TableScan {
+    table: Arc<Table>,
+    row: usize,
+    directory: Window,
+    heads: Window,
+    history: Window,
+    far: Window,
+}
+
+impl TableScan {
+    pub(crate) fn new(table: Arc<Table>) -> Self {
+        let window = Window::default;
+        Self {
+            table,
+            row: 0,
+            directory: window(),
+            heads: window(),
+            history: window(),
+            far: window(),
+        }
+    }
+
+    /// The next row of the directory: an entity, or a part of one.
+    pub(crate) fn next_row(&mut self) -> Result<Option<EntityRevisions>> {
+        let table = Arc::clone(&self.table);
+        if self.row >= table.directory().rows() {
+            return Ok(None);
+        }
+        let layout = &table.layout;
+        let at = layout.directory.start + wide(table.directory().row_at(self.row));
+        self.row += 1;
+        let row = self.directory.bytes(&table, at, at + 8)?;
+        let (_, head_at) = asofdb_format::directory::Directory::row(&row);
+        let at = layout.heads.start + u64::from(head_at);
+        let prefix_end = (at + wide(asofdb_format::head::FIXED_LEN)).min(layout.heads.end());
+        let prefix = self.heads.bytes(&table, at, prefix_end)?;
+        let len = len_to_near(&prefix).map_err(|fault| table.corrupt(at, &fault))?;
+        let bytes = self.heads.bytes(&table, at, at.saturating_add(wide(len)))?;
+        let head = Head::decode(&bytes).map_err(|fault| table.corrupt(at, &fault))?;
+        let mut found = EntityRevisions {
+            hash: EntityHash::of(head.entity()),
+            entity: Bytes::copy_from_slice(head.entity()),
+            features: Vec::with_capacity(head.len()),
+        };
+        self.read_history(&table, &head, &mut found)?;
+        self.read_heads(&table, at, &head, &mut found)?;
+        Ok(Some(found))
+    }
+
+    fn read_history(
+        &mut self,
+        table: &Table,
+        head: &Head<'_>,
+        to: &mut EntityRevisions,
+    ) -> Result<()> {
+        let place = head.history;
+        if place.chunk_len == 0 {
+            return Ok(());
+        }
+        let start = table.layout.history.start.saturating_add(place.start);
+        let heap = start.saturating_add(u64::from(place.chunk_len));
+        let whole =
+            self.history.bytes(table, start, heap.saturating_add(u64::from(place.heap_len)))?;
+        let (chunk_bytes, heap_bytes) = whole.split_at(narrow(u64::from(place.chunk_len)));
+        let malformed = |fault: Malformed| table.corrupt(start, &fault);
+        let chunk = Chunk::decode(chunk_bytes).map_err(malformed)?;
+        for index in 0..chunk.columns() {
+            let column = chunk.column(index).map_err(malformed)?;
+            let feature = chunk.feature(index);
+            let revisions =
+                read_column(table, &column, chunk_bytes, heap_bytes).map_err(malformed)?;
+            to.features.push((feature, revisions));
+        }
+        Ok(())
+    }
+
+    fn read_heads(
+        &mut self,
+        table: &Table,
+        at: u64,
+        head: &Head<'_>,
+        to: &mut EntityRevisions,
+    ) -> Result<()> {
+        let malformed = |fault: Malformed| table.corrupt(at, &fault);
+        for index in 0..head.len() {
+            let feature = head.feature(index);
+            let kind = head.kind(index).map_err(malformed)?;
+            let payload = match table.meta.features.get(&feature).map(|known| known.value_type) {
+                _ if kind != Kind::Value => Payload::None,
+                Some(ValueType::Text | ValueType::Bytes | ValueType::Vector(_)) => {
+                    let (window, start, end) = match head.raw(index).map_err(malformed)? {
+                        Slot::Near { start, end } => (&mut self.heads, at + start, at + end),
+                        Slot::Far { start, end } => {
+                            let base = table.layout.far.start;
+                            (&mut self.far, base + start, base + end)
+                        }
+                    };
+                    Payload::Raw(window.bytes(table, start, end)?)
+                }
+                Some(_) => Payload::Bits(head.bits(index)),
+                None => {
+                    let fault = Malformed::new(0, "only features that the metadata names");
+                    return Err(malformed(fault));
+                }
+            };
+            let revision =
+                Revision { order: head.order(index), kind, source: head.source(index), payload };
+            match to.features.binary_search_by_key(&feature, |entry| entry.0) {
+                Ok(found) => {
+                    if let Some((_, revisions)) = to.features.get_mut(found) {
+                        revisions.push(revision);
+                    }
+                }
+                Err(place) => to.features.insert(place, (feature, vec![revision])),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// All revisions of a column.
+fn read_column(
+    table: &Table,
+    column: &Column<'_>,
+    chunk: &[u8],
+    heap: &[u8],
+) -> std::result::Result<Vec<Revision>, Malformed> {
+    let values = column.values()?;
+    let outside = || Malformed::new(0, "values within the chunk and its heap");
+    // Consecutive values mostly lie in one block: it is decompressed once.
+    let mut block: Option<(usize, Bytes)> = None;
+    let mut revisions = Vec::with_capacity(column.len().min(narrow(table.meta.revisions)));
+    for index in 0..column.len() {
+        let kind = column.kind(index)?;
+        let payload = match (kind, values.place(index)?) {
+            (Kind::Null | Kind::Deleted | Kind::Stub, _) | (_, Place::None) => Payload::None,
+            (Kind::Value, Place::Bits(bits)) => Payload::Bits(bits),
+            (Kind::Value, Place::InPlace { start, end }) => {
+                let bytes = chunk.get(start..end).ok_or_else(outside)?;
+                Payload::Raw(Bytes::copy_from_slice(bytes))
+            }
+            (Kind::Value, Place::Block(at)) => {
+                let whole = match &block {
+                    Some((start, whole)) if *start == at.block_start => whole.clone(),
+                    _ => {
+                        let frame = heap.get(at.block_start..at.block_end).ok_or_else(outside)?;
+                        let whole = values::decompress(frame, at.block_len)?;
+                        block = Some((at.block_start, whole.clone()));
+                        whole
+                    }
+                };
+                Payload::Raw(whole.slice(at.start..at.end))
+            }
+        };
+        let order = column.order(index);
+        revisions.push(Revision { order, kind, source: column.source(index), payload });
+    }
+    Ok(revisions)
+}
+
+/// A part of the file that was read last.
+#[derive(Debug, Default)]
+struct Window {
+    start: u64,
+    bytes: Bytes,
+}
+
+impl Window {
+    /// Verified bytes of the file.
+    fn bytes(&mut self, table: &Table, start: u64, end: u64) -> Result<Bytes> {
+        let covered = table.layout.covered();
+        if start > end || end > covered {
+            let what = "something in the table points outside of it";
+            return Err(Error::corrupt(table.path(), start, what));
+        }
+        if start < self.start || end > self.start + wide(self.bytes.len()) {
+            let from = start - start % PAGE_LEN;
+            let least = end.div_ceil(PAGE_LEN) * PAGE_LEN;
+            let to = least.max(from + WINDOW_LEN).min(covered);
+            let mut buffer = vec![0; narrow(to - from)];
+            table
+                .file()
+                .read_at(from, &mut buffer)
+                .map_err(|source| Error::io("read", table.path(), source))?;
+            for (page, bytes) in (from / PAGE_LEN..).zip(buffer.chunks(narrow(PAGE_LEN))) {
+                if !pages::page_is_whole(table.sums(), page, bytes) {
+                    table.check_page(page, bytes)?;
+                }
+            }
+            *self = Self { start: from, bytes: Bytes::from(buffer) };
+        }
+        let from = narrow(start - self.start);
+        Ok(self.bytes.slice(from..from + narrow(end - start)))
+    }
+}

@@ -1,0 +1,428 @@
+//! A table that is open for reading.
+//!
+//! Its pages are verified when they are first touched, once an opening; a bit for each says which
+//! were. Reads that serve go through the map, or through [`FileReader`] in
+//! [`ReadMode::Pread`]; background work has its own reader (see [`scan`](crate::files::scan)).
+//! The file is removed when the last reader lets go of a table that was marked obsolete.
+
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use asofdb_format::directory::{self, Directory};
+use asofdb_format::edit::TableEntry;
+use asofdb_format::hash::EntityHash;
+use asofdb_format::head::{self, Head};
+use asofdb_format::header::{FileKind, HEADER_LEN};
+use asofdb_format::ids::StoreId;
+use asofdb_format::meta::TableMeta;
+use asofdb_format::pages::{self, PAGE_LEN};
+use asofdb_format::table::{FOOTER_LEN, Footer, Layout, TableFault};
+use asofdb_format::values::{self, InBlock};
+use asofdb_format::wire::{Malformed, narrow, wide};
+use bytes::Bytes;
+
+use crate::files::log::{check_header, open_error};
+use crate::files::names;
+use crate::types::error::{Error, Result};
+use crate::types::options::ReadMode;
+use crate::world::disk::{Disk, FileReader};
+
+/// A table that is open.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) entry: TableEntry,
+    pub(crate) meta: TableMeta,
+    pub(crate) layout: Layout,
+    path: PathBuf,
+    directory: Directory,
+    sums: Vec<u8>,
+    verified: Vec<AtomicU64>,
+    map: Option<Bytes>,
+    file: Arc<dyn FileReader>,
+    disk: Arc<dyn Disk>,
+    obsolete: AtomicBool,
+}
+
+/// Bytes of a table: borrowed from its map, or read.
+#[derive(Debug)]
+pub(crate) enum Piece<'t> {
+    Mapped(&'t [u8]),
+    Read(Bytes),
+}
+
+impl Deref for Piece<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Mapped(bytes) => bytes,
+            Self::Read(bytes) => bytes,
+        }
+    }
+}
+
+impl Table {
+    /// Opens a table that a manifest names.
+    pub(crate) fn open(
+        disk: &Arc<dyn Disk>,
+        dir: &Path,
+        store: StoreId,
+        entry: &TableEntry,
+        mode: ReadMode,
+    ) -> Result<Self> {
+        let path = names::numbered(dir, FileKind::Table, entry.number);
+        let file = disk.open(&path).map_err(|source| open_error(&path, source))?;
+        let len = file.len().map_err(|source| Error::io("read", &path, source))?;
+        if len != entry.len {
+            let what = format!("the table is {len} bytes long and was written with {}", entry.len);
+            return Err(Error::corrupt(&path, len.min(entry.len), what));
+        }
+        let opened = OpenedTable::read(&*file, &path, len)?;
+        if opened.layout.identity != entry.identity
+            || opened.header.store != store
+            || opened.header.number != entry.number
+        {
+            return Err(Error::corrupt(&path, 0, "this is another table than the manifest names"));
+        }
+        let map = match mode {
+            ReadMode::Map => {
+                Some(disk.map(&path, len).map_err(|source| Error::io("map", &path, source))?)
+            }
+            ReadMode::Pread => None,
+        };
+        let pages = pages::page_count(opened.layout.covered());
+        Ok(Self {
+            entry: entry.clone(),
+            meta: opened.meta,
+            layout: opened.layout,
+            path,
+            directory: opened.directory,
+            sums: opened.sums,
+            verified: (0..pages.div_ceil(64)).map(|_| AtomicU64::new(0)).collect(),
+            map,
+            file,
+            disk: Arc::clone(disk),
+            obsolete: AtomicBool::new(false),
+        })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn file(&self) -> &Arc<dyn FileReader> {
+        &self.file
+    }
+
+    pub(crate) fn sums(&self) -> &[u8] {
+        &self.sums
+    }
+
+    pub(crate) const fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// The file is to be removed when nobody reads it any more.
+    pub(crate) fn mark_obsolete(&self) {
+        self.obsolete.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn corrupt(&self, base: u64, fault: &Malformed) -> Error {
+        Error::corrupt(
+            &self.path,
+            base.saturating_add(fault.at),
+            format!("expected {}", fault.what),
+        )
+    }
+
+    /// Verified bytes of the file.
+    #[inline]
+    pub(crate) fn bytes(&self, start: u64, end: u64) -> Result<Piece<'_>> {
+        match &self.map {
+            Some(map) => {
+                self.verify(map, start, end)?;
+                let slice = map.get(narrow(start)..narrow(end));
+                slice.map(Piece::Mapped).ok_or_else(|| self.outside(start))
+            }
+            None => self.read(start, end).map(Piece::Read),
+        }
+    }
+
+    /// Verified bytes of the file that stay as long as they are held.
+    pub(crate) fn owned(&self, start: u64, end: u64) -> Result<Bytes> {
+        match &self.map {
+            Some(map) => {
+                self.verify(map, start, end)?;
+                if end > wide(map.len()) || start > end {
+                    return Err(self.outside(start));
+                }
+                Ok(map.slice(narrow(start)..narrow(end)))
+            }
+            None => self.read(start, end),
+        }
+    }
+
+    /// A value out of a compressed block; places count from the entity's heap.
+    pub(crate) fn from_block(&self, heap: u64, at: &InBlock) -> Result<Bytes> {
+        let start = heap.saturating_add(wide(at.block_start));
+        let block = self.bytes(start, heap.saturating_add(wide(at.block_end)))?;
+        let whole = values::decompress(&block, at.block_len)
+            .map_err(|fault| self.corrupt(start, &fault))?;
+        Ok(whole.slice(at.start..at.end))
+    }
+
+    #[inline]
+    fn verify(&self, map: &[u8], start: u64, end: u64) -> Result<()> {
+        if start >= end {
+            return Ok(());
+        }
+        let last = (end - 1) / PAGE_LEN;
+        let mut page = start / PAGE_LEN;
+        while page <= last {
+            let seen = self.verified.get(narrow(page / 64)).ok_or_else(|| self.outside(start))?;
+            let bit = 1u64 << (page % 64);
+            if seen.load(Ordering::Relaxed) & bit == 0 {
+                self.verify_page(map, page)?;
+                seen.fetch_or(bit, Ordering::Relaxed);
+            }
+            page += 1;
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn verify_page(&self, map: &[u8], page: u64) -> Result<()> {
+        let (from, to) = pages::page_range(page, self.layout.covered());
+        let bytes = map.get(narrow(from)..narrow(to)).unwrap_or_default();
+        self.check_page(page, bytes)
+    }
+
+    /// Compares a page with its checksum.
+    pub(crate) fn check_page(&self, page: u64, bytes: &[u8]) -> Result<()> {
+        if pages::page_is_whole(&self.sums, page, bytes) {
+            return Ok(());
+        }
+        let what = "the page here does not have the checksum it was written with";
+        Err(Error::corrupt(&self.path, page.saturating_mul(PAGE_LEN), what))
+    }
+
+    fn read(&self, start: u64, end: u64) -> Result<Bytes> {
+        let covered = self.layout.covered();
+        if start > end || end > covered {
+            return Err(self.outside(start));
+        }
+        if start == end {
+            return Ok(Bytes::new());
+        }
+        let from = start - start % PAGE_LEN;
+        let to = (end.div_ceil(PAGE_LEN) * PAGE_LEN).min(covered);
+        let mut buffer = vec![0; narrow(to - from)];
+        self.file
+            .read_at(from, &mut buffer)
+            .map_err(|source| Error::io("read", &self.path, source))?;
+        for (page, bytes) in (from / PAGE_LEN..).zip(buffer.chunks(narrow(PAGE_LEN))) {
+            self.check_page(page, bytes)?;
+        }
+        Ok(Bytes::from(buffer).slice(narrow(start - from)..narrow(end - from)))
+    }
+
+    fn outside(&self, at: u64) -> Error {
+        Error::corrupt(&self.path, at, "something in the table points outside of it")
+    }
+
+    /// The rows of an entity, mostly none or one.
+    #[inline]
+    pub(crate) fn rows<'t, 'e>(
+        &'t self,
+        hash: EntityHash,
+        entity: &'e [u8],
+    ) -> Result<Rows<'t, 'e>> {
+        let base = self.layout.directory.start;
+        let (next, end) = match self.directory.bucket(hash) {
+            None => (0, 0),
+            Some(at) => {
+                let at = base + wide(at);
+                let eight = self.bytes(at, at + 8)?;
+                self.directory.bounds(&eight).map_err(|fault| self.corrupt(base, &fault))?
+            }
+        };
+        Ok(Rows { table: self, fingerprint: directory::fingerprint(hash), entity, next, end })
+    }
+
+    /// Where the head of a row of the directory begins, and its part of the hash.
+    #[inline]
+    pub(crate) fn row(&self, row: usize) -> Result<(u32, u64)> {
+        let at = self.layout.directory.start + wide(self.directory.row_at(row));
+        let (fingerprint, head) = Directory::row(&*self.bytes(at, at + 8)?);
+        Ok((fingerprint, self.layout.heads.start + u64::from(head)))
+    }
+
+    /// The head that begins at a place.
+    #[inline]
+    pub(crate) fn head_at(&self, at: u64) -> Result<HeadRow<'_>> {
+        let prefix_end = at.saturating_add(wide(head::FIXED_LEN));
+        let prefix = self.bytes(at, prefix_end)?;
+        let len = head::len_to_near(&prefix).map_err(|fault| self.corrupt(at, &fault))?;
+        let end = at.saturating_add(wide(len));
+        if end > self.layout.heads.end() {
+            return Err(self.outside(at));
+        }
+        Ok(HeadRow { table: self, at, bytes: self.bytes(at, end)? })
+    }
+}
+
+impl Drop for Table {
+    fn drop(&mut self) {
+        if *self.obsolete.get_mut() {
+            // Left over at the worst: the next open removes what no manifest names.
+            let _ = self.disk.remove(&self.path);
+        }
+    }
+}
+
+/// The rows of one entity in a table.
+#[derive(Debug)]
+pub(crate) struct Rows<'t, 'e> {
+    table: &'t Table,
+    fingerprint: u32,
+    entity: &'e [u8],
+    next: usize,
+    end: usize,
+}
+
+impl<'t> Rows<'t, '_> {
+    fn next_row(&mut self) -> Result<Option<HeadRow<'t>>> {
+        while self.next < self.end {
+            let row = self.next;
+            self.next += 1;
+            let (fingerprint, at) = self.table.row(row)?;
+            if fingerprint != self.fingerprint {
+                continue;
+            }
+            let found = self.table.head_at(at)?;
+            if found.head()?.entity() == self.entity {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl<'t> Iterator for Rows<'t, '_> {
+    type Item = Result<HeadRow<'t>>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_row().transpose()
+    }
+}
+
+/// The head of an entity, and the way to its history.
+#[derive(Debug)]
+pub(crate) struct HeadRow<'t> {
+    pub(crate) table: &'t Table,
+    /// Where the head begins in the file.
+    pub(crate) at: u64,
+    bytes: Piece<'t>,
+}
+
+impl<'t> HeadRow<'t> {
+    #[inline]
+    pub(crate) fn head(&self) -> Result<Head<'_>> {
+        Head::decode(&self.bytes).map_err(|fault| self.table.corrupt(self.at, &fault))
+    }
+
+    /// Where the entity's chunk and its heap begin in the file, and the chunk's bytes; `None` if
+    /// it has no history here.
+    pub(crate) fn chunk(&self, head: &Head<'_>) -> Result<Option<ChunkBytes<'t>>> {
+        let place = head.history;
+        if place.chunk_len == 0 {
+            return Ok(None);
+        }
+        let history = self.table.layout.history;
+        let start = history.start.saturating_add(place.start);
+        let heap = start.saturating_add(u64::from(place.chunk_len));
+        if heap.saturating_add(u64::from(place.heap_len)) > history.end() {
+            return Err(self.table.outside(self.at));
+        }
+        Ok(Some(ChunkBytes { start, heap, bytes: self.table.bytes(start, heap)? }))
+    }
+}
+
+/// The chunk of an entity.
+#[derive(Debug)]
+pub(crate) struct ChunkBytes<'t> {
+    /// Where it begins in the file.
+    pub(crate) start: u64,
+    /// Where the heap behind it begins.
+    pub(crate) heap: u64,
+    pub(crate) bytes: Piece<'t>,
+}
+
+/// What is read of a table to open it.
+#[derive(Debug)]
+pub(crate) struct OpenedTable {
+    pub(crate) header: asofdb_format::header::Header,
+    pub(crate) layout: Layout,
+    pub(crate) meta: TableMeta,
+    pub(crate) sums: Vec<u8>,
+    directory: Directory,
+}
+
+impl OpenedTable {
+    /// Reads header, footer, sections, checksums, metadata and the head of the directory, and
+    /// verifies each.
+    pub(crate) fn read(file: &dyn FileReader, path: &Path, len: u64) -> Result<Self> {
+        let read = |start: u64, len: u64| -> Result<Vec<u8>> {
+            let mut bytes = vec![0; narrow(len)];
+            file.read_at(start, &mut bytes).map_err(|source| Error::io("read", path, source))?;
+            Ok(bytes)
+        };
+        if len < wide(HEADER_LEN + FOOTER_LEN) {
+            return Err(Error::corrupt(path, len, "the file is too short for a table"));
+        }
+        let header = check_header(path, &read(0, wide(HEADER_LEN))?, FileKind::Table)?;
+        let malformed =
+            |fault: Malformed| Error::corrupt(path, fault.at, format!("expected {}", fault.what));
+        let tail = read(len - wide(FOOTER_LEN), wide(FOOTER_LEN))?;
+        let footer = Footer::decode(&tail, len).map_err(malformed)?;
+        let sections = read(footer.sections.start, footer.sections.len)?;
+        let layout = footer.layout(&sections).map_err(|fault| match fault {
+            TableFault::Malformed(fault) => malformed(fault),
+            TableFault::Unknown(_) => Error::NewerFormat {
+                file: path.to_path_buf(),
+                found: asofdb_format::FORMAT_VERSION + 1,
+                supported: asofdb_format::FORMAT_VERSION,
+            },
+        })?;
+        let sums = read(layout.checksums.start, layout.checksums.len)?;
+        if !layout.sums_are_whole(&sums) {
+            let what = "the checksums of the pages do not have their own checksum";
+            return Err(Error::corrupt(path, layout.checksums.start, what));
+        }
+        let verified = |start: u64, end: u64| -> Result<Vec<u8>> {
+            let from = start - start % PAGE_LEN;
+            let to = (end.div_ceil(PAGE_LEN) * PAGE_LEN).min(layout.covered());
+            if start > end || end > layout.covered() {
+                return Err(Error::corrupt(path, start, "a section lies outside of the table"));
+            }
+            let bytes = read(from, to - from)?;
+            for (page, bytes) in (from / PAGE_LEN..).zip(bytes.chunks(narrow(PAGE_LEN))) {
+                if !pages::page_is_whole(&sums, page, bytes) {
+                    let what = "the page here does not have the checksum it was written with";
+                    return Err(Error::corrupt(path, page * PAGE_LEN, what));
+                }
+            }
+            Ok(bytes.get(narrow(start - from)..narrow(end - from)).unwrap_or_default().to_vec())
+        };
+        let meta = TableMeta::decode(&verified(layout.meta.start, layout.meta.end())?)
+            .map_err(|fault| malformed(fault.offset(layout.meta.start)))?;
+        let fixed_end = layout.directory.start.saturating_add(wide(directory::FIXED_LEN));
+        let fixed = verified(layout.directory.start, fixed_end)?;
+        let directory = Directory::decode(&fixed, layout.directory.len)
+            .map_err(|fault| malformed(fault.offset(layout.directory.start)))?;
+        Ok(Self { header, layout, meta, sums, directory })
+    }
+}

@@ -1,0 +1,421 @@
+//! Opening a store: what a crash left is put in order, or refused by name.
+//!
+//! The manifest tells which tables and logs there are. Tables must be there whole. A sealed log
+//! must be there whole; the newest log may end torn, behind its last synced mark, and is cut
+//! there. What is found and not named was being made when the process stopped, and is removed,
+//! except a log that holds batches: then it is the manifest that is too old.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use asofdb_format::batch::BatchReader;
+use asofdb_format::edit::Edit;
+use asofdb_format::frame::{Frame, FrameKind};
+use asofdb_format::hash::EraseKey;
+use asofdb_format::header::{FileKind, Header};
+use asofdb_format::ids::{Commit, FileNumber, StoreId};
+use asofdb_format::wire::wide;
+
+use crate::files::log::{FrameFile, FrameWriter};
+use crate::files::names;
+use crate::files::table::Table;
+use crate::state::durable::Durable;
+use crate::state::live::{Keeper, State};
+use crate::state::manifest;
+use crate::state::memtable::Memtable;
+use crate::types::error::{Error, Result};
+use crate::types::options::Options;
+use crate::world::disk::{Disk, FileLock};
+use crate::write::commit::{Committer, apply};
+
+/// A store that is open.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) keeper: Arc<Keeper>,
+    pub(crate) committer: Committer,
+    pub(crate) lock: Option<Box<dyn FileLock>>,
+}
+
+/// Opens or makes a store.
+pub(crate) fn open(dir: &Path, options: Options) -> Result<Opened> {
+    if !options.read_only {
+        return open_to_write(dir, options);
+    }
+    // A writer beside us may take files away while we open them; then its manifest is newer.
+    let mut tries = 0;
+    loop {
+        let opened = open_to_read(dir, options.clone());
+        tries += 1;
+        match opened {
+            Err(Error::Corruption { .. } | Error::Io { .. }) if tries < 5 => {}
+            opened => return opened,
+        }
+    }
+}
+
+fn open_to_read(dir: &Path, options: Options) -> Result<Opened> {
+    let found = look_at(&*options.world.disk, dir)?;
+    if !found.has_current {
+        return Err(found.not_a_store(dir));
+    }
+    let disk = Arc::clone(&options.world.disk);
+    let loaded = manifest::load(&*disk, dir)?;
+    let recovered = recover(&*disk, dir, loaded.store, loaded.durable)?;
+    let active = Memtable::new(FileNumber(0), 1 << 14, recovered.durable.newest);
+    let state = state_of(dir, &options, loaded.store, &recovered, active)?;
+    let last = recovered.durable.newest;
+    let durable = recovered.durable;
+    let keeper = Arc::new(Keeper::new(dir, loaded.store, options, state, durable, None));
+    let committer = Committer::new(Arc::clone(&keeper), None, last, last);
+    Ok(Opened { keeper, committer, lock: None })
+}
+
+fn open_to_write(dir: &Path, options: Options) -> Result<Opened> {
+    let disk = Arc::clone(&options.world.disk);
+    let mut found = look_at(&*disk, dir);
+    if matches!(&found, Err(Error::NotAStore { .. })) && options.create {
+        make_dir(&*disk, dir)?;
+        found = look_at(&*disk, dir);
+    }
+    let found = found?;
+    if !found.has_current && (!options.create || !found.strangers.is_empty()) {
+        return Err(found.not_a_store(dir));
+    }
+    let lock_path = names::lock(dir);
+    let lock = disk.lock(&lock_path).map_err(|source| Error::io("lock", &lock_path, source))?;
+    let Some(lock) = lock else { return Err(Error::Locked { dir: dir.to_path_buf() }) };
+    // Only now does nobody else change what we look at.
+    let found = look_at(&*disk, dir)?;
+    let (store, mut recovered, old_manifest) = if found.has_current {
+        let loaded = manifest::load(&*disk, dir)?;
+        let recovered = recover(&*disk, dir, loaded.store, loaded.durable)?;
+        (loaded.store, recovered, Some(loaded.number))
+    } else {
+        found.check_unborn(&*disk, dir)?;
+        let (store, key) = identity(&options)?;
+        (store, Recovered { durable: Durable::new(key), memtables: Vec::new(), cut: None }, None)
+    };
+    found.check_logs(&*disk, dir, store, &recovered.durable)?;
+    if let Some((log, len)) = recovered.cut {
+        let path = names::numbered(dir, FileKind::Log, log);
+        disk.truncate(&path, len).map_err(|source| Error::io("truncate", &path, source))?;
+    }
+    let durable = &mut recovered.durable;
+    durable.next_file = durable.next_file.max(FileNumber(found.greatest.0 + 1));
+    let last = settle(durable, recovered.cut);
+    drop_empty(durable, &mut recovered.memtables);
+    let next = |durable: &mut Durable| {
+        let number = durable.next_file;
+        durable.next_file = FileNumber(number.0 + 1);
+        number
+    };
+    let (log_number, manifest_number) = (next(durable), next(durable));
+    let made = options.world.clock.now().0;
+    let log_header = Header::new(FileKind::Log, store, log_number, made);
+    let log = FrameWriter::create(&*disk, dir, &log_header)?;
+    durable.logs.insert(log_number, None);
+    let writer = manifest::create(&*disk, dir, store, manifest_number, made, durable)?;
+    let keep = |kind, number| match kind {
+        FileKind::Table => recovered.durable.tables.contains_key(&number),
+        FileKind::Log => recovered.durable.logs.contains_key(&number),
+        _ => number == manifest_number,
+    };
+    found.remove_left_over(&*disk, dir, old_manifest, keep);
+    let active = Memtable::new(log_number, options.memtable_bytes, recovered.durable.newest);
+    let state = state_of(dir, &options, store, &recovered, active)?;
+    let ceiling = recovered.durable.ceiling;
+    let durable = recovered.durable;
+    let keeper = Arc::new(Keeper::new(dir, store, options, state, durable, Some(writer)));
+    let committer = Committer::new(Arc::clone(&keeper), Some(log), last, ceiling);
+    Ok(Opened { keeper, committer, lock: Some(lock) })
+}
+
+/// Makes a directory whose name, and those of its parents, survive a crash.
+fn make_dir(disk: &dyn Disk, dir: &Path) -> Result<()> {
+    disk.create_dir_all(dir).map_err(|source| Error::io("create", dir, source))?;
+    for parent in dir.ancestors().skip(1) {
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        // A parent that cannot be opened was there before us.
+        if disk.sync_dir(parent).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The id and the secret of a new store.
+fn identity(options: &Options) -> Result<(StoreId, EraseKey)> {
+    let mut random = [0u8; 32];
+    match options.identity {
+        Some(given) => random = given,
+        None => getrandom::fill(&mut random).map_err(|error| {
+            Error::io("read", Path::new("the system's random numbers"), error.into())
+        })?,
+    }
+    let (store, key) = random.split_at(16);
+    let half = |bytes: &[u8]| <[u8; 16]>::try_from(bytes).unwrap_or_default();
+    Ok((StoreId(half(store)), EraseKey(half(key))))
+}
+
+/// What is in a directory.
+#[derive(Debug)]
+struct Files {
+    has_current: bool,
+    numbered: Vec<(FileKind, FileNumber)>,
+    left_over: Vec<String>,
+    strangers: Vec<String>,
+    greatest: FileNumber,
+}
+
+fn look_at(disk: &dyn Disk, dir: &Path) -> Result<Files> {
+    let names = disk.list(dir).map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound => Error::NotAStore {
+            dir: dir.to_path_buf(),
+            what: "there is no such directory".to_owned(),
+        },
+        std::io::ErrorKind::NotADirectory => {
+            Error::NotAStore { dir: dir.to_path_buf(), what: "it is a file".to_owned() }
+        }
+        _ => Error::io("list", dir, source),
+    })?;
+    let mut files = Files {
+        has_current: false,
+        numbered: Vec::new(),
+        left_over: Vec::new(),
+        strangers: Vec::new(),
+        greatest: FileNumber(0),
+    };
+    for name in names {
+        if name == "CURRENT" {
+            files.has_current = true;
+        } else if let Some((kind, number)) = names::parse(&name) {
+            files.greatest = files.greatest.max(number);
+            files.numbered.push((kind, number));
+        } else if name.ends_with(".tmp") {
+            files.left_over.push(name);
+        } else if name != "LOCK" {
+            files.strangers.push(name);
+        }
+    }
+    Ok(files)
+}
+
+impl Files {
+    fn not_a_store(&self, dir: &Path) -> Error {
+        let what = match (self.numbered.is_empty(), self.strangers.first()) {
+            (false, _) => "its file CURRENT is missing".to_owned(),
+            (true, Some(stranger)) => format!("it holds other files, such as {stranger:?}"),
+            (true, None) => "it is empty".to_owned(),
+        };
+        Error::NotAStore { dir: dir.to_path_buf(), what }
+    }
+
+    /// Without CURRENT there is no store yet: what is here may only be what making one leaves.
+    fn check_unborn(&self, disk: &dyn Disk, dir: &Path) -> Result<()> {
+        let missing = || Error::corrupt(&names::current(dir), 0, "the file is missing");
+        for (kind, number) in &self.numbered {
+            let path = names::numbered(dir, *kind, *number);
+            let grown = match kind {
+                FileKind::Table => true,
+                FileKind::Log => {
+                    let len = disk.open(&path).and_then(|file| file.len());
+                    let len = len.map_err(|source| Error::io("open", &path, source))?;
+                    len > wide(asofdb_format::header::HEADER_LEN)
+                }
+                _ => number.0 > 2,
+            };
+            if grown {
+                return Err(missing());
+            }
+        }
+        Ok(())
+    }
+
+    /// A log that no manifest names was made just before a crash and holds nothing.
+    fn check_logs(
+        &self,
+        disk: &dyn Disk,
+        dir: &Path,
+        store: StoreId,
+        durable: &Durable,
+    ) -> Result<()> {
+        for (kind, number) in &self.numbered {
+            if *kind != FileKind::Log
+                || durable.logs.contains_key(number)
+                || *number < durable.next_file
+            {
+                continue;
+            }
+            if let Ok(file) = FrameFile::read(disk, dir, FileKind::Log, *number, store)
+                && !file.frames().0.is_empty()
+            {
+                let what = format!(
+                    "the manifest does not name {}, which holds batches: it is an old copy",
+                    file.path.display()
+                );
+                return Err(Error::corrupt(&names::current(dir), 0, what));
+            }
+        }
+        Ok(())
+    }
+
+    fn remove_left_over(
+        &self,
+        disk: &dyn Disk,
+        dir: &Path,
+        old_manifest: Option<FileNumber>,
+        keep: impl Fn(FileKind, FileNumber) -> bool,
+    ) {
+        // What cannot be removed now is left over again at the next open.
+        for (kind, number) in &self.numbered {
+            if !keep(*kind, *number) {
+                let _ = disk.remove(&names::numbered(dir, *kind, *number));
+            }
+        }
+        if let Some(old) = old_manifest {
+            let _ = disk.remove(&names::numbered(dir, FileKind::Manifest, old));
+        }
+        for name in &self.left_over {
+            let _ = disk.remove(&dir.join(name));
+        }
+    }
+}
+
+/// What the manifest and the logs tell.
+struct Recovered {
+    durable: Durable,
+    /// Oldest first.
+    memtables: Vec<Arc<Memtable>>,
+    /// The log that took batches last, and where it is to end.
+    cut: Option<(FileNumber, u64)>,
+}
+
+/// Replays the logs.
+fn recover(disk: &dyn Disk, dir: &Path, store: StoreId, mut durable: Durable) -> Result<Recovered> {
+    let mut memtables = Vec::new();
+    let mut cut = None;
+    let logs: Vec<(FileNumber, Option<u64>)> =
+        durable.logs.iter().map(|(number, sealed)| (*number, *sealed)).collect();
+    let mut newest = durable.newest;
+    for (number, sealed) in logs {
+        let file = FrameFile::read(disk, dir, FileKind::Log, number, store)?;
+        let frames = match sealed {
+            Some(len) => file.sealed_frames(len)?,
+            None => {
+                let (frames, end) = file.whole_frames()?;
+                let ceilings = frames.iter().map(|frame| frame.head.ceiling);
+                durable.ceiling = ceilings.fold(durable.ceiling, Ord::max);
+                cut = Some((number, end));
+                frames
+            }
+        };
+        let bytes: usize = frames.iter().map(|frame| frame.payload.len()).sum();
+        let memtable = Memtable::new(number, bytes * 4, Commit::MIN);
+        let mut last = None;
+        for frame in &frames {
+            replay(&memtable, frame, &file, &mut durable, last)?;
+            last = Some(frame.head.commit);
+            newest = newest.max(frame.head.commit);
+        }
+        memtables.push(Arc::new(memtable));
+    }
+    durable.newest = newest;
+    for memtable in &memtables {
+        memtable.publish(newest);
+        durable.commits.add_all(&memtable.aside().commits);
+    }
+    Ok(Recovered { durable, memtables, cut })
+}
+
+fn replay(
+    memtable: &Memtable,
+    frame: &Frame<'_>,
+    file: &FrameFile,
+    durable: &mut Durable,
+    last: Option<Commit>,
+) -> Result<()> {
+    let base = frame.end - wide(frame.payload.len());
+    let corrupt = |at: u64, what: &str| Error::corrupt(&file.path, at, format!("expected {what}"));
+    if frame.head.kind != FrameKind::Batch || last.is_some_and(|last| frame.head.commit <= last) {
+        return Err(corrupt(frame.start, "batches with ascending commits"));
+    }
+    let malformed = |fault: asofdb_format::Malformed| corrupt(base + fault.at, fault.what);
+    let mut reader = BatchReader::decode(frame.payload).map_err(malformed)?;
+    let mut reverted = Commit::MIN;
+    if let Some((id, label)) = &reader.head.source {
+        durable.sources.insert(*id, Arc::from(label.as_str()));
+        reverted = durable.taken.newest_revert_of(*id).unwrap_or(Commit::MIN);
+    }
+    apply(memtable, frame.head.commit, &mut reader, reverted).map_err(malformed)?;
+    Ok(())
+}
+
+/// Ends what the last process left open; the commit that the next one must be above.
+fn settle(durable: &mut Durable, cut: Option<(FileNumber, u64)>) -> Commit {
+    if let Some((log, len)) = cut {
+        durable.logs.insert(log, Some(len));
+    }
+    if durable.newest < durable.ceiling {
+        let lost = (Commit(durable.newest.0.saturating_add(1)), durable.ceiling);
+        let edit = Edit::Lost(lost.0, lost.1);
+        // The same loss is not written down again by every open that follows it.
+        let known = durable.lost.iter().any(|span| span.0 <= lost.0 && lost.1 <= span.1);
+        if !known {
+            let _ = durable.apply(&edit);
+        }
+    }
+    durable.newest.max(durable.ceiling)
+}
+
+/// Logs that hold nothing need no flush.
+fn drop_empty(durable: &mut Durable, memtables: &mut Vec<Arc<Memtable>>) {
+    memtables.retain(|memtable| {
+        let empty = memtable.revisions() == 0 && memtable.aside().marks.is_empty();
+        if empty {
+            durable.logs.remove(&memtable.log);
+        }
+        !empty
+    });
+}
+
+fn state_of(
+    dir: &Path,
+    options: &Options,
+    store: StoreId,
+    recovered: &Recovered,
+    active: Memtable,
+) -> Result<State> {
+    let durable = &recovered.durable;
+    let disk = &options.world.disk;
+    let mut recent = Vec::new();
+    let mut run = Vec::new();
+    for entry in durable.tables.values() {
+        let table = Table::open(disk, dir, store, entry, options.read_mode)?;
+        if entry.level == 0 { recent.push(Arc::new(table)) } else { run.push(Arc::new(table)) }
+    }
+    recent.sort_unstable_by_key(|table| std::cmp::Reverse(table.entry.number));
+    run.sort_unstable_by_key(|table| table.entry.min_hash);
+    let overlap = run.windows(2).find(|pair| match pair {
+        [a, b] => a.entry.max_hash >= b.entry.min_hash,
+        _ => false,
+    });
+    if let Some([table, ..]) = overlap {
+        return Err(Error::corrupt(table.path(), 0, "it overlaps another table of the run"));
+    }
+    let mut marks = durable.marks.clone();
+    for memtable in &recovered.memtables {
+        marks.extend(memtable.aside().marks.clone());
+    }
+    let mut memtables = vec![Arc::new(active)];
+    memtables.extend(recovered.memtables.iter().rev().cloned());
+    Ok(State {
+        memtables,
+        recent,
+        run,
+        catalog: Arc::new(durable.catalog.clone()),
+        taken: Arc::new(durable.taken.clone()),
+        sources: Arc::new(durable.sources.clone()),
+        lost: durable.lost.clone().into(),
+        marks: Arc::new(marks),
+    })
+}

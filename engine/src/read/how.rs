@@ -1,0 +1,156 @@
+//! How to read: the moment asked about and what may be seen.
+
+use asofdb_format::ids::{EventTime, KnownTime, Span};
+
+use crate::state::snapshots::Snapshot;
+use crate::types::answer::Stamp;
+
+/// What a read asks: as of when, as known when, seen from which commit.
+///
+/// ```
+/// use asofdb::{EventTime, KnownTime, Read, Span};
+/// let newest = Read::latest();
+/// let then = Read::as_of(EventTime(1_700_000_000_000_000))
+///     .known_at(KnownTime(1_700_000_100_000_000))
+///     .before()
+///     .max_age(Span::from_hours(2));
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Read {
+    pub(crate) moment: Moment,
+    pub(crate) known_at: Option<KnownTime>,
+    pub(crate) before: bool,
+    pub(crate) delay: Span,
+    pub(crate) max_age: Option<Span>,
+    pub(crate) from: Option<Snapshot>,
+}
+
+/// The moment that a read asks about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moment {
+    Now,
+    AsOf(EventTime),
+    At(Stamp),
+}
+
+impl Read {
+    const fn of(moment: Moment) -> Self {
+        Self { moment, known_at: None, before: false, delay: Span::ZERO, max_age: None, from: None }
+    }
+
+    /// As of now.
+    pub const fn latest() -> Self {
+        Self::of(Moment::Now)
+    }
+
+    /// As of a moment, itself included. It may lie in the future of the clock.
+    pub const fn as_of(t: EventTime) -> Self {
+        Self::of(Moment::AsOf(t))
+    }
+
+    /// What a read that returned this stamp was answered.
+    pub const fn at(stamp: Stamp) -> Self {
+        Self::of(Moment::At(stamp))
+    }
+
+    /// Only what was known at a moment, itself included.
+    pub const fn known_at(mut self, k: KnownTime) -> Self {
+        self.known_at = Some(k);
+        self
+    }
+
+    /// The moment itself excluded: as of one microsecond earlier.
+    pub const fn before(mut self) -> Self {
+        self.before = true;
+        self
+    }
+
+    /// As of so much earlier.
+    pub const fn delay(mut self, delay: Span) -> Self {
+        self.delay = delay;
+        self
+    }
+
+    /// A limit on age tighter than the TTL; never looser.
+    pub const fn max_age(mut self, max_age: Span) -> Self {
+        self.max_age = Some(max_age);
+        self
+    }
+
+    /// Seen from a held snapshot.
+    pub fn snapshot(mut self, snapshot: &Snapshot) -> Self {
+        self.from = Some(snapshot.clone());
+        self
+    }
+}
+
+/// How a join reads: the moments come with the spine's rows.
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct JoinOptions {
+    pub(crate) known: JoinKnown,
+    pub(crate) before: bool,
+    pub(crate) delay: Span,
+    pub(crate) max_age: Option<Span>,
+    pub(crate) from: Option<Snapshot>,
+    pub(crate) threads: Option<usize>,
+}
+
+/// What a join's row may have known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum JoinKnown {
+    #[default]
+    Anything,
+    At(KnownTime),
+    RowLess(Span),
+}
+
+impl JoinOptions {
+    /// Every row as of its own time, itself included; whatever is known by now.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Only what was known at a moment, the same for all rows.
+    pub const fn known_at(mut self, k: KnownTime) -> Self {
+        self.known = JoinKnown::At(k);
+        self
+    }
+
+    /// Only what was known at each row's own time, less a lag.
+    pub const fn known_at_row(mut self, lag: Span) -> Self {
+        self.known = JoinKnown::RowLess(lag);
+        self
+    }
+
+    /// Each row's own time excluded.
+    pub const fn before(mut self) -> Self {
+        self.before = true;
+        self
+    }
+
+    /// As of so much before each row's time.
+    pub const fn delay(mut self, delay: Span) -> Self {
+        self.delay = delay;
+        self
+    }
+
+    /// A limit on age tighter than the TTL; never looser.
+    pub const fn max_age(mut self, max_age: Span) -> Self {
+        self.max_age = Some(max_age);
+        self
+    }
+
+    /// Seen from a held snapshot.
+    pub fn snapshot(mut self, snapshot: &Snapshot) -> Self {
+        self.from = Some(snapshot.clone());
+        self
+    }
+
+    /// How many threads may work on it; default: as many as there are cores.
+    pub const fn threads(mut self, threads: usize) -> Self {
+        self.threads = Some(threads);
+        self
+    }
+}

@@ -1,0 +1,23 @@
+//! How questions are answered.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | `how` | what a read asks, in its user's words |
+//! | `plan` | pins the state, fixes the moment, checks the horizons |
+//! | `source` | the best revision that a memtable or a table can offer |
+//! | `resolve` | the rule: which revisions are seen, which of the five answers follows |
+//! | `row` | one entity, many features |
+//! | `versions` | one feature, many versions |
+//! | `scan` | all entities |
+//! | `join` | a spine of entities and times |
+
+pub mod how;
+pub mod join;
+pub mod scan;
+pub mod selection;
+
+pub(crate) mod plan;
+pub(crate) mod resolve;
+pub(crate) mod row;
+pub(crate) mod source;
+pub(crate) mod versions;

@@ -1,0 +1,99 @@
+//! The answer: which revisions a read sees, and what follows from the newest of them.
+//!
+//! The rule stands here alone; latest, as-of, range, scan and join all come here.
+
+use asofdb_format::ids::{Commit, EventTime, KnownTime, SourceId, Span};
+use asofdb_format::revision::Order;
+use asofdb_format::value::Kind;
+
+use crate::state::taken::Taken;
+use crate::types::answer::Status;
+
+/// What a read may see of one entity.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View<'a> {
+    /// The newest commit that is seen.
+    pub(crate) seen_from: Commit,
+    /// The latest known time that is seen.
+    pub(crate) known_at: Option<KnownTime>,
+    /// The newest erase of the entity.
+    pub(crate) erased: Option<Commit>,
+    /// All reverts.
+    pub(crate) taken: &'a Taken,
+}
+
+impl View<'_> {
+    /// Whether the read sees a revision. The source is asked for only if it matters.
+    #[inline]
+    pub(crate) fn sees(&self, order: &Order, source: impl FnOnce() -> SourceId) -> bool {
+        order.commit <= self.seen_from
+            && self.known_at.is_none_or(|known_at| order.known_time <= known_at)
+            && self.erased.is_none_or(|erase| order.commit >= erase)
+            && (self.taken.reverts.is_empty()
+                || !self.taken.is_reverted(order.commit, source(), self.seen_from))
+    }
+}
+
+/// What a feature's definition and bounds say to a read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    /// Age up to which a value is fresh.
+    pub(crate) max_age: Option<Span>,
+    /// S.
+    pub(crate) stale: Option<EventTime>,
+    /// B.
+    pub(crate) forgotten: Option<EventTime>,
+}
+
+impl Terms {
+    /// Whether a version of this event time does not exist, whatever holds it.
+    #[inline]
+    pub(crate) fn is_forgotten(&self, event_time: EventTime) -> bool {
+        self.forgotten.is_some_and(|forgotten| event_time < forgotten)
+    }
+
+    /// Whether the value of a version of this event time is given up.
+    #[inline]
+    pub(crate) fn is_given_up(&self, event_time: EventTime) -> bool {
+        self.stale.is_some_and(|stale| event_time < stale)
+    }
+
+    /// Which answer the newest version gives as of `t`.
+    #[inline]
+    pub(crate) fn judge(&self, event_time: EventTime, kind: Kind, t: EventTime) -> Status {
+        if kind == Kind::Deleted {
+            return Status::Deleted;
+        }
+        let age = i128::from(t.0) - i128::from(event_time.0);
+        let too_old = self.max_age.is_some_and(|limit| age > i128::from(limit.micros()));
+        // A stub is only made of what lies below S, and S never falls.
+        if self.is_given_up(event_time) || too_old || kind == Kind::Stub {
+            return Status::Expired;
+        }
+        if kind == Kind::Null { Status::Null } else { Status::Value }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TERMS: Terms = Terms { max_age: None, stale: None, forgotten: None };
+
+    #[test]
+    fn a_value_as_old_as_its_ttl_is_fresh_and_one_microsecond_more_is_not() {
+        let terms = Terms { max_age: Span::from_micros(10), ..TERMS };
+        assert_eq!(terms.judge(EventTime(0), Kind::Value, EventTime(10)), Status::Value);
+        assert_eq!(terms.judge(EventTime(0), Kind::Value, EventTime(11)), Status::Expired);
+        let widest = terms.judge(EventTime::MIN, Kind::Value, EventTime::MAX);
+        assert_eq!(widest, Status::Expired);
+    }
+
+    #[test]
+    fn a_delete_stays_a_delete_and_a_stale_null_is_expired() {
+        let terms = Terms { stale: Some(EventTime(5)), ..TERMS };
+        assert_eq!(terms.judge(EventTime(4), Kind::Deleted, EventTime(9)), Status::Deleted);
+        assert_eq!(terms.judge(EventTime(4), Kind::Null, EventTime(9)), Status::Expired);
+        assert_eq!(terms.judge(EventTime(5), Kind::Null, EventTime(9)), Status::Null);
+    }
+}

@@ -1,0 +1,107 @@
+//! One entity, many features: every source is looked at once for the entity, not once a feature.
+//!
+//! A source can offer nothing above (min(t, its newest event time), its newest known time, its
+//! newest commit). A source is passed over when all that is asked already has an answer above
+//! that. No order between sources is used, so late and imported data are right wherever they are.
+
+use asofdb_format::hash::EntityHash;
+use asofdb_format::ids::EventTime;
+use asofdb_format::revision::Order;
+
+use crate::read::plan::{Ask, Plan};
+use crate::read::resolve::View;
+use crate::read::source::{Found, offer_memtable, offer_row};
+use crate::state::live::State;
+use crate::types::answer::{Answer, Origin, Row, Stale, Status};
+use crate::types::error::Result;
+
+/// The answers for one entity.
+pub(crate) fn read_row(plan: &Plan, entity: &[u8]) -> Result<Row> {
+    let view = plan.view(entity);
+    let best = best_of(&plan.state, entity, &plan.asks, &view)?;
+    let mut answers = vec![Answer::Missing; plan.asks.len()];
+    for (ask, found) in plan.asks.iter().zip(best) {
+        if let (Some(found), Some(answer)) = (found, answers.get_mut(ask.place)) {
+            *answer = answer_of(&plan.state, ask, &found, ask.t)?;
+        }
+    }
+    Ok(Row { answers, stamp: plan.stamp })
+}
+
+/// The newest revision that the view sees for each ask, in the order of the asks.
+pub(crate) fn best_of<'s>(
+    state: &'s State,
+    entity: &[u8],
+    asks: &[Ask],
+    view: &View<'_>,
+) -> Result<Vec<Option<Found<'s>>>> {
+    let hash = EntityHash::of(entity);
+    let mut best: Vec<Option<Found<'s>>> = vec![None; asks.len()];
+    for memtable in &state.memtables {
+        if memtable.revisions() > 0
+            && may_offer(memtable.upper_bound(), asks, &best)
+            && let Some(node) = memtable.find(hash, entity)
+        {
+            offer_memtable(node, asks, view, &mut best);
+        }
+    }
+    for table in state.tables_of(hash) {
+        let bound = Order {
+            event_time: table.entry.max_event_time,
+            known_time: table.entry.max_known_time,
+            commit: table.entry.max_commit,
+        };
+        if !may_offer(bound, asks, &best) {
+            continue;
+        }
+        for row in table.rows(hash, entity)? {
+            offer_row(&row?, asks, view, &mut best)?;
+        }
+    }
+    Ok(best)
+}
+
+/// Whether a source that is nowhere above `bound` may offer anything better than what was found.
+#[inline]
+fn may_offer(bound: Order, asks: &[Ask], best: &[Option<Found<'_>>]) -> bool {
+    asks.iter().zip(best).any(|(ask, best)| match best {
+        None => true,
+        Some(best) => {
+            let event_time: EventTime = bound.event_time.min(ask.t);
+            best.order <= Order { event_time, ..bound }
+        }
+    })
+}
+
+/// The answer that the newest revision gives as of `t`.
+pub(crate) fn answer_of(
+    state: &State,
+    ask: &Ask,
+    found: &Found<'_>,
+    t: EventTime,
+) -> Result<Answer> {
+    let event_time = found.order.event_time;
+    if ask.terms.is_forgotten(event_time) {
+        return Ok(Answer::Missing);
+    }
+    let origin = Origin::new(
+        event_time,
+        found.order.known_time,
+        found.order.commit,
+        ask.schema,
+        state.sources.get(&found.source).cloned(),
+    );
+    Ok(match ask.terms.judge(event_time, found.kind, t) {
+        Status::Missing => Answer::Missing,
+        Status::Deleted => Answer::Deleted(origin),
+        Status::Null => Answer::Null(origin),
+        Status::Expired if ask.terms.is_given_up(event_time) => {
+            Answer::Expired(Stale(None), origin)
+        }
+        Status::Expired => Answer::Expired(Stale(found.value(ask.value_type)?), origin),
+        Status::Value => match found.value(ask.value_type)? {
+            Some(value) => Answer::Value(value, origin),
+            None => Answer::Expired(Stale(None), origin),
+        },
+    })
+}

@@ -1,0 +1,307 @@
+//! What a memtable or a table can offer: the best revision that a read sees, or many of them.
+
+use asofdb_format::chunk::{Chunk, Column};
+use asofdb_format::head::Slot;
+use asofdb_format::ids::{EventTime, SourceId};
+use asofdb_format::revision::{Order, Payload, Revision};
+use asofdb_format::value::{Kind, Value, ValueType};
+use asofdb_format::values::{InBlock, Place};
+use asofdb_format::wire::{Malformed, wide};
+use bytes::Bytes;
+
+use crate::files::table::{ChunkBytes, HeadRow, Table};
+use crate::read::plan::Ask;
+use crate::read::resolve::View;
+use crate::state::memtable::EntityNode;
+use crate::types::error::Result;
+
+/// A revision that a read sees, its value not yet fetched.
+#[derive(Clone, Debug)]
+pub(crate) struct Found<'s> {
+    pub(crate) order: Order,
+    pub(crate) kind: Kind,
+    pub(crate) source: SourceId,
+    value: ValuePlace<'s>,
+}
+
+/// Where a value is.
+#[derive(Clone, Debug)]
+enum ValuePlace<'s> {
+    None,
+    Bits(u64),
+    Raw(Bytes),
+    /// Bytes of a table's file.
+    At(&'s Table, u64, u64),
+    /// In a block of the heap that begins here.
+    Block(&'s Table, u64, InBlock),
+}
+
+impl Found<'_> {
+    fn of(revision: Revision) -> Self {
+        let value = match revision.payload {
+            Payload::None => ValuePlace::None,
+            Payload::Bits(bits) => ValuePlace::Bits(bits),
+            Payload::Raw(raw) => ValuePlace::Raw(raw),
+        };
+        Self { order: revision.order, kind: revision.kind, source: revision.source, value }
+    }
+
+    /// Fetches the value; `None` if there is none.
+    pub(crate) fn value(&self, value_type: ValueType) -> Result<Option<Value>> {
+        let (value, table, at) = match &self.value {
+            ValuePlace::None => return Ok(None),
+            ValuePlace::Bits(bits) => (Value::from_bits(value_type, *bits), None, 0),
+            ValuePlace::Raw(raw) => (Value::from_raw_bytes(value_type, raw.clone()), None, 0),
+            ValuePlace::At(table, start, end) => {
+                let raw = table.owned(*start, *end)?;
+                (Value::from_raw_bytes(value_type, raw), Some(*table), *start)
+            }
+            ValuePlace::Block(table, heap, at) => {
+                let raw = table.from_block(*heap, at)?;
+                (Value::from_raw_bytes(value_type, raw), Some(*table), *heap)
+            }
+        };
+        match (value, table) {
+            (Some(value), _) => Ok(Some(value)),
+            (None, Some(table)) => {
+                Err(table.corrupt(at, &Malformed::new(0, "a value of the feature's type")))
+            }
+            // What a memtable holds was checked when it was written, or came from a whole frame.
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+/// The better of what was found and what is offered.
+#[inline]
+fn offer<'s>(best: &mut Option<Found<'s>>, found: Found<'s>) {
+    if best.as_ref().is_none_or(|best| best.order < found.order) {
+        *best = Some(found);
+    }
+}
+
+/// Offers what a memtable has of an entity; `best` stands in the order of `asks`.
+pub(crate) fn offer_memtable<'s>(
+    node: &'s EntityNode,
+    asks: &[Ask],
+    view: &View<'_>,
+    best: &mut [Option<Found<'s>>],
+) {
+    for (ask, best) in asks.iter().zip(best) {
+        let Some(feature) = node.feature(ask.feature) else { continue };
+        let seen = feature
+            .newest_first(ask.t)
+            .find(|(order, revision)| view.sees(order, || revision.source));
+        if let Some((_, revision)) = seen {
+            offer(best, Found::of(revision));
+        }
+    }
+}
+
+/// Offers what a table has in one row; `best` stands in the order of `asks`.
+pub(crate) fn offer_row<'s>(
+    row: &HeadRow<'s>,
+    asks: &[Ask],
+    view: &View<'_>,
+    best: &mut [Option<Found<'s>>],
+) -> Result<()> {
+    let table = row.table;
+    let head = row.head()?;
+    let mut from = 0;
+    let mut in_history = false;
+    let mut older: Vec<bool> = Vec::new();
+    for (index, (ask, best)) in asks.iter().zip(&mut *best).enumerate() {
+        let place = match head.find(ask.feature, from) {
+            Ok(place) => place,
+            Err(next) => {
+                from = next;
+                continue;
+            }
+        };
+        from = place;
+        let seen =
+            head.event_time(place) <= ask.t && view.sees(&head.order(place), || head.source(place));
+        if seen {
+            offer(best, head_found(row, &head, place, ask)?);
+        } else {
+            if !in_history {
+                in_history = true;
+                older = vec![false; asks.len()];
+            }
+            if let Some(older) = older.get_mut(index) {
+                *older = true;
+            }
+        }
+    }
+    if !in_history {
+        return Ok(());
+    }
+    let Some(bytes) = row.chunk(&head)? else { return Ok(()) };
+    let malformed = |fault: Malformed| table.corrupt(bytes.start, &fault);
+    let chunk = Chunk::decode(&bytes.bytes).map_err(malformed)?;
+    let mut from = 0;
+    for ((ask, best), older) in asks.iter().zip(best).zip(older) {
+        if !older {
+            continue;
+        }
+        let place = match chunk.find(ask.feature, from) {
+            Ok(place) => place,
+            Err(next) => {
+                from = next;
+                continue;
+            }
+        };
+        from = place;
+        let column = chunk.column(place).map_err(malformed)?;
+        let mut left = column.up_to(ask.t);
+        while left > 0 {
+            left -= 1;
+            if view.sees(&column.order(left), || column.source(left)) {
+                offer(best, column_found(table, &bytes, &column, left).map_err(malformed)?);
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn head_found<'s>(
+    row: &HeadRow<'s>,
+    head: &asofdb_format::head::Head<'_>,
+    place: usize,
+    ask: &Ask,
+) -> Result<Found<'s>> {
+    let table = row.table;
+    let malformed = |fault: Malformed| table.corrupt(row.at, &fault);
+    let kind = head.kind(place).map_err(malformed)?;
+    let value = match ask.value_type {
+        _ if kind != Kind::Value => ValuePlace::None,
+        ValueType::Text | ValueType::Bytes | ValueType::Vector(_) => {
+            let (start, end, limit) = match head.raw(place).map_err(malformed)? {
+                Slot::Near { start, end } => {
+                    (row.at + start, row.at + end, table.layout.heads.end())
+                }
+                Slot::Far { start, end } => {
+                    let base = table.layout.far.start;
+                    (base.saturating_add(start), base.saturating_add(end), table.layout.far.end())
+                }
+            };
+            if end > limit {
+                return Err(malformed(Malformed::new(0, "a value within its section")));
+            }
+            ValuePlace::At(table, start, end)
+        }
+        _ => ValuePlace::Bits(head.bits(place)),
+    };
+    Ok(Found { order: head.order(place), kind, source: head.source(place), value })
+}
+
+fn column_found<'s>(
+    table: &'s Table,
+    bytes: &ChunkBytes<'s>,
+    column: &Column<'_>,
+    index: usize,
+) -> std::result::Result<Found<'s>, Malformed> {
+    let kind = column.kind(index)?;
+    let value = match (kind, column.place(index)?) {
+        (Kind::Null | Kind::Deleted | Kind::Stub, _) | (_, Place::None) => ValuePlace::None,
+        (Kind::Value, Place::Bits(bits)) => ValuePlace::Bits(bits),
+        (Kind::Value, Place::InPlace { start, end }) => {
+            ValuePlace::At(table, bytes.start + wide(start), bytes.start + wide(end))
+        }
+        (Kind::Value, Place::Block(at)) => ValuePlace::Block(table, bytes.heap, at),
+    };
+    Ok(Found { order: column.order(index), kind, source: column.source(index), value })
+}
+
+/// Which versions are wanted: newest first, up to the ask's moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    /// None older than this.
+    pub(crate) from: EventTime,
+    /// No more than so many.
+    pub(crate) most: usize,
+    /// None older than the first that lies at or before this, itself included.
+    pub(crate) base: Option<EventTime>,
+}
+
+/// Gathers the best revision of each version that one source has, newest first.
+struct Gather<'f, 's> {
+    wanted: Wanted,
+    count: usize,
+    last: Option<EventTime>,
+    found: &'f mut Vec<Found<'s>>,
+}
+
+impl<'s> Gather<'_, 's> {
+    /// Whether a version of this event time, and older ones, may be wanted.
+    fn wants(&self, event_time: EventTime) -> bool {
+        let past_base = self.last.zip(self.wanted.base).is_some_and(|(last, base)| last <= base);
+        event_time >= self.wanted.from
+            && (self.last == Some(event_time) || self.count < self.wanted.most && !past_base)
+    }
+
+    fn take(&mut self, found: Found<'s>) {
+        if self.last != Some(found.order.event_time) {
+            self.last = Some(found.order.event_time);
+            self.count += 1;
+            self.found.push(found);
+        }
+    }
+}
+
+/// Gathers versions from a memtable.
+pub(crate) fn gather_memtable<'s>(
+    node: &'s EntityNode,
+    ask: &Ask,
+    view: &View<'_>,
+    wanted: Wanted,
+    found: &mut Vec<Found<'s>>,
+) {
+    let Some(feature) = node.feature(ask.feature) else { return };
+    let mut gather = Gather { wanted, count: 0, last: None, found };
+    for (order, revision) in feature.newest_first(ask.t) {
+        if !gather.wants(order.event_time) {
+            break;
+        }
+        if view.sees(&order, || revision.source) {
+            gather.take(Found::of(revision));
+        }
+    }
+}
+
+/// Gathers versions from a row of a table.
+pub(crate) fn gather_row<'s>(
+    row: &HeadRow<'s>,
+    ask: &Ask,
+    view: &View<'_>,
+    wanted: Wanted,
+    found: &mut Vec<Found<'s>>,
+) -> Result<()> {
+    let head = row.head()?;
+    let Ok(place) = head.find(ask.feature, 0) else { return Ok(()) };
+    let mut gather = Gather { wanted, count: 0, last: None, found };
+    let order = head.order(place);
+    if order.event_time <= ask.t
+        && gather.wants(order.event_time)
+        && view.sees(&order, || head.source(place))
+    {
+        gather.take(head_found(row, &head, place, ask)?);
+    }
+    let Some(bytes) = row.chunk(&head)? else { return Ok(()) };
+    let malformed = |fault: Malformed| row.table.corrupt(bytes.start, &fault);
+    let chunk = Chunk::decode(&bytes.bytes).map_err(malformed)?;
+    let Ok(place) = chunk.find(ask.feature, 0) else { return Ok(()) };
+    let column = chunk.column(place).map_err(malformed)?;
+    let mut left = column.up_to(ask.t);
+    while left > 0 {
+        left -= 1;
+        if !gather.wants(column.event_time(left)) {
+            break;
+        }
+        if view.sees(&column.order(left), || column.source(left)) {
+            gather.take(column_found(row.table, &bytes, &column, left).map_err(malformed)?);
+        }
+    }
+    Ok(())
+}

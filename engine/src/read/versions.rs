@@ -1,0 +1,53 @@
+//! One feature, many versions: the winning revision of each, newest first.
+
+use asofdb_format::hash::EntityHash;
+use asofdb_format::ids::EventTime;
+
+use crate::read::plan::{Ask, Plan};
+use crate::read::row::answer_of;
+use crate::read::source::{Found, Wanted, gather_memtable, gather_row};
+use crate::types::answer::{Answer, Versions};
+use crate::types::error::Result;
+
+/// The versions of a feature that are wanted, up to the ask's moment, each judged at it.
+pub(crate) fn read_versions(
+    plan: &Plan,
+    ask: &Ask,
+    entity: &[u8],
+    wanted: Wanted,
+) -> Result<Versions> {
+    let found = winners(plan, ask, entity, wanted)?;
+    let reached_base =
+        |found: &Found<'_>| wanted.base.is_some_and(|base| found.order.event_time <= base);
+    let stopped_at_horizon = found.last().is_some_and(reached_base) && found.len() < wanted.most;
+    let answers = found.iter().map(|found| answer_of(&plan.state, ask, found, ask.t));
+    let answers: Vec<Answer> = answers.collect::<Result<_>>()?;
+    Ok(Versions { answers, stopped_at_horizon, stamp: plan.stamp })
+}
+
+fn winners<'p>(plan: &'p Plan, ask: &Ask, entity: &[u8], wanted: Wanted) -> Result<Vec<Found<'p>>> {
+    let hash = EntityHash::of(entity);
+    let view = plan.view(entity);
+    // What is forgotten does not exist, so it is not even a base.
+    let from = wanted.from.max(ask.terms.forgotten.unwrap_or(EventTime::MIN));
+    let each = Wanted { from, ..wanted };
+    let mut found = Vec::new();
+    for memtable in &plan.state.memtables {
+        if let Some(node) = memtable.find(hash, entity) {
+            gather_memtable(node, ask, &view, each, &mut found);
+        }
+    }
+    for table in plan.state.tables_of(hash) {
+        for row in table.rows(hash, entity)? {
+            gather_row(&row?, ask, &view, each, &mut found)?;
+        }
+    }
+    found.sort_by(|a, b| b.order.cmp(&a.order));
+    found.dedup_by_key(|found| found.order.event_time);
+    if let Some(base) = wanted.base {
+        let newer = found.partition_point(|found| found.order.event_time > base);
+        found.truncate(newer + 1);
+    }
+    found.truncate(wanted.most);
+    Ok(found)
+}

@@ -1,0 +1,146 @@
+//! Background work: flushing in one worker, compaction in another, so that a long merge keeps no
+//! memtable waiting.
+
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::shape::{compact, flush};
+use crate::state::live::Keeper;
+use crate::types::error::{Error, Result};
+use crate::world::scheduler::{Work, Worker};
+
+/// Both kinds of work, and who does them.
+#[derive(Debug)]
+pub(crate) struct Background {
+    keeper: Arc<Keeper>,
+    flushing: Mutex<()>,
+    compacting: Mutex<()>,
+    progress: Mutex<Progress>,
+    changed: Condvar,
+    workers: OnceLock<[Box<dyn Worker>; 2]>,
+}
+
+#[derive(Debug, Default)]
+struct Progress {
+    flushed: u64,
+    failed: Option<Error>,
+}
+
+impl Background {
+    pub(crate) fn new(keeper: Arc<Keeper>) -> Arc<Self> {
+        Arc::new(Self {
+            keeper,
+            flushing: Mutex::new(()),
+            compacting: Mutex::new(()),
+            progress: Mutex::new(Progress::default()),
+            changed: Condvar::new(),
+            workers: OnceLock::new(),
+        })
+    }
+
+    /// Hands the work to the scheduler.
+    pub(crate) fn start(self: &Arc<Self>) {
+        let scheduler = &self.keeper.options.world.scheduler;
+        let work = |kind| Arc::new(Job { background: Arc::downgrade(self), kind });
+        let _ = self.workers.set([
+            scheduler.start("asofdb-flush", work(Kind::Flush)),
+            scheduler.start("asofdb-compact", work(Kind::Compact)),
+        ]);
+    }
+
+    /// There may be something to flush.
+    pub(crate) fn notify(&self) {
+        if let Some([flush, _]) = self.workers.get() {
+            flush.notify();
+        }
+    }
+
+    /// One step of flushing.
+    pub(crate) fn flush_step(&self) -> Result<bool> {
+        let flushed = {
+            let _one = self.flushing.lock();
+            flush::flush_one(&self.keeper)
+        };
+        self.note(flushed.as_ref().err());
+        if matches!(flushed, Ok(true))
+            && let Some([_, compact]) = self.workers.get()
+        {
+            compact.notify();
+        }
+        flushed
+    }
+
+    /// One step of compaction.
+    pub(crate) fn compact_step(&self) -> Result<bool> {
+        let _one = self.compacting.lock();
+        compact::compact_if_due(&self.keeper)
+    }
+
+    /// Merges everything.
+    pub(crate) fn compact_all(&self) -> Result<()> {
+        let _one = self.compacting.lock();
+        compact::compact_all(&self.keeper)
+    }
+
+    fn note(&self, failed: Option<&Error>) {
+        let mut progress = self.progress.lock();
+        progress.flushed += 1;
+        progress.failed = failed.cloned();
+        self.changed.notify_all();
+    }
+
+    /// Waits until there are at most so many memtables that wait for their flush.
+    pub(crate) fn wait_for_room(&self, most: usize) -> Result<()> {
+        loop {
+            let before = self.progress.lock().flushed;
+            if self.keeper.state().memtables.len() <= most.max(1) + 1 {
+                return Ok(());
+            }
+            if !self.keeper.options.world.scheduler.runs_by_itself() {
+                self.flush_step()?;
+                continue;
+            }
+            self.notify();
+            let mut progress = self.progress.lock();
+            while progress.flushed == before {
+                self.changed.wait(&mut progress);
+            }
+            if let Some(failed) = &progress.failed {
+                return Err(failed.clone());
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Flush,
+    Compact,
+}
+
+/// One kind of work, which ends with its store.
+struct Job {
+    background: std::sync::Weak<Background>,
+    kind: Kind,
+}
+
+impl Work for Job {
+    fn step(&self) -> bool {
+        let Some(background) = self.background.upgrade() else { return false };
+        let done = match self.kind {
+            Kind::Flush => background.flush_step(),
+            Kind::Compact => background.compact_step(),
+        };
+        // What failed is told to the writers that wait, and is tried again when notified.
+        done.unwrap_or(false)
+    }
+
+    fn abandoned(&self, reason: &str) {
+        if let Some(background) = self.background.upgrade() {
+            let source = std::io::Error::other(reason.to_owned());
+            let error = Error::io("go on with", &background.keeper.dir, source);
+            background.note(Some(&background.keeper.poison(error)));
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Merges tables: flushed ones with one another while they are few beside the run, all of them
+//! into the run when they are not.
+//!
+//! A merge of the flushed ones alone costs what they hold; a merge into the run costs all of it.
+//! The run is therefore merged when the flushed tables hold at least a third of what it holds, so
+//! that a byte is rewritten a bounded number of times as the store grows.
+
+use std::sync::Arc;
+
+use asofdb_format::edit::Edit;
+use asofdb_format::ids::FileNumber;
+
+use crate::files::table::Table;
+use crate::shape::bounds;
+use crate::shape::merge::Merge;
+use crate::shape::output;
+use crate::state::live::{Keeper, State};
+use crate::types::error::Result;
+
+/// What is to be merged.
+#[derive(Debug)]
+struct Plan {
+    inputs: Vec<Arc<Table>>,
+    level: u8,
+}
+
+/// Does the merge that is due; whether there was one. One caller at a time.
+pub(crate) fn compact_if_due(keeper: &Keeper) -> Result<bool> {
+    let Some(plan) = due(&keeper.state(), keeper.options.max_recent_tables) else {
+        return Ok(false);
+    };
+    run(keeper, plan)?;
+    Ok(true)
+}
+
+/// Merges all tables into the run, dropping all that is garbage. One caller at a time.
+pub(crate) fn compact_all(keeper: &Keeper) -> Result<()> {
+    let inputs: Vec<_> = keeper.state().tables().cloned().collect();
+    if inputs.is_empty() {
+        return Ok(());
+    }
+    run(keeper, Plan { inputs, level: 1 })
+}
+
+fn due(state: &State, max_recent: usize) -> Option<Plan> {
+    if state.recent.len() < max_recent.max(2) {
+        return None;
+    }
+    let bytes = |tables: &[Arc<Table>]| tables.iter().map(|table| table.entry.len).sum::<u64>();
+    if bytes(&state.recent).saturating_mul(3) >= bytes(&state.run) {
+        return Some(Plan { inputs: state.tables().cloned().collect(), level: 1 });
+    }
+    // The larger flushed tables are left alone, so that merging them again and again costs little.
+    let mut small: Vec<Arc<Table>> = state.recent.clone();
+    small.sort_unstable_by_key(|table| table.entry.len);
+    let mut total = 0;
+    let mut inputs = Vec::new();
+    for table in small {
+        if inputs.len() >= 2 && table.entry.len > total {
+            break;
+        }
+        total += table.entry.len;
+        inputs.push(table);
+    }
+    Some(Plan { inputs, level: 0 })
+}
+
+fn run(keeper: &Keeper, plan: Plan) -> Result<()> {
+    let seen_by_all = bounds::record(keeper)?;
+    let state = keeper.state();
+    let mut merge = Merge::new(&plan.inputs, &[])?;
+    let written = output::write_all(keeper, &state, &mut merge, seen_by_all, plan.level)?;
+    let gone: Vec<FileNumber> = plan.inputs.iter().map(|table| table.entry.number).collect();
+    let mut edits: Vec<Edit> = gone.iter().map(|number| Edit::RemoveTable(*number)).collect();
+    edits.extend(written.tables.iter().map(|table| Edit::AddTable(table.entry.clone())));
+    let tables = written.tables.clone();
+    let (recent, merged) =
+        if plan.level == 0 { (tables, Vec::new()) } else { (Vec::new(), tables) };
+    let changed =
+        keeper.change(|_| Ok(edits), |state, _| state.replace_tables(&gone, recent, merged));
+    if changed.is_err() {
+        written.tables.iter().for_each(|table| table.mark_obsolete());
+    }
+    changed?;
+    plan.inputs.iter().for_each(|table| table.mark_obsolete());
+    Ok(())
+}

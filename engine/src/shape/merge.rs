@@ -1,0 +1,123 @@
+//! Several sources of revisions, each ascending by (hash, entity), as one.
+//!
+//! An entity that several sources have comes once, its features and revisions ascending. Of
+//! revisions equal in order, which can only be one that was written twice in a batch and is
+//! already resolved, one is kept.
+
+use std::sync::Arc;
+
+use asofdb_format::hash::EntityHash;
+use asofdb_format::ids::FeatureId;
+use asofdb_format::revision::Revision;
+use bytes::Bytes;
+
+use crate::files::scan::{EntityRevisions, TableScan};
+use crate::files::table::Table;
+use crate::state::memtable::{EntityNode, Memtable};
+use crate::types::error::Result;
+
+/// Sources read side by side.
+#[derive(Debug)]
+pub(crate) struct Merge<'m> {
+    sources: Vec<Source<'m>>,
+}
+
+/// One source, with the entity it stands at.
+#[derive(Debug)]
+struct Source<'m> {
+    rest: Rest<'m>,
+    at: Option<EntityRevisions>,
+}
+
+#[derive(Debug)]
+enum Rest<'m> {
+    Table(TableScan),
+    Memtable(std::vec::IntoIter<&'m EntityNode>),
+}
+
+impl Source<'_> {
+    fn advance(&mut self) -> Result<Option<EntityRevisions>> {
+        let next = match &mut self.rest {
+            Rest::Table(scan) => scan.next_row()?,
+            Rest::Memtable(nodes) => nodes.next().map(|node| EntityRevisions {
+                hash: node.hash,
+                entity: node.entity.clone(),
+                features: node.revisions(),
+            }),
+        };
+        Ok(std::mem::replace(&mut self.at, next))
+    }
+
+    fn key(&self) -> Option<(EntityHash, &Bytes)> {
+        self.at.as_ref().map(|entity| (entity.hash, &entity.entity))
+    }
+}
+
+impl<'m> Merge<'m> {
+    /// Reads tables and memtables side by side.
+    pub(crate) fn new(tables: &[Arc<Table>], memtables: &[&'m Memtable]) -> Result<Self> {
+        let tables = tables.iter().map(|table| Rest::Table(TableScan::new(Arc::clone(table))));
+        let memtables =
+            memtables.iter().map(|memtable| Rest::Memtable(memtable.entities().into_iter()));
+        let mut sources: Vec<Source<'m>> =
+            tables.chain(memtables).map(|rest| Source { rest, at: None }).collect();
+        for source in &mut sources {
+            source.advance()?;
+        }
+        Ok(Self { sources })
+    }
+
+    /// The next entity.
+    pub(crate) fn next_entity(&mut self) -> Result<Option<EntityRevisions>> {
+        let Some((hash, entity)) = self.sources.iter().filter_map(Source::key).min() else {
+            return Ok(None);
+        };
+        let entity = entity.clone();
+        let mut parts = Vec::new();
+        for source in &mut self.sources {
+            // A table may hold an entity in several rows.
+            while source.key() == Some((hash, &entity)) {
+                parts.extend(source.advance()?);
+            }
+        }
+        let mut parts = parts.into_iter();
+        let Some(mut whole) = parts.next() else { return Ok(None) };
+        for part in parts {
+            whole.features = join(whole.features, part.features);
+        }
+        Ok(Some(whole))
+    }
+}
+
+type Features = Vec<(FeatureId, Vec<Revision>)>;
+
+fn join(a: Features, b: Features) -> Features {
+    let mut out = Features::with_capacity(a.len().max(b.len()));
+    let (mut a, mut b) = (a.into_iter().peekable(), b.into_iter().peekable());
+    loop {
+        let order = match (a.peek(), b.peek()) {
+            (Some((a, _)), Some((b, _))) => a.cmp(b),
+            (Some(_), None) => std::cmp::Ordering::Less,
+            (None, Some(_)) => std::cmp::Ordering::Greater,
+            (None, None) => return out,
+        };
+        match order {
+            std::cmp::Ordering::Less => out.extend(a.next()),
+            std::cmp::Ordering::Greater => out.extend(b.next()),
+            std::cmp::Ordering::Equal => {
+                if let (Some((id, mut all)), Some((_, more))) = (a.next(), b.next()) {
+                    let in_order = match (all.last(), more.first()) {
+                        (Some(last), Some(first)) => last.order < first.order,
+                        _ => true,
+                    };
+                    all.extend(more);
+                    if !in_order {
+                        all.sort_by_key(|revision| revision.order);
+                        all.dedup_by_key(|revision| revision.order);
+                    }
+                    out.push((id, all));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! The picture of the store that the manifest draws: every edit changes it, and it can be written
+//! down again as edits.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use asofdb_format::catalog::{Bounds, Terms};
+use asofdb_format::edit::{Edit, TableEntry};
+use asofdb_format::hash::EraseKey;
+use asofdb_format::ids::{Commit, FeatureId, FileNumber, SourceId};
+use bytes::Bytes;
+
+use crate::state::catalog::Catalog;
+use crate::state::commits::CommitSpans;
+use crate::state::taken::{Revert, Reverted, Taken};
+
+/// What is durable of the store, its files' contents aside.
+#[derive(Clone, Debug)]
+pub(crate) struct Durable {
+    pub(crate) tables: BTreeMap<FileNumber, TableEntry>,
+    /// Logs, with their length once they are sealed.
+    pub(crate) logs: BTreeMap<FileNumber, Option<u64>>,
+    pub(crate) next_file: FileNumber,
+    pub(crate) newest: Commit,
+    pub(crate) ceiling: Commit,
+    pub(crate) commits: CommitSpans,
+    pub(crate) lost: Vec<(Commit, Commit)>,
+    pub(crate) catalog: Catalog,
+    pub(crate) taken: Taken,
+    pub(crate) sources: BTreeMap<SourceId, Arc<str>>,
+    pub(crate) touches: BTreeMap<(SourceId, FeatureId), Commit>,
+    pub(crate) marks: BTreeMap<String, Bytes>,
+}
+
+impl Durable {
+    pub(crate) fn new(key: EraseKey) -> Self {
+        Self {
+            tables: BTreeMap::new(),
+            logs: BTreeMap::new(),
+            next_file: FileNumber(1),
+            newest: Commit::MIN,
+            ceiling: Commit::MIN,
+            commits: CommitSpans::default(),
+            lost: Vec::new(),
+            catalog: Catalog::default(),
+            taken: Taken::new(key),
+            sources: BTreeMap::new(),
+            touches: BTreeMap::new(),
+            marks: BTreeMap::new(),
+        }
+    }
+
+    /// Changes the picture; what is wrong with the edit, if it fits no picture.
+    pub(crate) fn apply(&mut self, edit: &Edit) -> Result<(), &'static str> {
+        match edit {
+            Edit::Store(key) => self.taken.key = *key,
+            Edit::AddTable(entry) => {
+                if self.tables.insert(entry.number, entry.clone()).is_some() {
+                    return Err("a table that is not yet there");
+                }
+            }
+            Edit::RemoveTable(number) => {
+                self.tables.remove(number).ok_or("a table that is there")?;
+            }
+            Edit::AddLog(number) => {
+                self.logs.insert(*number, None);
+            }
+            Edit::SealLog(number, len) => {
+                *self.logs.get_mut(number).ok_or("a log that is there")? = Some(*len);
+            }
+            Edit::RemoveLog(number) => {
+                self.logs.remove(number).ok_or("a log that is there")?;
+            }
+            Edit::NextFile(number) => self.next_file = self.next_file.max(*number),
+            Edit::Clock(newest, ceiling) => {
+                self.newest = self.newest.max(*newest);
+                self.ceiling = *ceiling;
+            }
+            Edit::Commits(spans) => {
+                spans.iter().for_each(|(first, last)| self.commits.add_span(*first, *last));
+            }
+            Edit::Lost(first, last) => self.lost.push((*first, *last)),
+            Edit::Define(commit, definition) => {
+                if definition.id != self.catalog.next_id() {
+                    return Err("the next feature number");
+                }
+                self.catalog.define(*commit, definition.clone());
+                self.took(*commit);
+            }
+            Edit::Alter(commit, id, terms, bounds) => {
+                self.catalog.get(*id).ok_or("a feature that is defined")?;
+                self.catalog.alter(*commit, *id, terms.clone(), *bounds);
+                self.took(*commit);
+            }
+            Edit::Retire(commit, name) => {
+                self.catalog.retire(*commit, name);
+                self.took(*commit);
+            }
+            Edit::Bounds(id, bounds) => self.catalog.record(*id, *bounds),
+            Edit::Erase(commit, entity) => {
+                self.taken.erased.insert(*entity, *commit);
+                self.took(*commit);
+            }
+            Edit::RevertSource(commit, source) => {
+                let what = Reverted::Source(*source);
+                self.taken.reverts.push(Revert { commit: *commit, what });
+                self.touches.retain(|(of, _), touched| of != source || *touched > *commit);
+                self.took(*commit);
+            }
+            Edit::RevertCommits(commit, commits) => {
+                let what = Reverted::Commits(commits.iter().copied().collect());
+                self.taken.reverts.push(Revert { commit: *commit, what });
+                self.took(*commit);
+            }
+            Edit::Source(id, label) => {
+                self.sources.insert(*id, Arc::from(label.as_str()));
+            }
+            Edit::Touch(source, feature, commit) => self.touch(*source, *feature, *commit),
+            Edit::Mark(name, value) => {
+                self.marks.insert(name.clone(), value.clone());
+            }
+            _ => return Err("an edit of this format"),
+        }
+        Ok(())
+    }
+
+    fn took(&mut self, commit: Commit) {
+        self.newest = self.newest.max(commit);
+        self.commits.add(commit);
+    }
+
+    fn touch(&mut self, source: SourceId, feature: FeatureId, commit: Commit) {
+        // A batch that a revert already took away is no reason to refuse another revert.
+        if self.taken.newest_revert_of(source).is_some_and(|revert| commit < revert) {
+            return;
+        }
+        let least = self.touches.entry((source, feature)).or_insert(commit);
+        *least = commit.min(*least);
+    }
+
+    /// The picture as edits: applied to an empty one they give it again.
+    pub(crate) fn snapshot(&self) -> Vec<Edit> {
+        let mut edits = vec![
+            Edit::Store(self.taken.key),
+            Edit::NextFile(self.next_file),
+            Edit::Commits(self.commits.spans().to_vec()),
+        ];
+        edits.extend(self.sources.iter().map(|(id, label)| Edit::Source(*id, label.to_string())));
+        for feature in self.catalog.all() {
+            let mut definition = feature.definition.clone();
+            for (index, (commit, terms)) in feature.changes().iter().enumerate() {
+                if index == 0 {
+                    definition.terms = Terms::clone(terms);
+                    edits.push(Edit::Define(*commit, definition.clone()));
+                } else {
+                    let terms = Terms::clone(terms);
+                    edits.push(Edit::Alter(*commit, definition.id, terms, Bounds::default()));
+                }
+            }
+            edits.push(Edit::Bounds(definition.id, feature.recorded));
+        }
+        edits.extend(self.retires());
+        edits
+            .extend(self.taken.erased.iter().map(|(entity, commit)| Edit::Erase(*commit, *entity)));
+        edits.extend(self.taken.reverts.iter().map(|revert| match &revert.what {
+            Reverted::Source(id) => Edit::RevertSource(revert.commit, *id),
+            Reverted::Commits(commits) => {
+                Edit::RevertCommits(revert.commit, commits.iter().copied().collect())
+            }
+        }));
+        let touches = self.touches.iter();
+        edits.extend(
+            touches.map(|((source, feature), commit)| Edit::Touch(*source, *feature, *commit)),
+        );
+        edits.extend(self.lost.iter().map(|(first, last)| Edit::Lost(*first, *last)));
+        edits
+            .extend(self.marks.iter().map(|(name, value)| Edit::Mark(name.clone(), value.clone())));
+        edits.extend(self.tables.values().cloned().map(Edit::AddTable));
+        for (number, sealed) in &self.logs {
+            edits.push(Edit::AddLog(*number));
+            edits.extend(sealed.map(|len| Edit::SealLog(*number, len)));
+        }
+        edits.push(Edit::Clock(self.newest, self.ceiling));
+        edits
+    }
+
+    /// Each retirement once: it is of a name, whatever schemas it had then.
+    fn retires(&self) -> Vec<Edit> {
+        let mut all: Vec<(Commit, &str)> = self
+            .catalog
+            .all()
+            .filter_map(|feature| Some((feature.retired?, feature.definition.name.as_str())))
+            .collect();
+        all.sort_unstable();
+        all.dedup();
+        all.into_iter().map(|(commit, name)| Edit::Retire(commit, name.to_owned())).collect()
+    }
+}

@@ -1,0 +1,224 @@
+//! The state that reads pin, and the one way to change it.
+//!
+//! A [`State`] is immutable but for its first memtable, which grows. The [`Keeper`] swaps it: under
+//! its lock edits are made durable in the manifest, applied to the durable picture, and a new
+//! state takes the place of the old one. A reader pins a state with one load and reads all of it
+//! at the newest commit that its first memtable shows.
+//!
+//! Locks, in the order in which they may be taken: commit (see [`write`](crate::write)), flush or
+//! compaction, keeper, then the small ones (snapshots, commit spans, a memtable's aside).
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::ArcSwap;
+use asofdb_format::edit::Edit;
+use asofdb_format::hash::EntityHash;
+use asofdb_format::ids::{Commit, EventTime, FileNumber, SourceId, StoreId};
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use crate::files::log::FrameWriter;
+use crate::files::table::Table;
+use crate::state::catalog::Catalog;
+use crate::state::commits::CommitSpans;
+use crate::state::durable::Durable;
+use crate::state::lagging::LaggingClock;
+use crate::state::manifest;
+use crate::state::memtable::Memtable;
+use crate::state::snapshots::Registry;
+use crate::state::taken::Taken;
+use crate::types::error::{Error, Result};
+use crate::types::options::Options;
+
+/// All that a read needs, at a moment.
+#[derive(Clone, Debug)]
+pub(crate) struct State {
+    /// The one that takes batches first, then the older ones.
+    pub(crate) memtables: Vec<Arc<Memtable>>,
+    /// Flushed tables, the newest first; they may overlap.
+    pub(crate) recent: Vec<Arc<Table>>,
+    /// Merged tables, ascending by hash; no two hold the same entity.
+    pub(crate) run: Vec<Arc<Table>>,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) taken: Arc<Taken>,
+    pub(crate) sources: Arc<BTreeMap<SourceId, Arc<str>>>,
+    pub(crate) lost: Arc<[(Commit, Commit)]>,
+    pub(crate) marks: Arc<BTreeMap<String, Bytes>>,
+}
+
+impl State {
+    /// The newest commit that may be seen.
+    #[inline]
+    pub(crate) fn visible(&self) -> Commit {
+        self.memtables.first().map_or(Commit::MIN, |memtable| memtable.visible())
+    }
+
+    /// The tables that may hold an entity of this hash, the newest first.
+    #[inline]
+    pub(crate) fn tables_of(&self, hash: EntityHash) -> impl Iterator<Item = &Arc<Table>> {
+        let covers =
+            move |table: &&Arc<Table>| table.entry.min_hash <= hash && hash <= table.entry.max_hash;
+        let place = self.run.partition_point(|table| table.entry.max_hash < hash);
+        let run = self.run.get(place).filter(covers);
+        self.recent.iter().filter(covers).chain(run)
+    }
+
+    pub(crate) fn tables(&self) -> impl Iterator<Item = &Arc<Table>> {
+        self.recent.iter().chain(&self.run)
+    }
+
+    /// Takes tables in and out.
+    pub(crate) fn replace_tables(
+        &mut self,
+        out: &[FileNumber],
+        recent: Vec<Arc<Table>>,
+        run: Vec<Arc<Table>>,
+    ) {
+        let stays = |table: &Arc<Table>| !out.contains(&table.entry.number);
+        self.recent.retain(stays);
+        self.run.retain(stays);
+        self.recent.splice(0..0, recent);
+        self.run.extend(run);
+        self.run.sort_unstable_by_key(|table| table.entry.min_hash);
+    }
+}
+
+/// Keeps the state, in memory and on the disk.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    pub(crate) dir: PathBuf,
+    pub(crate) store: StoreId,
+    pub(crate) options: Options,
+    pub(crate) snapshots: Arc<Registry>,
+    pub(crate) commits: Mutex<CommitSpans>,
+    pub(crate) lagging: LaggingClock,
+    live: ArcSwap<State>,
+    kept: Mutex<Kept>,
+    poison: OnceLock<Error>,
+}
+
+/// What the keeper's lock guards.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) durable: Durable,
+    /// `None` if the store is open read-only.
+    manifest: Option<FrameWriter>,
+    whole_len: u64,
+}
+
+impl Keeper {
+    pub(crate) fn new(
+        dir: &Path,
+        store: StoreId,
+        options: Options,
+        state: State,
+        durable: Durable,
+        manifest: Option<FrameWriter>,
+    ) -> Self {
+        let whole_len = manifest.as_ref().map_or(0, FrameWriter::len);
+        Self {
+            dir: dir.to_path_buf(),
+            store,
+            snapshots: Arc::new(Registry::default()),
+            commits: Mutex::new(durable.commits.clone()),
+            lagging: LaggingClock::new(options.clock_lag),
+            options,
+            live: ArcSwap::from_pointee(state),
+            kept: Mutex::new(Kept { durable, manifest, whole_len }),
+            poison: OnceLock::new(),
+        }
+    }
+
+    /// The state now.
+    #[inline]
+    pub(crate) fn state(&self) -> Arc<State> {
+        self.live.load_full()
+    }
+
+    /// The clock now.
+    pub(crate) fn now(&self) -> EventTime {
+        self.options.world.clock.now()
+    }
+
+    /// Why writes are refused, if they are.
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        if self.options.read_only {
+            return Err(Error::ReadOnly);
+        }
+        self.poison.get().map_or(Ok(()), |error| Err(error.clone()))
+    }
+
+    /// From a failed write on, writes are refused: what is on the disk is no longer known.
+    pub(crate) fn poison(&self, error: Error) -> Error {
+        if let Error::Io { op, source, path } = &error {
+            let reason = format!("{}: {source}", path.display());
+            let _ = self.poison.set(Error::Poisoned { op, reason });
+        }
+        error
+    }
+
+    /// A number for a new file.
+    pub(crate) fn next_file(&self) -> FileNumber {
+        let mut kept = self.kept.lock();
+        let number = kept.durable.next_file;
+        kept.durable.next_file = FileNumber(number.0 + 1);
+        number
+    }
+
+    /// Looks at the durable picture.
+    pub(crate) fn look<T>(&self, at: impl FnOnce(&Durable) -> T) -> T {
+        at(&self.kept.lock().durable)
+    }
+
+    /// Makes edits durable and then changes the state, both or neither: `edits` tells them when
+    /// nobody else can change anything.
+    pub(crate) fn change(
+        &self,
+        edits: impl FnOnce(&Durable) -> Result<Vec<Edit>>,
+        change: impl FnOnce(&mut State, &Durable),
+    ) -> Result<()> {
+        self.check_writable()?;
+        let mut kept = self.kept.lock();
+        let kept = &mut *kept;
+        let mut edits = edits(&kept.durable)?;
+        if !edits.is_empty() {
+            edits.push(Edit::NextFile(kept.durable.next_file));
+            let mut durable = kept.durable.clone();
+            for edit in &edits {
+                durable.apply(edit).map_err(|what| {
+                    let manifest = kept.manifest.as_ref().map_or(self.dir.as_path(), |m| m.path());
+                    Error::corrupt(manifest, 0, format!("the next edit needs {what}"))
+                })?;
+            }
+            let manifest = kept.manifest.as_ref().ok_or(Error::ReadOnly)?;
+            manifest::append(manifest, durable.newest, durable.ceiling, &edits)
+                .map_err(|error| self.poison(error))?;
+            kept.durable = durable;
+        }
+        let mut state = State::clone(&self.live.load());
+        change(&mut state, &kept.durable);
+        self.live.store(Arc::new(state));
+        if kept.manifest.as_ref().is_some_and(|m| m.len() > (4 * kept.whole_len).max(1 << 20)) {
+            self.rotate_manifest(kept)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the picture into a new manifest and removes the old one.
+    fn rotate_manifest(&self, kept: &mut Kept) -> Result<()> {
+        let disk = &*self.options.world.disk;
+        let number = kept.durable.next_file;
+        kept.durable.next_file = FileNumber(number.0 + 1);
+        let made = self.now().0;
+        let writer = manifest::create(disk, &self.dir, self.store, number, made, &kept.durable)
+            .map_err(|error| self.poison(error))?;
+        kept.whole_len = writer.len();
+        if let Some(old) = kept.manifest.replace(writer) {
+            // Left over at the worst: the next open removes what CURRENT does not name.
+            let _ = disk.remove(old.path());
+        }
+        Ok(())
+    }
+}

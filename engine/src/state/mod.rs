@@ -1,0 +1,24 @@
+//! What the store is at a moment: one immutable [`State`](live::State), swapped whole.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | `catalog` | definitions, and the bounds that follow from them |
+//! | `commits` | which moments have commits |
+//! | `taken` | what erases and reverts took away |
+//! | `snapshots` | which commits somebody holds |
+//! | `lagging` | the clock that compaction relies on |
+//! | `memtable` | revisions not yet in a table |
+//! | `durable` | the picture that the manifest draws of all that |
+//! | `live` | the state that reads pin, and how it is changed |
+
+pub mod snapshots;
+
+pub(crate) mod append;
+pub(crate) mod catalog;
+pub(crate) mod commits;
+pub(crate) mod durable;
+pub(crate) mod lagging;
+pub(crate) mod live;
+pub(crate) mod manifest;
+pub(crate) mod memtable;
+pub(crate) mod taken;

@@ -1,0 +1,103 @@
+//! Counts of what a store holds, from metadata alone.
+
+use std::collections::BTreeMap;
+
+use asofdb_format::ids::{Commit, EventTime, FeatureId};
+
+use crate::state::live::Keeper;
+
+/// What a store holds. Garbage that is not yet dropped counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Revisions, in memory and in tables.
+    pub records: u64,
+    /// Revisions in memory.
+    pub memtable_records: u64,
+    /// Bytes of memory that memtables take, about.
+    pub memtable_bytes: u64,
+    /// Memtables, the one that takes batches included.
+    pub memtables: usize,
+    /// Tables that were flushed and not yet merged into the run.
+    pub recent_tables: usize,
+    /// Tables of the run.
+    pub run_tables: usize,
+    /// Bytes of all tables.
+    pub table_bytes: u64,
+    /// Rows of the directories of all tables: an entity counts once a table.
+    pub table_entities: u64,
+    /// The newest commit that reads see.
+    pub newest_commit: Commit,
+    /// Snapshots that are held.
+    pub snapshots: usize,
+    /// Erases that are remembered.
+    pub erases: usize,
+    /// Reverts that are remembered.
+    pub reverts: usize,
+    /// What tables hold of each feature.
+    pub features: BTreeMap<FeatureId, FeatureStats>,
+}
+
+/// What tables hold of a feature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FeatureStats {
+    /// Its name, with the schema number.
+    pub name: String,
+    /// Revisions.
+    pub records: u64,
+    /// Explicit nulls among them.
+    pub nulls: u64,
+    /// Deletes among them.
+    pub deletes: u64,
+    /// Marks without value among them.
+    pub stubs: u64,
+    /// The oldest event time.
+    pub oldest: EventTime,
+    /// The newest event time.
+    pub newest: EventTime,
+}
+
+impl Stats {
+    pub(crate) fn of(keeper: &Keeper) -> Self {
+        let state = keeper.state();
+        let mut stats = Self {
+            memtables: state.memtables.len(),
+            recent_tables: state.recent.len(),
+            run_tables: state.run.len(),
+            newest_commit: state.visible(),
+            snapshots: keeper.snapshots.count(),
+            erases: state.taken.erased.len(),
+            reverts: state.taken.reverts.len(),
+            ..Self::default()
+        };
+        for memtable in &state.memtables {
+            stats.memtable_records += memtable.revisions();
+            stats.memtable_bytes += memtable.bytes() as u64;
+        }
+        stats.records = stats.memtable_records;
+        for table in state.tables() {
+            stats.records += table.entry.revisions;
+            stats.table_bytes += table.entry.len;
+            stats.table_entities += table.entry.entities;
+            for (id, meta) in &table.meta.features {
+                let of = stats.features.entry(*id).or_insert_with(|| FeatureStats {
+                    name: format!("{}@{}", meta.name, meta.schema),
+                    records: 0,
+                    nulls: 0,
+                    deletes: 0,
+                    stubs: 0,
+                    oldest: EventTime::MAX,
+                    newest: EventTime::MIN,
+                });
+                of.records += meta.revisions;
+                of.nulls += meta.nulls;
+                of.deletes += meta.deletes;
+                of.stubs += meta.stubs;
+                of.oldest = of.oldest.min(meta.oldest);
+                of.newest = of.newest.max(meta.newest);
+            }
+        }
+        stats
+    }
+}

@@ -1,0 +1,472 @@
+//! The door: every call of the library, each handed to the floor that does it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use asofdb_format::ids::{Commit, EventTime};
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use crate::open;
+use crate::read::how::{JoinOptions, Moment, Read};
+use crate::read::join::Joiner;
+use crate::read::plan::{Pinned, Plan};
+use crate::read::row::read_row;
+use crate::read::scan::Scan;
+use crate::read::selection::Selection;
+use crate::read::source::Wanted;
+use crate::read::versions::read_versions;
+use crate::shape::background::Background;
+use crate::state::live::{Keeper, State};
+use crate::state::snapshots::Snapshot;
+use crate::stats::Stats;
+use crate::types::answer::{Reading, Row, Stamp, Versions};
+use crate::types::error::{Error, Result};
+use crate::types::options::Options;
+use crate::types::spec::{Alter, Feature, FeatureSpec, ValueType};
+use crate::world::disk::FileLock;
+use crate::write::batch::{Batch, Durability};
+use crate::write::commit::Committer;
+use crate::write::definitions;
+use crate::write::taking_back::{self, Revert, Reverted};
+
+/// A store of feature versions, open. Clones are the same store; any thread may use them.
+///
+/// ```
+/// use asofdb::{Batch, Durability, EventTime, FeatureSpec, Options, Store, ValueType};
+/// # fn main() -> asofdb::Result<()> {
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let dir = dir.path().join("store");
+/// let store = Store::open(&dir, Options::new())?;
+/// store.define(FeatureSpec::new("customer:spend_30d", ValueType::F64))?;
+/// let mut batch = Batch::new();
+/// batch.put("customer-7", "customer:spend_30d", EventTime(1_700_000_000_000_000), 42.5);
+/// store.write(batch, Durability::Synced)?;
+/// assert_eq!(store.latest("customer-7", "customer:spend_30d")?.as_f64(), Some(42.5));
+/// store.close()
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Store(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    keeper: Arc<Keeper>,
+    committer: Committer,
+    background: Mutex<Option<Arc<Background>>>,
+    lock: Mutex<Option<Box<dyn FileLock>>>,
+    closed: AtomicBool,
+}
+
+impl Store {
+    /// Opens the store in a directory, or makes one.
+    ///
+    /// # Errors
+    /// [`Error::NotAStore`], [`Error::NewerFormat`], [`Error::Locked`] say what the directory is
+    /// instead; [`Error::Corruption`] names the damaged file.
+    pub fn open(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
+        let opened = open::open(dir.as_ref(), options)?;
+        let background = Background::new(Arc::clone(&opened.keeper));
+        if !opened.keeper.options.read_only {
+            background.start();
+            background.notify();
+        }
+        Ok(Self(Arc::new(Inner {
+            keeper: opened.keeper,
+            committer: opened.committer,
+            background: Mutex::new(Some(background)),
+            lock: Mutex::new(opened.lock),
+            closed: AtomicBool::new(false),
+        })))
+    }
+
+    /// Closes the store for all its clones: what was written is durable, background work has
+    /// ended, and another process may open it. Later calls are refused.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if what was written could not be made durable.
+    pub fn close(&self) -> Result<()> {
+        self.0.close()
+    }
+
+    /// Where the store is.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.0.keeper.dir
+    }
+
+    /// What the store's clock says.
+    #[must_use]
+    pub fn now(&self) -> EventTime {
+        self.0.keeper.now()
+    }
+
+    fn keeper(&self) -> Result<&Arc<Keeper>> {
+        if self.0.closed.load(Ordering::Acquire) {
+            return Err(Error::Closed);
+        }
+        Ok(&self.0.keeper)
+    }
+
+    fn background(&self) -> Result<Arc<Background>> {
+        self.0.background.lock().clone().ok_or(Error::Closed)
+    }
+
+    /// Defines a feature. The same definition again changes nothing.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](crate::InvalidArgument) if the name or the terms cannot be, or the
+    /// feature is defined otherwise.
+    pub fn define(&self, spec: FeatureSpec) -> Result<Feature> {
+        definitions::define(self.keeper()?, &self.0.committer, spec)
+    }
+
+    /// Alters how long a feature's values stay, or what is said of it. It takes effect at once,
+    /// for all that is stored; what was given up before stays given up.
+    ///
+    /// # Errors
+    /// [`Error::UnknownFeature`], or an argument that cannot be.
+    pub fn alter(&self, name: &str, change: Alter) -> Result<Feature> {
+        definitions::alter(self.keeper()?, &self.0.committer, name, change)
+    }
+
+    /// Gives a feature another type under its next schema number. The old schema stays readable
+    /// as `name@1`, so that values of two types never mix.
+    ///
+    /// # Errors
+    /// [`Error::UnknownFeature`], or a type that cannot be.
+    pub fn evolve(&self, name: &str, value_type: ValueType) -> Result<Feature> {
+        definitions::evolve(self.keeper()?, &self.0.committer, name, value_type)
+    }
+
+    /// Retires a feature under all its schema numbers: its names mean nothing any more, except to
+    /// snapshots and stamps from before.
+    ///
+    /// # Errors
+    /// [`Error::UnknownFeature`].
+    pub fn retire(&self, name: &str) -> Result<()> {
+        definitions::retire(self.keeper()?, &self.0.committer, name)
+    }
+
+    /// The feature that a name means: `view:feature` its newest schema, `view:feature@1` its
+    /// first.
+    ///
+    /// # Errors
+    /// [`Error::UnknownFeature`], with names that look like it.
+    pub fn feature(&self, name: &str) -> Result<Feature> {
+        let state = self.keeper()?.state();
+        let feature = state.catalog.resolve(name, state.visible())?;
+        Ok(state.catalog.describe(feature))
+    }
+
+    /// All features that are not retired, every schema, by name and schema number.
+    #[must_use]
+    pub fn features(&self) -> Vec<Feature> {
+        let state = self.0.keeper.state();
+        state.catalog.alive().map(|feature| state.catalog.describe(feature)).collect()
+    }
+
+    /// Looks features up once, to read them many times.
+    ///
+    /// # Errors
+    /// [`Error::UnknownFeature`] for the first name that means nothing.
+    pub fn select<N: AsRef<str>>(&self, names: &[N]) -> Result<Selection> {
+        let state = self.keeper()?.state();
+        select_at(&state, names, state.visible())
+    }
+
+    /// The newest schema of every feature, by name.
+    #[must_use]
+    pub fn select_all(&self) -> Selection {
+        Selection::new(self.features().into_iter().filter(|feature| feature.newest).collect())
+    }
+
+    /// Writes a batch: all of it or nothing.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](crate::InvalidArgument) if something in it cannot be, then nothing is
+    /// written; [`Error::Io`] if the disk refuses, then writes are refused until the store is
+    /// opened again, and the batch may or may not be in it.
+    pub fn write(&self, batch: Batch, durability: Durability) -> Result<Commit> {
+        let keeper = self.keeper()?;
+        let commit = self.0.committer.write(&batch, durability)?;
+        let options = &keeper.options;
+        let full = |state: &State| {
+            state.memtables.first().is_some_and(|first| first.bytes() >= options.memtable_bytes)
+        };
+        if full(&keeper.state()) {
+            self.0.committer.rotate(options.memtable_bytes)?;
+            let background = self.background()?;
+            background.notify();
+            background.wait_for_room(options.max_sealed_memtables)?;
+        }
+        Ok(commit)
+    }
+
+    /// Makes everything written so far durable.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the disk refuses.
+    pub fn sync(&self) -> Result<()> {
+        self.keeper()?;
+        self.0.committer.sync()
+    }
+
+    /// The newest value of a mark of progress; see [`Batch::mark`].
+    #[must_use]
+    pub fn mark(&self, name: &str) -> Option<Bytes> {
+        let state = self.0.keeper.state();
+        let newest = |memtable: &Arc<crate::state::memtable::Memtable>| {
+            memtable.aside().marks.get(name).cloned()
+        };
+        state.memtables.iter().find_map(newest).or_else(|| state.marks.get(name).cloned())
+    }
+
+    /// The newest value of a feature: [`Store::as_of`] now.
+    ///
+    /// # Errors
+    /// [`Error::UnknownFeature`]; [`Error::Corruption`] or [`Error::Io`] if it cannot be read.
+    pub fn latest(&self, entity: impl AsRef<[u8]>, feature: &str) -> Result<Reading> {
+        self.read(entity, feature, &Read::latest())
+    }
+
+    /// A feature's value as of a moment, itself included.
+    ///
+    /// # Errors
+    /// As [`Store::latest`]; [`Error::BelowHorizon`] if the feature keeps no such history.
+    pub fn as_of(&self, entity: impl AsRef<[u8]>, feature: &str, t: EventTime) -> Result<Reading> {
+        self.read(entity, feature, &Read::as_of(t))
+    }
+
+    /// A feature's value, as the read says.
+    ///
+    /// # Errors
+    /// As [`Store::as_of`].
+    pub fn read(&self, entity: impl AsRef<[u8]>, feature: &str, read: &Read) -> Result<Reading> {
+        let (plan, _) = self.plan_one(feature, read)?;
+        let row = read_row(&plan, entity.as_ref())?;
+        let answer = row.answers.into_iter().next().unwrap_or(crate::Answer::Missing);
+        Ok(Reading { answer, stamp: row.stamp })
+    }
+
+    /// Resolves a name as the read sees it, and makes the read ready.
+    fn plan_one(&self, feature: &str, read: &Read) -> Result<(Plan, Feature)> {
+        let keeper = self.keeper()?;
+        let pinned = Pinned::new(keeper, read.moment, read.from.as_ref())?;
+        let found = pinned.state.catalog.resolve(feature, pinned.seen_from)?;
+        let found = pinned.state.catalog.describe(found);
+        let selection = Selection::new(vec![found.clone()]);
+        Ok((Plan::of(keeper, pinned, &selection, read)?, found))
+    }
+
+    /// Many features of one entity.
+    ///
+    /// # Errors
+    /// As [`Store::as_of`]; a read below any feature's horizon fails as a whole.
+    pub fn read_row(
+        &self,
+        entity: impl AsRef<[u8]>,
+        features: &Selection,
+        read: &Read,
+    ) -> Result<Row> {
+        read_row(&Plan::new(self.keeper()?, features, read)?, entity.as_ref())
+    }
+
+    /// Many features of many entities, all at one moment and commit.
+    ///
+    /// # Errors
+    /// As [`Store::read_row`].
+    pub fn read_rows<E: AsRef<[u8]>>(
+        &self,
+        entities: &[E],
+        features: &Selection,
+        read: &Read,
+    ) -> Result<Vec<Row>> {
+        let plan = Plan::new(self.keeper()?, features, read)?;
+        entities.iter().map(|entity| read_row(&plan, entity.as_ref())).collect()
+    }
+
+    /// The versions with event times from `from` to `to`, both included, newest first, each judged
+    /// as of `to`. Of the read, the moment is `to`; `before`, `delay` and `max_age` have no
+    /// meaning for a range and are passed over, except `max_age`.
+    ///
+    /// # Errors
+    /// As [`Store::as_of`], for `from`.
+    pub fn range(
+        &self,
+        entity: impl AsRef<[u8]>,
+        feature: &str,
+        from: EventTime,
+        to: EventTime,
+        read: &Read,
+    ) -> Result<Versions> {
+        // The horizon is asked about `from`, and the versions are judged as of `to`.
+        let mut asked = read.clone();
+        if !matches!(asked.moment, Moment::At(_)) {
+            asked.moment = Moment::AsOf(from);
+        }
+        asked.before = false;
+        asked.delay = asofdb_format::ids::Span::ZERO;
+        let (plan, feature) = self.plan_one(feature, &asked)?;
+        let mut ask = plan.asks.first().copied().ok_or(Error::Closed)?;
+        if let Some(horizon) = ask.horizon
+            && from < horizon
+        {
+            return Err(Error::BelowHorizon { feature: feature.name, asked: from.0, horizon });
+        }
+        ask.t = to;
+        let wanted = Wanted { from, most: usize::MAX, base: None };
+        read_versions(&plan, &ask, entity.as_ref(), wanted)
+    }
+
+    /// The newest `n` versions as of the read's moment, newest first, each judged at it. They go
+    /// back to the version in force at the horizon, and it is said when they stopped there.
+    ///
+    /// # Errors
+    /// As [`Store::as_of`].
+    pub fn last_n(
+        &self,
+        entity: impl AsRef<[u8]>,
+        feature: &str,
+        n: usize,
+        read: &Read,
+    ) -> Result<Versions> {
+        let (plan, _) = self.plan_one(feature, read)?;
+        let ask = plan.asks.first().copied().ok_or(Error::Closed)?;
+        let wanted = Wanted { from: EventTime::MIN, most: n, base: ask.horizon };
+        read_versions(&plan, &ask, entity.as_ref(), wanted)
+    }
+
+    /// All entities whose bytes begin with `prefix` and that have anything to answer, in the order
+    /// of their hashes.
+    ///
+    /// # Errors
+    /// As [`Store::read_row`].
+    pub fn scan(&self, features: &Selection, read: &Read, prefix: &[u8]) -> Result<Scan> {
+        Scan::new(Plan::new(self.keeper()?, features, read)?, prefix)
+    }
+
+    /// Begins a point-in-time join against features.
+    ///
+    /// # Errors
+    /// As [`Store::read_row`], but for horizons, which each row of the spine is held against.
+    pub fn joiner(&self, features: &Selection, options: JoinOptions) -> Result<Joiner> {
+        Joiner::new(self.keeper()?, features, options)
+    }
+
+    /// Holds the newest commit, so that reads can go on being seen from it.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub fn snapshot(&self) -> Result<Snapshot> {
+        let keeper = self.keeper()?;
+        Ok(keeper.snapshots.hold(|| keeper.state().visible()))
+    }
+
+    /// The stamp of a read that begins now.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub fn stamp(&self) -> Result<Stamp> {
+        Ok(Pinned::new(self.keeper()?, Moment::Now, None)?.stamp())
+    }
+
+    /// Erases an entity: every read that begins later, whatever its stamp, finds nothing of what
+    /// was written of it before. Compaction drops the bytes when it meets them. What is written of
+    /// it afterwards is new data.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub fn erase(&self, entity: impl AsRef<[u8]>) -> Result<Commit> {
+        taking_back::erase(self.keeper()?, &self.0.committer, entity.as_ref())
+    }
+
+    /// Takes batches away for all reads that begin later and do not ask for an earlier commit.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](crate::InvalidArgument) if there is nothing to take away, or it lies
+    /// below the horizon of a feature that it touches.
+    pub fn revert(&self, what: Revert) -> Result<Reverted> {
+        taking_back::revert(self.keeper()?, &self.0.committer, &what, false)
+    }
+
+    /// What [`Store::revert`] would do.
+    ///
+    /// # Errors
+    /// As [`Store::revert`].
+    pub fn revert_dry_run(&self, what: Revert) -> Result<Reverted> {
+        taking_back::revert(self.keeper()?, &self.0.committer, &what, true)
+    }
+
+    /// Writes everything that is in memory into tables.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the disk refuses.
+    pub fn flush(&self) -> Result<()> {
+        self.keeper()?.check_writable()?;
+        self.0.committer.rotate(0)?;
+        let background = self.background()?;
+        while background.flush_step()? {}
+        Ok(())
+    }
+
+    /// Flushes, and merges all tables, dropping all that may be dropped.
+    ///
+    /// # Errors
+    /// As [`Store::flush`].
+    pub fn compact(&self) -> Result<()> {
+        self.flush()?;
+        self.background()?.compact_all()
+    }
+
+    /// Does one step of the background work that is due; whether there was any. With the real
+    /// scheduler that happens by itself.
+    ///
+    /// # Errors
+    /// As [`Store::flush`].
+    pub fn step(&self) -> Result<bool> {
+        self.keeper()?.check_writable()?;
+        let background = self.background()?;
+        Ok(background.flush_step()? || background.compact_step()?)
+    }
+
+    /// Counts of what the store holds.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats::of(&self.0.keeper)
+    }
+
+    /// The labels of all sources so far.
+    #[must_use]
+    pub fn sources(&self) -> Vec<Arc<str>> {
+        self.0.keeper.state().sources.values().cloned().collect()
+    }
+}
+
+fn select_at<N: AsRef<str>>(state: &State, names: &[N], seen_from: Commit) -> Result<Selection> {
+    let features = names.iter().map(|name| {
+        let feature = state.catalog.resolve(name.as_ref(), seen_from)?;
+        Ok(state.catalog.describe(feature))
+    });
+    Ok(Selection::new(features.collect::<Result<_>>()?))
+}
+
+impl Inner {
+    fn close(&self) -> Result<()> {
+        self.closed.store(true, Ordering::Release);
+        // Ends the workers, and waits for the steps under way.
+        let background = self.background.lock().take();
+        drop(background);
+        let closed = self.committer.close();
+        drop(self.lock.lock().take());
+        closed
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Who wants to know whether it worked calls `close`.
+        let _ = self.close();
+    }
+}

@@ -1,0 +1,118 @@
+//! Options of a store.
+
+use asofdb_format::ids::Span;
+
+use crate::world::World;
+
+/// How tables are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReadMode {
+    /// Through a memory map: nothing is copied. A disk that fails under the map ends the process
+    /// with SIGBUS.
+    #[default]
+    Map,
+    /// By reads into buffers: slower, and a failing disk is an error.
+    Pread,
+}
+
+/// How a store is opened and how it works.
+///
+/// ```
+/// use asofdb::Options;
+/// let options = Options::new().memtable_bytes(16 << 20);
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+#[non_exhaustive]
+pub struct Options {
+    /// Whether a missing store is made. Default: yes.
+    pub create: bool,
+    /// Whether the store is only read: no lock is taken and nothing is written. Default: no.
+    pub read_only: bool,
+    /// How far an event time may lie ahead of the clock; `None`: any distance. Default: one day.
+    pub max_ahead: Option<Span>,
+    /// How large a memtable grows before it is flushed, in bytes of memory. Default: 64 MiB.
+    pub memtable_bytes: usize,
+    /// How many full memtables may wait for their flush before writers wait too. Default: 4.
+    pub max_sealed_memtables: usize,
+    /// How large a table file is made, in bytes. Default: 64 MiB.
+    pub table_bytes: u64,
+    /// How many flushed tables there may be before they are merged. Default: 8.
+    pub max_recent_tables: usize,
+    /// How tables are read. Default: through a map.
+    pub read_mode: ReadMode,
+    /// How long a reading of the clock must have stood before compaction relies on it. Default:
+    /// ten minutes.
+    pub clock_lag: Span,
+    /// How far ahead commits are reserved: after a crash, commits start that much later at the
+    /// most. Default: one second.
+    pub commit_lease: Span,
+    /// The random bytes of a new store: its id, and its secret for naming erased entities.
+    /// Default: from the system. Only a simulation that must repeat itself sets them.
+    pub identity: Option<[u8; 32]>,
+    /// The disk, the clock and the scheduler. Default: the real ones.
+    pub world: World,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            create: true,
+            read_only: false,
+            max_ahead: Some(Span::from_days(1)),
+            memtable_bytes: 64 << 20,
+            max_sealed_memtables: 4,
+            table_bytes: 64 << 20,
+            max_recent_tables: 8,
+            read_mode: ReadMode::Map,
+            clock_lag: Span::from_secs(600),
+            commit_lease: Span::from_secs(1),
+            identity: None,
+            world: World::real(),
+        }
+    }
+}
+
+macro_rules! setters {
+    ($($(#[$doc:meta])* $name:ident: $type:ty,)*) => {
+        $($(#[$doc])*
+        pub fn $name(mut self, $name: $type) -> Self {
+            self.$name = $name;
+            self
+        })*
+    };
+}
+
+impl Options {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    setters! {
+        /// Sets whether a missing store is made.
+        create: bool,
+        /// Sets whether the store is only read.
+        read_only: bool,
+        /// Sets how far an event time may lie ahead of the clock.
+        max_ahead: Option<Span>,
+        /// Sets how large a memtable grows, in bytes.
+        memtable_bytes: usize,
+        /// Sets how many full memtables may wait for their flush.
+        max_sealed_memtables: usize,
+        /// Sets how large a table file is made, in bytes.
+        table_bytes: u64,
+        /// Sets how many flushed tables there may be before they are merged.
+        max_recent_tables: usize,
+        /// Sets how tables are read.
+        read_mode: ReadMode,
+        /// Sets how long a reading of the clock must have stood before compaction relies on it.
+        clock_lag: Span,
+        /// Sets how far ahead commits are reserved.
+        commit_lease: Span,
+        /// Sets the random bytes of a new store.
+        identity: Option<[u8; 32]>,
+        /// Sets the disk, the clock and the scheduler.
+        world: World,
+    }
+}

@@ -1,0 +1,163 @@
+//! The clock: injected, so that data never plays it and tests can move it.
+//!
+//! Invariants: the wall clock may step in either direction and saturates at the ends of what an
+//! [`EventTime`] can say; the running time only ever grows.
+
+use std::fmt::Debug;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use asofdb_format::ids::{EventTime, Span};
+use parking_lot::Mutex;
+
+/// Tells the time.
+pub trait Clock: Send + Sync + Debug {
+    /// The wall clock: microseconds since the Unix epoch. It may step back.
+    fn now(&self) -> EventTime;
+    /// How long the process has been running; never steps back.
+    fn running(&self) -> Span;
+}
+
+/// The clocks of the operating system. It runs from when it was made.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemClock {
+    started: Instant,
+}
+
+impl SystemClock {
+    /// A clock whose running time starts now.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the real clock behind the Clock trait")]
+    pub fn new() -> Self {
+        Self { started: Instant::now() }
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the real clock behind the Clock trait")]
+    fn now(&self) -> EventTime {
+        since_epoch(SystemTime::now())
+    }
+
+    fn running(&self) -> Span {
+        span(self.started.elapsed())
+    }
+}
+
+/// A moment of the system's clock, which may lie before 1970 on a machine without a battery.
+fn since_epoch(time: SystemTime) -> EventTime {
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => EventTime(span(after).micros()),
+        Err(before) => EventTime(span(before.duration()).micros().saturating_neg()),
+    }
+}
+
+fn span(duration: Duration) -> Span {
+    i64::try_from(duration.as_micros()).ok().and_then(Span::from_micros).unwrap_or(Span::MAX)
+}
+
+/// A clock that stands still until it is moved.
+#[derive(Debug, Default)]
+pub struct ManualClock {
+    hands: Mutex<Hands>,
+}
+
+#[derive(Debug, Default)]
+struct Hands {
+    now: EventTime,
+    running: Span,
+}
+
+impl ManualClock {
+    /// A clock that shows a moment and has not run yet.
+    #[must_use]
+    pub fn new(now: EventTime) -> Self {
+        Self { hands: Mutex::new(Hands { now, running: Span::ZERO }) }
+    }
+
+    /// Time passes: both the wall clock and the running time go on.
+    pub fn advance(&self, by: Span) {
+        let mut hands = self.hands.lock();
+        hands.now = hands.now.saturating_add(by);
+        hands.running = longer(hands.running, by);
+    }
+
+    /// The wall clock is set, as by an operator; the running time does not notice.
+    pub fn set(&self, now: EventTime) {
+        self.hands.lock().now = now;
+    }
+
+    /// The wall clock steps back; the running time does not notice.
+    pub fn step_back(&self, by: Span) {
+        let mut hands = self.hands.lock();
+        hands.now = hands.now.saturating_sub(by);
+    }
+
+    /// The running time goes on while the wall clock stands.
+    pub fn run(&self, by: Span) {
+        let mut hands = self.hands.lock();
+        hands.running = longer(hands.running, by);
+    }
+}
+
+fn longer(span: Span, by: Span) -> Span {
+    Span::from_micros(span.micros().saturating_add(by.micros())).unwrap_or(Span::MAX)
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> EventTime {
+        self.hands.lock().now
+    }
+
+    fn running(&self) -> Span {
+        self.hands.lock().running
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_clock_shows_this_century_and_does_not_run_back() {
+        let clock = SystemClock::new();
+        assert!(clock.now() > EventTime(1_577_836_800_000_000), "before 2020");
+        let earlier = clock.running();
+        assert!(clock.running() >= earlier);
+    }
+
+    #[test]
+    fn a_moment_before_the_epoch_is_negative() {
+        let time = UNIX_EPOCH - Duration::from_micros(7);
+        assert_eq!(since_epoch(time), EventTime(-7));
+        assert_eq!(since_epoch(UNIX_EPOCH + Duration::from_micros(7)), EventTime(7));
+    }
+
+    #[test]
+    fn stepping_the_wall_clock_does_not_touch_the_running_time() {
+        let clock = ManualClock::new(EventTime(100));
+        clock.advance(Span::from_secs(1));
+        clock.step_back(Span::from_secs(2));
+        assert_eq!((clock.now(), clock.running()), (EventTime(-999_900), Span::from_secs(1)));
+        clock.run(Span::from_secs(1));
+        assert_eq!((clock.now(), clock.running()), (EventTime(-999_900), Span::from_secs(2)));
+        clock.set(EventTime(5));
+        assert_eq!((clock.now(), clock.running()), (EventTime(5), Span::from_secs(2)));
+    }
+
+    #[test]
+    fn the_ends_of_time_do_not_wrap() {
+        let clock = ManualClock::new(EventTime::MAX);
+        clock.advance(Span::MAX);
+        clock.advance(Span::MAX);
+        assert_eq!((clock.now(), clock.running()), (EventTime::MAX, Span::MAX));
+        clock.set(EventTime::MIN);
+        clock.step_back(Span::from_secs(1));
+        assert_eq!(clock.now(), EventTime::MIN);
+    }
+}

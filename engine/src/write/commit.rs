@@ -1,0 +1,366 @@
+//! The order of commits: one batch after another gets its commit, goes to the log and to the
+//! memtable, and becomes visible.
+//!
+//! Durability is apart from order: writers that want it share syncs after they have let the next
+//! one in. A commit above the ceiling first raises the ceiling durably, so that a commit which a
+//! crash takes is never used again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use asofdb_format::batch::{
+    BatchHead, BatchReader, Entry, EntryEncoder, EntryValue, MAX_BATCH_LEN, MAX_ENTITY_LEN,
+};
+use asofdb_format::catalog::Definition;
+use asofdb_format::edit::Edit;
+use asofdb_format::frame::FrameKind;
+use asofdb_format::header::{FileKind, Header};
+use asofdb_format::ids::{Commit, EventTime, FeatureId, KnownTime, SourceId};
+use asofdb_format::revision::{Order, Revision};
+use asofdb_format::value::{MAX_VALUE_LEN, Value};
+use asofdb_format::wire::Decoded;
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::files::log::FrameWriter;
+use crate::state::catalog::FeatureState;
+use crate::state::live::{Keeper, State};
+use crate::state::memtable::Memtable;
+use crate::types::error::{Error, InvalidArgument, Result};
+use crate::write::batch::{Batch, Durability, Named, Put};
+
+/// Gives commits.
+#[derive(Debug)]
+pub(crate) struct Committer {
+    keeper: Arc<Keeper>,
+    order: Mutex<Sequence>,
+}
+
+/// What the commit lock guards.
+#[derive(Debug)]
+pub(crate) struct Sequence {
+    /// The log that takes batches; `None` if the store is open read-only or closed.
+    log: Option<Arc<FrameWriter>>,
+    pub(crate) last: Commit,
+    ceiling: Commit,
+}
+
+impl Committer {
+    pub(crate) fn new(
+        keeper: Arc<Keeper>,
+        log: Option<FrameWriter>,
+        last: Commit,
+        ceiling: Commit,
+    ) -> Self {
+        let log = log.map(Arc::new);
+        Self { keeper, order: Mutex::new(Sequence { log, last, ceiling }) }
+    }
+
+    /// Writes a batch.
+    pub(crate) fn write(&self, batch: &Batch, durability: Durability) -> Result<Commit> {
+        self.keeper.check_writable()?;
+        let now = self.keeper.now();
+        let prepared = Prepared::new(&self.keeper, batch, now)?;
+        let mut order = self.lock()?;
+        let commit = self.next_commit(&order);
+        prepared.check_known(batch, commit)?;
+        let source = batch.source.as_deref().map(|label| self.source_id(label)).transpose()?;
+        let head = BatchHead {
+            source: source.map(|(id, label)| (id, label.to_string())),
+            marks: batch.marks.clone(),
+            entries: prepared.entries.entries(),
+        }
+        .encode();
+        let log = Arc::clone(order.log.as_ref().ok_or(Error::Closed)?);
+        let raise = commit > order.ceiling;
+        if raise {
+            order.ceiling = commit.saturating_add(self.keeper.options.commit_lease);
+        }
+        let parts = [head.as_slice(), prepared.entries.as_bytes()];
+        let end = log
+            .append(FrameKind::Batch, commit, order.ceiling, &parts)
+            .map_err(|error| self.keeper.poison(error))?;
+        if raise {
+            log.sync_to(end).map_err(|error| self.keeper.poison(error))?;
+        }
+        let state = self.keeper.state();
+        let memtable = state.memtables.first().ok_or(Error::Closed)?;
+        let mut payload = head;
+        payload.extend_from_slice(prepared.entries.as_bytes());
+        let applied = BatchReader::decode(&payload)
+            .and_then(|mut reader| apply(memtable, commit, &mut reader, Commit::MIN));
+        applied.map_err(|fault| Error::corrupt(log.path(), fault.at, fault.what))?;
+        self.took(&mut order, commit);
+        memtable.publish(commit);
+        drop(order);
+        if durability == Durability::Synced {
+            log.sync_to(end).map_err(|error| self.keeper.poison(error))?;
+        }
+        Ok(commit)
+    }
+
+    /// Takes the commit lock, for as long as nobody else is to get a commit.
+    pub(crate) fn lock(&self) -> Result<MutexGuard<'_, Sequence>> {
+        let order = self.order.lock();
+        self.keeper.check_writable()?;
+        if order.log.is_none() {
+            return Err(Error::Closed);
+        }
+        Ok(order)
+    }
+
+    /// The commit that the next batch or edit gets.
+    pub(crate) fn next_commit(&self, order: &Sequence) -> Commit {
+        Commit(self.keeper.now().0.max(order.last.0.saturating_add(1)))
+    }
+
+    fn took(&self, order: &mut Sequence, commit: Commit) {
+        order.last = commit;
+        self.keeper.commits.lock().add(commit);
+    }
+
+    /// Gives a commit to edits and makes them durable and visible.
+    pub(crate) fn change(
+        &self,
+        order: &mut Sequence,
+        edits: impl FnOnce(Commit) -> Vec<Edit>,
+        change: impl FnOnce(&mut State, &crate::state::durable::Durable),
+    ) -> Result<Commit> {
+        let commit = self.next_commit(order);
+        if commit > order.ceiling {
+            order.ceiling = commit.saturating_add(self.keeper.options.commit_lease);
+        }
+        let ceiling = order.ceiling;
+        let edits = edits(commit);
+        self.keeper.change(
+            |_| Ok(edits.into_iter().chain([Edit::Clock(commit, ceiling)]).collect()),
+            change,
+        )?;
+        self.took(order, commit);
+        if let Some(memtable) = self.keeper.state().memtables.first() {
+            memtable.publish(commit);
+        }
+        Ok(commit)
+    }
+
+    /// The number of a source label, which is new to the store if it has none yet.
+    fn source_id(&self, label: &str) -> Result<(SourceId, Arc<str>)> {
+        if label.is_empty() || label.len() > 255 {
+            return Err(InvalidArgument::SourceLabel { len: label.len() }.into());
+        }
+        let state = self.keeper.state();
+        if let Some((id, known)) = state.sources.iter().find(|(_, known)| &***known == label) {
+            return Ok((*id, Arc::clone(known)));
+        }
+        let id = SourceId(state.sources.keys().next_back().map_or(1, |id| id.0 + 1));
+        let label: Arc<str> = Arc::from(label);
+        // It becomes durable with the batch, whose frame tells it.
+        self.keeper.change(
+            |_| Ok(Vec::new()),
+            |state, _| {
+                let mut sources = BTreeMap::clone(&state.sources);
+                sources.insert(id, Arc::clone(&label));
+                state.sources = Arc::new(sources);
+            },
+        )?;
+        Ok((id, label))
+    }
+
+    /// Makes everything written so far durable.
+    pub(crate) fn sync(&self) -> Result<()> {
+        let log = Arc::clone(self.lock()?.log.as_ref().ok_or(Error::Closed)?);
+        log.sync().map(drop).map_err(|error| self.keeper.poison(error))
+    }
+
+    /// Begins a new log and memtable if the present one is at least so large.
+    pub(crate) fn rotate(&self, at_least: usize) -> Result<()> {
+        let mut order = self.lock()?;
+        let state = self.keeper.state();
+        let full = state.memtables.first().ok_or(Error::Closed)?;
+        if full.revisions() == 0 && full.aside().marks.is_empty() || full.bytes() < at_least {
+            return Ok(());
+        }
+        let keeper = &self.keeper;
+        let old = Arc::clone(order.log.as_ref().ok_or(Error::Closed)?);
+        let number = keeper.next_file();
+        let header = Header::new(FileKind::Log, keeper.store, number, keeper.now().0);
+        let new = FrameWriter::create(&*keeper.options.world.disk, &keeper.dir, &header)
+            .map_err(|error| keeper.poison(error))?;
+        let len = old.sync().map_err(|error| keeper.poison(error))?;
+        let memtable = Memtable::new(number, keeper.options.memtable_bytes, full.visible());
+        keeper.change(
+            |_| Ok(vec![Edit::SealLog(old.number(), len), Edit::AddLog(number)]),
+            |state, _| state.memtables.insert(0, Arc::new(memtable)),
+        )?;
+        order.log = Some(Arc::new(new));
+        Ok(())
+    }
+
+    /// Ends writing: everything is durable, and the next open knows that nothing was lost.
+    pub(crate) fn close(&self) -> Result<()> {
+        let mut order = self.order.lock();
+        let Some(log) = order.log.take() else { return Ok(()) };
+        self.keeper.check_writable()?;
+        let len = log.sync().map_err(|error| self.keeper.poison(error))?;
+        let last = order.last;
+        self.keeper.change(
+            |_| Ok(vec![Edit::SealLog(log.number(), len), Edit::Clock(last, last)]),
+            |_, _| {},
+        )
+    }
+}
+
+/// A batch whose names are resolved and whose values are checked.
+struct Prepared {
+    entries: EntryEncoder,
+    latest_known: Option<(usize, KnownTime)>,
+}
+
+impl Prepared {
+    fn new(keeper: &Keeper, batch: &Batch, now: EventTime) -> Result<Self> {
+        let state = keeper.state();
+        let visible = state.visible();
+        let by_name: Vec<&Arc<FeatureState>> = batch
+            .names
+            .iter()
+            .map(|name| state.catalog.resolve(name, visible))
+            .collect::<Result<_>>()?;
+        let latest = keeper.options.max_ahead.map(|ahead| (now.saturating_add(ahead), ahead));
+        let mut prepared = Self { entries: EntryEncoder::default(), latest_known: None };
+        for (index, put) in batch.puts.iter().enumerate() {
+            let feature = match put.feature {
+                Named::Name(place) => by_name.get(place).copied(),
+                Named::Id(id) => state.catalog.get(id).filter(|found| found.retired.is_none()),
+            };
+            let feature = feature.ok_or_else(|| unknown_id(put.feature))?;
+            let definition = &feature.definition;
+            let entity = batch.entities.get(put.entity.clone()).unwrap_or_default();
+            check(put, entity, definition)?;
+            if let Some((latest, ahead)) = latest
+                && put.event_time > latest
+            {
+                return Err(InvalidArgument::TooFarAhead {
+                    feature: definition.name.clone(),
+                    event_time: put.event_time,
+                    now: now.0,
+                    allowed_micros: ahead.micros(),
+                }
+                .into());
+            }
+            if let Some(known) = put.known_time
+                && prepared.latest_known.is_none_or(|(_, latest)| known > latest)
+            {
+                prepared.latest_known = Some((index, known));
+            }
+            prepared.entries.push(&Entry {
+                entity,
+                feature: definition.id,
+                event_time: put.event_time,
+                known_time: put.known_time,
+                kind: put.kind,
+                value: entry_value(put.value.as_ref()),
+            });
+            let len = prepared.entries.as_bytes().len();
+            if len > MAX_BATCH_LEN {
+                return Err(InvalidArgument::BatchLength { len }.into());
+            }
+        }
+        Ok(prepared)
+    }
+
+    /// Nothing may be known only after the commit.
+    fn check_known(&self, batch: &Batch, commit: Commit) -> Result<()> {
+        match self.latest_known {
+            Some((index, known)) if known.0 > commit.0 => {
+                let put = batch.puts.get(index);
+                let feature = match put.map(|put| put.feature) {
+                    Some(Named::Name(place)) => batch.names.get(place).cloned(),
+                    Some(Named::Id(id)) => Some(format!("feature #{}", id.0)),
+                    None => None,
+                };
+                Err(InvalidArgument::KnownAfterCommit {
+                    feature: feature.unwrap_or_default(),
+                    known: known.0,
+                    commit: commit.0,
+                }
+                .into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn unknown_id(feature: Named) -> Error {
+    let name = match feature {
+        Named::Id(FeatureId(id)) => format!("#{id}"),
+        Named::Name(_) => String::new(),
+    };
+    Error::UnknownFeature { name, near: Vec::new() }
+}
+
+fn check(put: &Put, entity: &[u8], definition: &Definition) -> Result<()> {
+    if entity.is_empty() || entity.len() > MAX_ENTITY_LEN {
+        return Err(InvalidArgument::EntityLength { len: entity.len() }.into());
+    }
+    let Some(value) = &put.value else { return Ok(()) };
+    if value.value_type() != definition.value_type {
+        return Err(InvalidArgument::WrongType {
+            feature: definition.name.clone(),
+            expected: definition.value_type,
+            found: value.value_type(),
+        }
+        .into());
+    }
+    let len = value.as_raw_bytes().map_or(0, bytes::Bytes::len);
+    if len > MAX_VALUE_LEN {
+        let feature = definition.name.clone();
+        return Err(InvalidArgument::ValueLength { feature, len }.into());
+    }
+    Ok(())
+}
+
+fn entry_value(value: Option<&Value>) -> EntryValue<'_> {
+    match value {
+        None => EntryValue::None,
+        Some(value) => match (value.as_bits(), value.as_raw_bytes()) {
+            (Some(bits), _) => EntryValue::Bits(bits),
+            (None, Some(raw)) => EntryValue::Raw(raw),
+            (None, None) => EntryValue::None,
+        },
+    }
+}
+
+/// Puts a batch of the log into a memtable. Readers see it when the commit is published. A source
+/// whose earlier batches were reverted at `reverted` or later is not touched by this one.
+pub(crate) fn apply(
+    memtable: &Memtable,
+    commit: Commit,
+    batch: &mut BatchReader<'_>,
+    reverted: Commit,
+) -> Decoded<()> {
+    let source = batch.head.source.as_ref().map_or(SourceId::NONE, |(id, _)| *id);
+    let mut touched: Vec<FeatureId> = Vec::new();
+    while let Some(entry) = batch.next_entry()? {
+        let known_time = entry.known_time.unwrap_or(KnownTime(commit.0));
+        let order = Order { event_time: entry.event_time, known_time, commit };
+        let payload = entry.value.to_payload();
+        let revision = Revision { order, kind: entry.kind, source, payload };
+        memtable.insert(entry.entity, entry.feature, revision);
+        if source != SourceId::NONE && !touched.contains(&entry.feature) {
+            touched.push(entry.feature);
+        }
+    }
+    let mut aside = memtable.aside();
+    aside.commits.add(commit);
+    if let Some((id, label)) = &batch.head.source {
+        aside.sources.insert(*id, Arc::from(label.as_str()));
+    }
+    if commit > reverted {
+        for feature in touched {
+            aside.touches.entry((source, feature)).or_insert(commit);
+        }
+    }
+    for (name, value) in &batch.head.marks {
+        aside.marks.insert(name.clone(), value.clone());
+    }
+    Ok(())
+}

@@ -1,0 +1,218 @@
+//! Erase and revert: both are edits with a commit of their own, durable when they return.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use asofdb_format::batch::MAX_ENTITY_LEN;
+use asofdb_format::edit::Edit;
+use asofdb_format::hash::ErasedEntity;
+use asofdb_format::ids::{Commit, FeatureId, SourceId};
+use asofdb_format::revision::Revision;
+
+use crate::shape::merge::Merge;
+use crate::state::live::{Keeper, State};
+use crate::types::error::{InvalidArgument, Result};
+use crate::write::commit::Committer;
+
+/// What a revert is to take away.
+///
+/// ```
+/// use asofdb::Revert;
+/// let what = Revert::source("nightly-job");
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Revert(What);
+
+#[derive(Clone, Debug)]
+enum What {
+    Source(String),
+    Commits(BTreeSet<Commit>),
+}
+
+impl Revert {
+    /// All batches of a source so far.
+    pub fn source(label: impl Into<String>) -> Self {
+        Self(What::Source(label.into()))
+    }
+
+    /// These batches.
+    pub fn commits(commits: impl IntoIterator<Item = Commit>) -> Self {
+        Self(What::Commits(commits.into_iter().collect()))
+    }
+}
+
+/// What a revert took away, or would.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reverted {
+    /// The revert's own commit; `None` if nothing was done.
+    pub commit: Option<Commit>,
+    /// How many batches.
+    pub batches: u64,
+    /// How many of their records are still stored.
+    pub records: u64,
+    /// Of how many entities.
+    pub entities: u64,
+}
+
+/// Erases an entity: every read that begins later finds nothing of what was written before.
+pub(crate) fn erase(keeper: &Keeper, committer: &Committer, entity: &[u8]) -> Result<Commit> {
+    if entity.is_empty() || entity.len() > MAX_ENTITY_LEN {
+        return Err(InvalidArgument::EntityLength { len: entity.len() }.into());
+    }
+    let mut order = committer.lock()?;
+    let erased = ErasedEntity::of(&keeper.state().taken.key, entity);
+    committer.change(
+        &mut order,
+        |commit| vec![Edit::Erase(commit, erased)],
+        |state, durable| state.taken = Arc::new(durable.taken.clone()),
+    )
+}
+
+/// Takes batches away for all readers that begin later, or only tells what that would do.
+pub(crate) fn revert(
+    keeper: &Keeper,
+    committer: &Committer,
+    what: &Revert,
+    dry_run: bool,
+) -> Result<Reverted> {
+    let found = Found::look(&keeper.state(), what)?;
+    let mut order = committer.lock()?;
+    let touched = match found.source {
+        Some(source) => touches(keeper, source),
+        None => found.touched.clone(),
+    };
+    if touched.is_empty() {
+        return Err(nothing(what).into());
+    }
+    check_horizons(keeper, &touched)?;
+    let mut reverted = Reverted {
+        commit: None,
+        batches: found.batches.len() as u64,
+        records: found.records,
+        entities: found.entities,
+    };
+    if dry_run {
+        return Ok(reverted);
+    }
+    let edit = |commit| match (&what.0, found.source) {
+        (What::Commits(commits), _) => {
+            vec![Edit::RevertCommits(commit, commits.iter().copied().collect())]
+        }
+        (What::Source(_), source) => {
+            vec![Edit::RevertSource(commit, source.unwrap_or_default())]
+        }
+    };
+    let commit = committer.change(&mut order, edit, |state, durable| {
+        state.taken = Arc::new(durable.taken.clone());
+    })?;
+    if let Some(source) = found.source {
+        for memtable in &keeper.state().memtables {
+            memtable.aside().touches.retain(|(of, _), _| *of != source);
+        }
+    }
+    reverted.commit = Some(commit);
+    Ok(reverted)
+}
+
+fn nothing(what: &Revert) -> InvalidArgument {
+    let what = match &what.0 {
+        What::Source(label) => format!("of source {label:?} is left to revert"),
+        What::Commits(commits) => format!("of commits {commits:?} is left to revert"),
+    };
+    InvalidArgument::NothingToRevert { what }
+}
+
+/// The least commit, not yet taken away, in which a source wrote each feature, whether or not what
+/// it wrote is still stored.
+fn touches(keeper: &Keeper, source: SourceId) -> BTreeMap<FeatureId, Commit> {
+    let mut all = BTreeMap::new();
+    let mut add = |touches: &BTreeMap<(SourceId, FeatureId), Commit>| {
+        for ((of, feature), commit) in touches {
+            if *of == source {
+                let least = all.entry(*feature).or_insert(*commit);
+                *least = (*least).min(*commit);
+            }
+        }
+    };
+    for memtable in &keeper.state().memtables {
+        add(&memtable.aside().touches);
+    }
+    keeper.look(|durable| add(&durable.touches));
+    all
+}
+
+/// What a horizon has passed may have replaced something that is gone.
+fn check_horizons(keeper: &Keeper, touched: &BTreeMap<FeatureId, Commit>) -> Result<()> {
+    let state = keeper.state();
+    let (now, oldest) = (keeper.now(), keeper.snapshots.oldest());
+    for (feature, commit) in touched {
+        let Some(feature) = state.catalog.get(*feature) else { continue };
+        if let Some(horizon) = feature.bounds(now, oldest).horizon
+            && commit.0 <= horizon.0
+        {
+            let feature = feature.definition.name.clone();
+            return Err(
+                InvalidArgument::RevertBelowHorizon { commit: *commit, feature, horizon }.into()
+            );
+        }
+    }
+    Ok(())
+}
+
+/// What is stored of the batches that are to be taken away.
+#[derive(Debug, Default)]
+struct Found {
+    source: Option<SourceId>,
+    batches: BTreeSet<Commit>,
+    touched: BTreeMap<FeatureId, Commit>,
+    records: u64,
+    entities: u64,
+}
+
+impl Found {
+    fn look(state: &State, what: &Revert) -> Result<Self> {
+        let mut found = Self::default();
+        if let What::Source(label) = &what.0 {
+            let known = state.sources.iter().find(|(_, known)| &***known == label.as_str());
+            found.source = Some(*known.ok_or_else(|| nothing(what))?.0);
+        }
+        let visible = state.visible();
+        let wanted = |revision: &Revision| {
+            let named = match &what.0 {
+                What::Source(_) => Some(revision.source) == found.source,
+                What::Commits(commits) => commits.contains(&revision.order.commit),
+            };
+            let (commit, source) = (revision.order.commit, revision.source);
+            named && !state.taken.is_reverted(commit, source, visible)
+        };
+        let may_hold = |table: &&Arc<crate::files::table::Table>| match found.source {
+            Some(source) => table.meta.sources.contains_key(&source),
+            None => true,
+        };
+        let tables: Vec<_> = state.tables().filter(may_hold).cloned().collect();
+        let memtables: Vec<_> = state.memtables.iter().map(|memtable| &**memtable).collect();
+        let mut merge = Merge::new(&tables, &memtables)?;
+        let mut batches = BTreeSet::new();
+        let mut touched: BTreeMap<FeatureId, Commit> = BTreeMap::new();
+        let (mut records, mut entities) = (0, 0);
+        while let Some(entity) = merge.next_entity()? {
+            let before = records;
+            let erased = state.taken.erase_of(&entity.entity);
+            for (feature, revisions) in &entity.features {
+                for revision in revisions.iter().filter(|revision| wanted(revision)) {
+                    let commit = revision.order.commit;
+                    batches.insert(commit);
+                    let least = touched.entry(*feature).or_insert(commit);
+                    *least = commit.min(*least);
+                    if erased.is_none_or(|erase| commit >= erase) {
+                        records += 1;
+                    }
+                }
+            }
+            entities += u64::from(records > before);
+        }
+        Ok(Self { batches, touched, records, entities, ..found })
+    }
+}
