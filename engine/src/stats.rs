@@ -22,6 +22,10 @@ pub struct Stats {
     pub recent_tables: usize,
     /// Tables of the run.
     pub run_tables: usize,
+    /// Tables in all.
+    pub tables: u64,
+    /// Bytes of the logs that hold what is in memory.
+    pub log_bytes: u64,
     /// Bytes of all tables.
     pub table_bytes: u64,
     /// Rows of the directories of all tables: an entity counts once a table.
@@ -34,16 +38,18 @@ pub struct Stats {
     pub erases: usize,
     /// Reverts that are remembered.
     pub reverts: usize,
-    /// What tables hold of each feature.
-    pub features: BTreeMap<FeatureId, FeatureStats>,
+    /// What tables hold of each feature, by number.
+    pub features: Vec<FeatureStats>,
 }
 
 /// What tables hold of a feature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FeatureStats {
-    /// Its name, with the schema number.
+    /// Its name without the schema number.
     pub name: String,
+    /// Its schema number.
+    pub schema: u32,
     /// Revisions.
     pub records: u64,
     /// Explicit nulls among them.
@@ -59,7 +65,7 @@ pub struct FeatureStats {
 }
 
 impl Stats {
-    pub(crate) fn of(keeper: &Keeper) -> Self {
+    pub(crate) fn of(keeper: &Keeper, log_bytes: u64) -> Self {
         let state = keeper.state();
         let mut stats = Self {
             memtables: state.memtables.len(),
@@ -76,13 +82,16 @@ impl Stats {
             stats.memtable_bytes += memtable.bytes() as u64;
         }
         stats.records = stats.memtable_records;
+        let mut features: BTreeMap<FeatureId, FeatureStats> = BTreeMap::new();
         for table in state.tables() {
+            stats.tables += 1;
             stats.records += table.entry.revisions;
             stats.table_bytes += table.entry.len;
             stats.table_entities += table.entry.entities;
             for (id, meta) in &table.meta.features {
-                let of = stats.features.entry(*id).or_insert_with(|| FeatureStats {
-                    name: format!("{}@{}", meta.name, meta.schema),
+                let of = features.entry(*id).or_insert_with(|| FeatureStats {
+                    name: meta.name.clone(),
+                    schema: meta.schema,
                     records: 0,
                     nulls: 0,
                     deletes: 0,
@@ -98,6 +107,8 @@ impl Stats {
                 of.newest = of.newest.max(meta.newest);
             }
         }
+        stats.features = features.into_values().collect();
+        stats.log_bytes = log_bytes;
         stats
     }
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use crate::open;
-use crate::read::how::{JoinOptions, Moment, Read};
+use crate::read::how::{JoinOptions, Moment, Read, Stand};
 use crate::read::join::Joiner;
 use crate::read::plan::{Pinned, Plan};
 use crate::read::row::read_row;
@@ -137,7 +137,15 @@ impl Store {
     /// # Errors
     /// [`Error::UnknownFeature`], or a type that cannot be.
     pub fn evolve(&self, name: &str, value_type: ValueType) -> Result<Feature> {
-        definitions::evolve(self.keeper()?, &self.0.committer, name, value_type)
+        self.evolve_with(name, value_type, Alter::new())
+    }
+
+    /// As [`Store::evolve`], with other terms than the old schema has.
+    ///
+    /// # Errors
+    /// As [`Store::evolve`].
+    pub fn evolve_with(&self, name: &str, value_type: ValueType, change: Alter) -> Result<Feature> {
+        definitions::evolve(self.keeper()?, &self.0.committer, name, value_type, change)
     }
 
     /// Retires a feature under all its schema numbers: its names mean nothing any more, except to
@@ -213,14 +221,16 @@ impl Store {
         self.0.committer.sync()
     }
 
-    /// The newest value of a mark of progress; see [`Batch::mark`].
+    /// The newest value of a mark of progress; see [`Batch::mark`]. A revert of the batch that set
+    /// it takes it away, so that the work it stands for can be done again.
     #[must_use]
     pub fn mark(&self, name: &str) -> Option<Bytes> {
         let state = self.0.keeper.state();
         let newest = |memtable: &Arc<crate::state::memtable::Memtable>| {
-            memtable.aside().marks.get(name).cloned()
+            memtable.aside().marks.get(name).map(|mark| mark.value.clone())
         };
-        state.memtables.iter().find_map(newest).or_else(|| state.marks.get(name).cloned())
+        let flushed = || state.marks.get(name).map(|mark| mark.value.clone());
+        state.memtables.iter().find_map(newest).or_else(flushed)
     }
 
     /// The newest value of a feature: [`Store::as_of`] now.
@@ -253,7 +263,7 @@ impl Store {
     /// Resolves a name as the read sees it, and makes the read ready.
     fn plan_one(&self, feature: &str, read: &Read) -> Result<(Plan, Feature)> {
         let keeper = self.keeper()?;
-        let pinned = Pinned::new(keeper, read.moment, read.from.as_ref())?;
+        let pinned = Pinned::new(keeper, &read.stand)?;
         let found = pinned.state.catalog.resolve(feature, pinned.seen_from)?;
         let found = pinned.state.catalog.describe(found);
         let selection = Selection::new(vec![found.clone()]);
@@ -288,8 +298,7 @@ impl Store {
     }
 
     /// The versions with event times from `from` to `to`, both included, newest first, each judged
-    /// as of `to`. Of the read, the moment is `to`; `before`, `delay` and `max_age` have no
-    /// meaning for a range and are passed over, except `max_age`.
+    /// as of `to`. Of the read's options `known_at`, `max_age`, `snapshot` and `stamp` count.
     ///
     /// # Errors
     /// As [`Store::as_of`], for `from`.
@@ -301,21 +310,9 @@ impl Store {
         to: EventTime,
         read: &Read,
     ) -> Result<Versions> {
-        // The horizon is asked about `from`, and the versions are judged as of `to`.
-        let mut asked = read.clone();
-        if !matches!(asked.moment, Moment::At(_)) {
-            asked.moment = Moment::AsOf(from);
-        }
-        asked.before = false;
-        asked.delay = asofdb_format::ids::Span::ZERO;
-        let (plan, feature) = self.plan_one(feature, &asked)?;
-        let mut ask = plan.asks.first().copied().ok_or(Error::Closed)?;
-        if let Some(horizon) = ask.horizon
-            && from < horizon
-        {
-            return Err(Error::BelowHorizon { feature: feature.name, asked: from.0, horizon });
-        }
-        ask.t = to;
+        let asked = Read { moment: Moment::Span(from, to), ..read.clone() };
+        let (plan, _) = self.plan_one(feature, &asked)?;
+        let ask = plan.asks.first().copied().ok_or(Error::Closed)?;
         let wanted = Wanted { from, most: usize::MAX, base: None };
         read_versions(&plan, &ask, entity.as_ref(), wanted)
     }
@@ -369,7 +366,7 @@ impl Store {
     /// # Errors
     /// [`Error::Closed`].
     pub fn stamp(&self) -> Result<Stamp> {
-        Ok(Pinned::new(self.keeper()?, Moment::Now, None)?.stamp())
+        Ok(Pinned::new(self.keeper()?, &Stand::Newest)?.stamp())
     }
 
     /// Erases an entity: every read that begins later, whatever its stamp, finds nothing of what
@@ -434,7 +431,7 @@ impl Store {
     /// Counts of what the store holds.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        Stats::of(&self.0.keeper)
+        Stats::of(&self.0.keeper, self.0.committer.log_bytes())
     }
 
     /// The labels of all sources so far.

@@ -28,7 +28,7 @@
 //! | 34 | revert of commits | zigzag commit, varint count, zigzag each |
 //! | 36 | source | varint id, bytes label |
 //! | 38 | touch | varint source id, varint feature id, zigzag least commit |
-//! | 40 | mark | bytes name, bytes value |
+//! | 40 | mark | zigzag commit, varint source id, bytes name, bytes value |
 
 use bytes::Bytes;
 
@@ -117,8 +117,8 @@ pub enum Edit {
     Source(SourceId, String),
     /// The least commit, not yet taken away, in which a source wrote a feature.
     Touch(SourceId, FeatureId, Commit),
-    /// A mark of progress.
-    Mark(String, Bytes),
+    /// A mark of progress, set by a batch of this commit and source.
+    Mark(Commit, SourceId, String, Bytes),
 }
 
 /// Why edits cannot be taken.
@@ -270,7 +270,9 @@ impl Edit {
                 out.put_zigzag(commit.0);
                 38
             }
-            Self::Mark(name, value) => {
+            Self::Mark(commit, source, name, value) => {
+                out.put_zigzag(commit.0);
+                out.put_varint(u64::from(source.0));
                 out.put_bytes(name.as_bytes());
                 out.put_bytes(value);
                 40
@@ -315,7 +317,12 @@ impl Edit {
                 FeatureId(reader.varint_u32()?),
                 Commit(reader.zigzag()?),
             ),
-            40 => Self::Mark(reader.text()?.to_owned(), Bytes::copy_from_slice(reader.bytes()?)),
+            40 => Self::Mark(
+                Commit(reader.zigzag()?),
+                SourceId(reader.varint_u32()?),
+                reader.text()?.to_owned(),
+                Bytes::copy_from_slice(reader.bytes()?),
+            ),
             _ => return Ok(None),
         }))
     }
@@ -427,7 +434,7 @@ mod tests {
             Edit::RevertCommits(Commit(4), vec![Commit(1), Commit(-2)]),
             Edit::Source(SourceId(1), "job".to_owned()),
             Edit::Touch(SourceId(1), FeatureId(7), Commit(2)),
-            Edit::Mark("m".to_owned(), Bytes::from_static(b"v")),
+            Edit::Mark(Commit(2), SourceId(1), "m".to_owned(), Bytes::from_static(b"v")),
         ]
     }
 

@@ -33,7 +33,7 @@
 use crate::ids::{Commit, EventTime, FeatureId, KnownTime, SourceId};
 use crate::revision::{Order, Payload, Revision};
 use crate::value::{Kind, MAX_VALUE_LEN};
-use crate::wire::{Decoded, Malformed, Reader, Writer, narrow, put_uint, uint, uint_width, wide};
+use crate::wire::{Decoded, Malformed, Reader, Writer, put_uint, uint, uint_width, wide};
 
 /// Bytes of up to this length lie in the head itself.
 pub const NEAR_LEN: usize = 64;
@@ -163,14 +163,12 @@ pub struct Head<'a> {
 /// Where the value of a head's version is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Slot {
-    /// The number itself, if the feature's values are numbers.
-    Bits(u64),
-    /// Bytes in the head record, counted from its start.
+    /// Bytes in the heads section, counted from the head's start.
     Near {
         /// Where they start.
-        start: usize,
+        start: u64,
         /// Where they end.
-        end: usize,
+        end: u64,
     },
     /// Bytes in the far section, counted from its start.
     Far {
@@ -237,9 +235,6 @@ impl<'a> Head<'a> {
             near,
         })
     }
-
-    /// How many bytes at the start of a head tell [`Head::len_from`] its length.
-    pub const PREFIX: usize = FIXED_LEN;
 
     /// The entity.
     #[must_use]
@@ -349,9 +344,8 @@ impl<'a> Head<'a> {
             let end = start.checked_add(len).ok_or(fault)?;
             return Ok(Slot::Far { start, end });
         }
-        let start = self.near + narrow(start);
-        let end = start + narrow(len);
-        if end > self.bytes.len() { Err(fault) } else { Ok(Slot::Near { start, end }) }
+        let start = wide(self.near).saturating_add(start);
+        Ok(Slot::Near { start, end: start + len })
     }
 
     /// Where the near bytes begin, counted from the head's start: the head is at least so long.
@@ -422,11 +416,12 @@ mod tests {
                 Payload::None => {}
                 Payload::Bits(bits) => assert_eq!(head.bits(index), *bits),
                 Payload::Raw(raw) => match head.raw(index).unwrap() {
-                    Slot::Near { start, end } => assert_eq!(&out[start..end], raw),
+                    Slot::Near { start, end } => {
+                        assert_eq!(&out[start as usize..end as usize], raw);
+                    }
                     Slot::Far { start, end } => {
                         assert_eq!(&far[start as usize..end as usize], raw);
                     }
-                    Slot::Bits(_) => panic!("bytes"),
                 },
             }
         }

@@ -168,6 +168,14 @@ impl Footer {
 }
 
 impl Layout {
+    /// Whether the bytes of the checksums section are those that were written.
+    #[must_use]
+    pub fn sums_are_whole(&self, sums: &[u8]) -> bool {
+        let pages = crate::pages::page_count(self.covered());
+        crc32fast::hash(sums) == self.checksums_sum
+            && Some(wide(sums.len())) == pages.checked_mul(4)
+    }
+
     /// How many bytes the page checksums cover.
     #[must_use]
     pub const fn covered(&self) -> u64 {

@@ -23,7 +23,7 @@ pub struct Read {
     pub(crate) before: bool,
     pub(crate) delay: Span,
     pub(crate) max_age: Option<Span>,
-    pub(crate) from: Option<Snapshot>,
+    pub(crate) stand: Stand,
 }
 
 /// The moment that a read asks about.
@@ -31,12 +31,29 @@ pub struct Read {
 pub(crate) enum Moment {
     Now,
     AsOf(EventTime),
-    At(Stamp),
+    /// All versions of a span, both ends included.
+    Span(EventTime, EventTime),
+}
+
+/// Where a read stands: which commits it sees, and what it takes for now.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Stand {
+    #[default]
+    Newest,
+    Snapshot(Snapshot),
+    Stamp(Stamp),
 }
 
 impl Read {
     const fn of(moment: Moment) -> Self {
-        Self { moment, known_at: None, before: false, delay: Span::ZERO, max_age: None, from: None }
+        Self {
+            moment,
+            known_at: None,
+            before: false,
+            delay: Span::ZERO,
+            max_age: None,
+            stand: Stand::Newest,
+        }
     }
 
     /// As of now.
@@ -50,8 +67,8 @@ impl Read {
     }
 
     /// What a read that returned this stamp was answered.
-    pub const fn at(stamp: Stamp) -> Self {
-        Self::of(Moment::At(stamp))
+    pub fn at(stamp: Stamp) -> Self {
+        Self::of(Moment::Now).stamp(stamp)
     }
 
     /// Only what was known at a moment, itself included.
@@ -78,9 +95,15 @@ impl Read {
         self
     }
 
-    /// Seen from a held snapshot.
+    /// Seen from a held snapshot, in place of a stamp.
     pub fn snapshot(mut self, snapshot: &Snapshot) -> Self {
-        self.from = Some(snapshot.clone());
+        self.stand = Stand::Snapshot(snapshot.clone());
+        self
+    }
+
+    /// Seen from the commit of a stamp, with its clock, in place of a snapshot.
+    pub fn stamp(mut self, stamp: Stamp) -> Self {
+        self.stand = Stand::Stamp(stamp);
         self
     }
 }

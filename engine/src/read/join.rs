@@ -13,7 +13,7 @@ use asofdb_format::value::Value;
 use parking_lot::Mutex;
 
 use crate::files::table::HeadRow;
-use crate::read::how::{JoinKnown, JoinOptions, Moment};
+use crate::read::how::{JoinKnown, JoinOptions, Stand};
 use crate::read::plan::{Ask, Pinned, clamp, shifted};
 use crate::read::resolve::View;
 use crate::read::row::answer_of;
@@ -145,7 +145,7 @@ impl Joiner {
             Some(snapshot) => snapshot.clone(),
             None => keeper.snapshots.hold(|| keeper.state().visible()),
         };
-        let pinned = Pinned::new(keeper, Moment::Now, Some(&held))?;
+        let pinned = Pinned::new(keeper, &Stand::Snapshot(held.clone()))?;
         let asks = features
             .by_id()
             .map(|feature| pinned.ask(keeper, feature, options.max_age))

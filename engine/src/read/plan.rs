@@ -5,12 +5,11 @@ use std::sync::Arc;
 use asofdb_format::ids::{Commit, EventTime, FeatureId, KnownTime, Span};
 use asofdb_format::value::ValueType;
 
-use crate::read::how::{Moment, Read};
+use crate::read::how::{Moment, Read, Stand};
 use crate::read::resolve::{Terms, View};
 use crate::read::selection::Selection;
 use crate::state::catalog::FeatureState;
 use crate::state::live::{Keeper, State};
-use crate::state::snapshots::Snapshot;
 use crate::types::answer::Stamp;
 use crate::types::error::{Error, InvalidArgument, Result};
 use crate::types::spec::Feature;
@@ -44,43 +43,39 @@ pub(crate) struct Ask {
 #[derive(Debug)]
 pub(crate) struct Pinned {
     pub(crate) state: Arc<State>,
-    pub(crate) now: EventTime,
+    /// What the clock says: bounds are judged by it.
+    clock: EventTime,
+    /// What the read takes for now.
+    now: EventTime,
     pub(crate) seen_from: Commit,
 }
 
 impl Pinned {
-    pub(crate) fn new(keeper: &Keeper, moment: Moment, from: Option<&Snapshot>) -> Result<Self> {
+    pub(crate) fn new(keeper: &Keeper, stand: &Stand) -> Result<Self> {
         let state = keeper.state();
         let newest = state.visible();
-        let now = keeper.now();
-        let seen_from = match (moment, from) {
-            (Moment::At(_), Some(_)) => {
-                let what =
-                    "a read is either at a stamp or from a snapshot: a stamp tells its commit";
+        let clock = keeper.now();
+        let (now, seen_from) = match stand {
+            Stand::Newest => (clock, newest),
+            Stand::Snapshot(snapshot) if snapshot.is_of(&keeper.snapshots) => {
+                (clock, snapshot.commit())
+            }
+            Stand::Snapshot(_) => {
+                let what = "this snapshot is of another opening of a store; take one of this";
                 return Err(InvalidArgument::Other(what.to_owned()).into());
             }
-            (Moment::At(stamp), None) => {
-                let lost =
-                    |span: &(Commit, Commit)| span.0 <= stamp.commit && stamp.commit <= span.1;
-                if state.lost.iter().any(lost) {
-                    return Err(Error::LostCommit { commit: stamp.commit });
+            Stand::Stamp(stamp) => {
+                let commit = stamp.commit;
+                if state.lost.iter().any(|(first, last)| *first <= commit && commit <= *last) {
+                    return Err(Error::LostCommit { commit });
                 }
-                if stamp.commit > newest {
-                    let commit = stamp.commit;
+                if commit > newest {
                     return Err(InvalidArgument::FutureCommit { commit, newest }.into());
                 }
-                stamp.commit
+                (stamp.now, commit)
             }
-            (_, Some(snapshot)) => {
-                if !snapshot.is_of(&keeper.snapshots) {
-                    let what = "this snapshot is of another opening of a store";
-                    return Err(InvalidArgument::Other(what.to_owned()).into());
-                }
-                snapshot.commit()
-            }
-            (_, None) => newest,
         };
-        Ok(Self { state, now, seen_from })
+        Ok(Self { state, clock, now, seen_from })
     }
 
     pub(crate) fn stamp(&self) -> Stamp {
@@ -99,7 +94,7 @@ impl Pinned {
         if known.retired.is_some_and(|retired| retired <= self.seen_from) {
             return Err(unknown());
         }
-        let bounds = known.bounds(self.now, oldest_if_needed(keeper, known));
+        let bounds = known.bounds(self.clock, oldest_if_needed(keeper, known));
         let ttl = known.terms_at(self.seen_from).ttl;
         let max_age = match (ttl, max_age) {
             (Some(ttl), Some(max_age)) => Some(ttl.min(max_age)),
@@ -125,7 +120,7 @@ fn oldest_if_needed(keeper: &Keeper, feature: &FeatureState) -> Option<Commit> {
 impl Plan {
     /// Makes a read ready.
     pub(crate) fn new(keeper: &Keeper, features: &Selection, read: &Read) -> Result<Self> {
-        let pinned = Pinned::new(keeper, read.moment, read.from.as_ref())?;
+        let pinned = Pinned::new(keeper, &read.stand)?;
         Self::of(keeper, pinned, features, read)
     }
 
@@ -185,30 +180,28 @@ fn moment_of(
 ) -> Result<Option<EventTime>> {
     let below =
         |asked: i64, horizon| Error::BelowHorizon { feature: feature.name.clone(), asked, horizon };
-    let base = match read.moment {
-        Moment::Now => pinned.now.max(ask.horizon.unwrap_or(EventTime::MIN)),
-        Moment::AsOf(t) => t,
-        Moment::At(stamp) => {
-            if let Some(horizon) = ask.horizon
-                && keeper.commits.lock().any_between(stamp.commit, horizon.0)
-            {
-                return Err(below(stamp.commit.0, horizon));
-            }
-            stamp.now
-        }
-    };
-    let t = shifted(base, read.delay, read.before);
-    if let Some(horizon) = ask.horizon {
-        if t < i128::from(horizon.0) {
-            return Err(below(clamp(t), horizon));
-        }
-        if let Some(known_at) = read.known_at
-            && known_at.0 < horizon.0
-        {
-            return Err(below(known_at.0, horizon));
-        }
+    let horizon = ask.horizon.unwrap_or(EventTime::MIN);
+    if let Stand::Stamp(stamp) = read.stand
+        && ask.horizon.is_some()
+        && (stamp.now < horizon || keeper.commits.lock().any_between(stamp.commit, horizon.0))
+    {
+        return Err(below(stamp.now.min(EventTime(stamp.commit.0)).0, horizon));
     }
-    Ok(i64::try_from(t).ok().map(EventTime))
+    let shift = |base| shifted(base, read.delay, read.before);
+    let (asked, t) = match read.moment {
+        Moment::Now => {
+            let t = shift(pinned.now.max(horizon));
+            (t, t)
+        }
+        Moment::AsOf(t) => (shift(t), shift(t)),
+        Moment::Span(from, to) => (i128::from(from.0), i128::from(to.0)),
+    };
+    let known_at = read.known_at.map(|known_at| i128::from(known_at.0));
+    let is_below = |asked: &i128| ask.horizon.is_some() && *asked < i128::from(horizon.0);
+    match Some(asked).filter(is_below).or(known_at.filter(is_below)) {
+        Some(asked) => Err(below(clamp(asked), horizon)),
+        None => Ok(i64::try_from(t).ok().map(EventTime)),
+    }
 }
 
 /// A moment so much earlier, and one microsecond more if it is itself excluded.

@@ -9,6 +9,7 @@ use crate::files::names;
 use crate::shape::bounds;
 use crate::shape::merge::Merge;
 use crate::shape::output;
+use crate::state::durable::mark_edit;
 use crate::state::live::Keeper;
 use crate::types::error::Result;
 
@@ -32,7 +33,7 @@ pub(crate) fn flush_one(keeper: &Keeper) -> Result<bool> {
     let touches = aside.touches.iter();
     edits
         .extend(touches.map(|((source, feature), commit)| Edit::Touch(*source, *feature, *commit)));
-    edits.extend(aside.marks.iter().map(|(name, value)| Edit::Mark(name.clone(), value.clone())));
+    edits.extend(aside.marks.iter().map(|(name, mark)| mark_edit(name, mark)));
     let tables = written.tables.clone();
     let changed = keeper.change(
         |durable| {

@@ -8,10 +8,10 @@ use asofdb_format::catalog::{Bounds, Terms};
 use asofdb_format::edit::{Edit, TableEntry};
 use asofdb_format::hash::EraseKey;
 use asofdb_format::ids::{Commit, FeatureId, FileNumber, SourceId};
-use bytes::Bytes;
 
 use crate::state::catalog::Catalog;
 use crate::state::commits::CommitSpans;
+use crate::state::memtable::Mark;
 use crate::state::taken::{Revert, Reverted, Taken};
 
 /// What is durable of the store, its files' contents aside.
@@ -29,7 +29,7 @@ pub(crate) struct Durable {
     pub(crate) taken: Taken,
     pub(crate) sources: BTreeMap<SourceId, Arc<str>>,
     pub(crate) touches: BTreeMap<(SourceId, FeatureId), Commit>,
-    pub(crate) marks: BTreeMap<String, Bytes>,
+    pub(crate) marks: BTreeMap<String, Mark>,
 }
 
 impl Durable {
@@ -105,10 +105,12 @@ impl Durable {
                 let what = Reverted::Source(*source);
                 self.taken.reverts.push(Revert { commit: *commit, what });
                 self.touches.retain(|(of, _), touched| of != source || *touched > *commit);
+                self.marks.retain(|_, mark| mark.source != *source || mark.commit > *commit);
                 self.took(*commit);
             }
             Edit::RevertCommits(commit, commits) => {
                 let what = Reverted::Commits(commits.iter().copied().collect());
+                self.marks.retain(|_, mark| !commits.contains(&mark.commit));
                 self.taken.reverts.push(Revert { commit: *commit, what });
                 self.took(*commit);
             }
@@ -116,8 +118,11 @@ impl Durable {
                 self.sources.insert(*id, Arc::from(label.as_str()));
             }
             Edit::Touch(source, feature, commit) => self.touch(*source, *feature, *commit),
-            Edit::Mark(name, value) => {
-                self.marks.insert(name.clone(), value.clone());
+            Edit::Mark(commit, source, name, value) => {
+                let (commit, source, value) = (*commit, *source, value.clone());
+                if !self.taken.is_reverted(commit, source, Commit::MAX) {
+                    self.marks.insert(name.clone(), Mark { commit, source, value });
+                }
             }
             _ => return Err("an edit of this format"),
         }
@@ -173,8 +178,7 @@ impl Durable {
             touches.map(|((source, feature), commit)| Edit::Touch(*source, *feature, *commit)),
         );
         edits.extend(self.lost.iter().map(|(first, last)| Edit::Lost(*first, *last)));
-        edits
-            .extend(self.marks.iter().map(|(name, value)| Edit::Mark(name.clone(), value.clone())));
+        edits.extend(self.marks.iter().map(|(name, mark)| mark_edit(name, mark)));
         edits.extend(self.tables.values().cloned().map(Edit::AddTable));
         for (number, sealed) in &self.logs {
             edits.push(Edit::AddLog(*number));
@@ -195,4 +199,9 @@ impl Durable {
         all.dedup();
         all.into_iter().map(|(commit, name)| Edit::Retire(commit, name.to_owned())).collect()
     }
+}
+
+/// A mark as an edit.
+pub(crate) fn mark_edit(name: &str, mark: &Mark) -> Edit {
+    Edit::Mark(mark.commit, mark.source, name.to_owned(), mark.value.clone())
 }

@@ -16,7 +16,6 @@ use arc_swap::ArcSwap;
 use asofdb_format::edit::Edit;
 use asofdb_format::hash::EntityHash;
 use asofdb_format::ids::{Commit, EventTime, FileNumber, SourceId, StoreId};
-use bytes::Bytes;
 use parking_lot::Mutex;
 
 use crate::files::log::FrameWriter;
@@ -26,7 +25,7 @@ use crate::state::commits::CommitSpans;
 use crate::state::durable::Durable;
 use crate::state::lagging::LaggingClock;
 use crate::state::manifest;
-use crate::state::memtable::Memtable;
+use crate::state::memtable::{Mark, Memtable};
 use crate::state::snapshots::Registry;
 use crate::state::taken::Taken;
 use crate::types::error::{Error, Result};
@@ -45,7 +44,7 @@ pub(crate) struct State {
     pub(crate) taken: Arc<Taken>,
     pub(crate) sources: Arc<BTreeMap<SourceId, Arc<str>>>,
     pub(crate) lost: Arc<[(Commit, Commit)]>,
-    pub(crate) marks: Arc<BTreeMap<String, Bytes>>,
+    pub(crate) marks: Arc<BTreeMap<String, Mark>>,
 }
 
 impl State {

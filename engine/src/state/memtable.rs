@@ -49,8 +49,16 @@ pub(crate) struct Memtable {
 pub(crate) struct Aside {
     pub(crate) sources: BTreeMap<SourceId, Arc<str>>,
     pub(crate) touches: BTreeMap<(SourceId, FeatureId), Commit>,
-    pub(crate) marks: BTreeMap<String, Bytes>,
+    pub(crate) marks: BTreeMap<String, Mark>,
     pub(crate) commits: CommitSpans,
+}
+
+/// A mark of progress, and the batch that set it.
+#[derive(Clone, Debug)]
+pub(crate) struct Mark {
+    pub(crate) commit: Commit,
+    pub(crate) source: SourceId,
+    pub(crate) value: Bytes,
 }
 
 /// One entity's revisions.

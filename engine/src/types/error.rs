@@ -212,12 +212,6 @@ pub enum InvalidArgument {
         /// The feature.
         name: String,
     },
-    /// A TTL of zero would make every value stale.
-    #[error("{name}: a TTL is longer than zero; leave it out to keep values fresh for ever")]
-    ZeroTtl {
-        /// The feature.
-        name: String,
-    },
     /// A source label is empty or too long.
     #[error("a source label has 1 to 255 bytes, and this one has {len}")]
     SourceLabel {

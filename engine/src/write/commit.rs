@@ -24,7 +24,7 @@ use parking_lot::{Mutex, MutexGuard};
 use crate::files::log::FrameWriter;
 use crate::state::catalog::FeatureState;
 use crate::state::live::{Keeper, State};
-use crate::state::memtable::Memtable;
+use crate::state::memtable::{Mark, Memtable};
 use crate::types::error::{Error, InvalidArgument, Result};
 use crate::write::batch::{Batch, Durability, Named, Put};
 
@@ -163,6 +163,12 @@ impl Committer {
             },
         )?;
         Ok((id, label))
+    }
+
+    /// How long the logs are that hold what is in memory.
+    pub(crate) fn log_bytes(&self) -> u64 {
+        let open = self.order.lock().log.as_ref().map_or(0, |log| log.len());
+        open + self.keeper.look(|durable| durable.logs.values().flatten().sum::<u64>())
     }
 
     /// Makes everything written so far durable.
@@ -330,7 +336,7 @@ fn entry_value(value: Option<&Value>) -> EntryValue<'_> {
 }
 
 /// Puts a batch of the log into a memtable. Readers see it when the commit is published. A source
-/// whose earlier batches were reverted at `reverted` or later is not touched by this one.
+/// whose earlier batches were reverted at `reverted` or later is not touched by this one, and its marks are gone.
 pub(crate) fn apply(
     memtable: &Memtable,
     commit: Commit,
@@ -359,8 +365,8 @@ pub(crate) fn apply(
             aside.touches.entry((source, feature)).or_insert(commit);
         }
     }
-    for (name, value) in &batch.head.marks {
-        aside.marks.insert(name.clone(), value.clone());
+    for (name, value) in batch.head.marks.iter().filter(|_| commit > reverted) {
+        aside.marks.insert(name.clone(), Mark { commit, source, value: value.clone() });
     }
     Ok(())
 }

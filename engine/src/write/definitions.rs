@@ -61,6 +61,16 @@ pub(crate) fn alter(
     let mut order = committer.lock()?;
     let state = keeper.state();
     let feature = state.catalog.resolve(name, Commit::MAX)?;
+    let terms = changed(name, feature, change)?;
+    let stood = feature.bounds(keeper.now(), keeper.snapshots.oldest());
+    let id = feature.definition.id;
+    let edit = |commit| vec![Edit::Alter(commit, id, terms.clone(), stood)];
+    committer.change(&mut order, edit, swap_catalog)?;
+    described(keeper, name)
+}
+
+/// A feature's terms with a change.
+fn changed(name: &str, feature: &FeatureState, change: Alter) -> Result<Terms> {
     let old = feature.terms().clone();
     let terms = Terms {
         ttl: change.ttl.unwrap_or(old.ttl),
@@ -70,11 +80,7 @@ pub(crate) fn alter(
         tags: change.tags.unwrap_or(old.tags),
     };
     check_terms(name, &terms)?;
-    let stood = feature.bounds(keeper.now(), keeper.snapshots.oldest());
-    let id = feature.definition.id;
-    let edit = |commit| vec![Edit::Alter(commit, id, terms.clone(), stood)];
-    committer.change(&mut order, edit, swap_catalog)?;
-    described(keeper, name)
+    Ok(terms)
 }
 
 /// Gives a feature another type under the next schema number; the old one stays readable.
@@ -83,6 +89,7 @@ pub(crate) fn evolve(
     committer: &Committer,
     name: &str,
     value_type: ValueType,
+    change: Alter,
 ) -> Result<Feature> {
     check_type(value_type)?;
     let mut order = committer.lock()?;
@@ -95,7 +102,7 @@ pub(crate) fn evolve(
         schema: state.catalog.schemas(&plain) + 1,
         name: plain.clone(),
         value_type,
-        terms: feature.terms().clone(),
+        terms: changed(name, feature, change)?,
     };
     let edit = |commit| vec![Edit::Define(commit, definition.clone())];
     committer.change(&mut order, edit, swap_catalog)?;
@@ -143,9 +150,6 @@ fn check_type(value_type: ValueType) -> Result<()> {
 }
 
 fn check_terms(name: &str, terms: &Terms) -> Result<()> {
-    if terms.ttl == Some(Span::ZERO) {
-        return Err(InvalidArgument::ZeroTtl { name: name.to_owned() }.into());
-    }
     if terms.forget_after.is_some() && terms.ttl.is_none() {
         return Err(InvalidArgument::ForgetWithoutTtl { name: name.to_owned() }.into());
     }

@@ -106,11 +106,15 @@ pub(crate) fn revert(
     };
     let commit = committer.change(&mut order, edit, |state, durable| {
         state.taken = Arc::new(durable.taken.clone());
+        state.marks = Arc::new(durable.marks.clone());
     })?;
-    if let Some(source) = found.source {
-        for memtable in &keeper.state().memtables {
-            memtable.aside().touches.retain(|(of, _), _| *of != source);
-        }
+    for memtable in &keeper.state().memtables {
+        let mut aside = memtable.aside();
+        aside.touches.retain(|(of, _), _| Some(*of) != found.source);
+        aside.marks.retain(|_, mark| match &what.0 {
+            What::Source(_) => Some(mark.source) != found.source,
+            What::Commits(commits) => !commits.contains(&mark.commit),
+        });
     }
     reverted.commit = Some(commit);
     Ok(reverted)

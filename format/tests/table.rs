@@ -1,0 +1,716 @@
+//! What goes into a table comes out of it, and no damage to it goes unseen.
+//!
+//! Tables of many shapes are made with [`TableBuilder`] and read back with a reader that is written
+//! out here: footer, sections, pages, directory, heads, chunks, heaps. Every test with a seed names
+//! it when it fails.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    reason = "a test that finds something else than it expects shall stop there"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use asofdb_format::catalog::Bounds;
+use asofdb_format::chunk::{self, Chunk, Column, ColumnInput};
+use asofdb_format::directory::{self, Directory};
+use asofdb_format::hash::EntityHash;
+use asofdb_format::head::{self, Head, NEAR_LEN, Slot};
+use asofdb_format::header::{FileKind, HEADER_LEN, Header};
+use asofdb_format::ids::{Commit, EventTime, FeatureId, FileNumber, KnownTime, SourceId, StoreId};
+use asofdb_format::meta::{FeatureMeta, TableMeta};
+use asofdb_format::pages;
+use asofdb_format::revision::{Order, Payload, Revision};
+use asofdb_format::table::{
+    Extent, FOOTER_LEN, Finished, Footer, Layout, Names, TableBuilder, TableFault,
+};
+use asofdb_format::value::{Kind, ValueType, Vector};
+use asofdb_format::values::{self, BLOCK_LEN, IN_PLACE_LEN, Numbers, Place};
+use asofdb_format::wire::{Malformed, narrow, uint, wide};
+use bytes::Bytes;
+
+/// What one call of [`TableBuilder::add`] takes, and what one row gives back.
+type RowOf = (Vec<u8>, Vec<(FeatureId, Vec<Revision>)>);
+
+// ---------------------------------------------------------------------------------------------
+// A reader, as SPEC.md has it
+
+fn at(bytes: &[u8], start: u64, len: u64) -> Result<&[u8], Malformed> {
+    let end = start.saturating_add(len);
+    bytes.get(narrow(start)..narrow(end)).ok_or(Malformed::new(start, "bytes within the file"))
+}
+
+fn section(bytes: &[u8], extent: Extent) -> Result<&[u8], Malformed> {
+    at(bytes, extent.start, extent.len)
+}
+
+fn layout_of(bytes: &[u8]) -> Result<Layout, TableFault> {
+    let len = wide(bytes.len());
+    let tail = bytes.get(bytes.len().saturating_sub(FOOTER_LEN)..).unwrap_or_default();
+    let footer = Footer::decode(tail, len)?;
+    footer.layout(section(bytes, footer.sections)?)
+}
+
+/// Verifies every byte of a table.
+fn verify(bytes: &[u8]) -> Result<Layout, TableFault> {
+    let bad = |what| TableFault::Malformed(Malformed::new(0, what));
+    let layout = layout_of(bytes)?;
+    let sums = section(bytes, layout.checksums)?;
+    if !layout.sums_are_whole(sums) {
+        return Err(bad("the checksums"));
+    }
+    for page in 0..pages::page_count(layout.covered()) {
+        let (start, end) = pages::page_range(page, layout.covered());
+        if !pages::page_is_whole(sums, page, at(bytes, start, end - start)?) {
+            return Err(bad("a page"));
+        }
+    }
+    let header = Header::decode(bytes).map_err(|_| bad("the header"))?;
+    if header.kind == FileKind::Table { Ok(layout) } else { Err(bad("the kind of file")) }
+}
+
+struct Table<'a> {
+    bytes: &'a [u8],
+    layout: Layout,
+    meta: TableMeta,
+    directory: Directory,
+}
+
+impl<'a> Table<'a> {
+    fn open(bytes: &'a [u8], layout: Layout) -> Result<Self, Malformed> {
+        let index = section(bytes, layout.directory)?;
+        let fixed = index.get(..directory::FIXED_LEN).unwrap_or_default();
+        let directory = Directory::decode(fixed, layout.directory.len)?;
+        let meta = TableMeta::decode(section(bytes, layout.meta)?)?;
+        Ok(Self { bytes, layout, meta, directory })
+    }
+
+    fn index(&self) -> Result<&'a [u8], Malformed> {
+        section(self.bytes, self.layout.directory)
+    }
+
+    fn head_at(&self, row: usize) -> Result<(u32, Head<'a>), Malformed> {
+        let eight = at(self.index()?, wide(self.directory.row_at(row)), 8)?;
+        let (half, place) = Directory::row(eight);
+        let heads = section(self.bytes, self.layout.heads)?;
+        let from = heads.get(narrow(u64::from(place))..).unwrap_or_default();
+        Ok((half, Head::decode(from)?))
+    }
+
+    /// The rows of an entity, as a look-up finds them.
+    fn rows_of(&self, entity: &[u8]) -> Result<Vec<usize>, Malformed> {
+        let hash = EntityHash::of(entity);
+        let Some(place) = self.directory.bucket(hash) else { return Ok(Vec::new()) };
+        let (from, to) = self.directory.bounds(at(self.index()?, wide(place), 8)?)?;
+        let mut rows = Vec::new();
+        for row in from..to {
+            let eight = at(self.index()?, wide(self.directory.row_at(row)), 8)?;
+            if Directory::row(eight).0 == directory::fingerprint(hash)
+                && self.head_at(row)?.1.entity() == entity
+            {
+                rows.push(row);
+            }
+        }
+        Ok(rows)
+    }
+
+    fn is_raw(&self, feature: FeatureId) -> bool {
+        let known = self.meta.features.get(&feature).map(|known| known.value_type);
+        matches!(known, Some(ValueType::Text | ValueType::Bytes | ValueType::Vector(_)))
+    }
+
+    fn head_revision(&self, head: &Head<'a>, index: usize) -> Result<Revision, Malformed> {
+        let heads = section(self.bytes, self.layout.heads)?;
+        let far = section(self.bytes, self.layout.far)?;
+        let kind = head.kind(index)?;
+        let payload = if kind != Kind::Value {
+            Payload::None
+        } else if self.is_raw(head.feature(index)) {
+            let raw = match head.raw(index)? {
+                Slot::Far { start, end } => at(far, start, end.saturating_sub(start))?,
+                Slot::Near { start, end } => {
+                    // Counted from the head's start, which lies so far before its entity.
+                    let head_start = head.entity().as_ptr() as usize - heads.as_ptr() as usize;
+                    let head_start = wide(head_start - head::FIXED_LEN);
+                    at(heads, head_start + start, end.saturating_sub(start))?
+                }
+            };
+            Payload::Raw(Bytes::copy_from_slice(raw))
+        } else {
+            Payload::Bits(head.bits(index))
+        };
+        Ok(Revision { order: head.order(index), kind, source: head.source(index), payload })
+    }
+
+    /// All of a row: for each feature its revisions, ascending. `most` bounds the work on bytes
+    /// that are damaged.
+    fn row(&self, row: usize, most: usize) -> Result<RowOf, Malformed> {
+        let (_, head) = self.head_at(row)?;
+        let mut features: BTreeMap<FeatureId, Vec<Revision>> = BTreeMap::new();
+        let place = head.history;
+        if place.chunk_len > 0 {
+            let history = section(self.bytes, self.layout.history)?;
+            let bytes = at(history, place.start, u64::from(place.chunk_len))?;
+            let heap_start = place.start.saturating_add(u64::from(place.chunk_len));
+            let heap = at(history, heap_start, u64::from(place.heap_len))?;
+            let chunk = Chunk::decode(bytes)?;
+            for index in 0..chunk.columns().min(most) {
+                let revisions = column_revisions(bytes, heap, &chunk.column(index)?, most)?;
+                features.insert(chunk.feature(index), revisions);
+            }
+        }
+        for index in 0..head.len().min(most) {
+            let newest = self.head_revision(&head, index)?;
+            features.entry(head.feature(index)).or_default().push(newest);
+        }
+        Ok((head.entity().to_vec(), features.into_iter().collect()))
+    }
+}
+
+fn column_revisions(
+    chunk: &[u8],
+    heap: &[u8],
+    column: &Column<'_>,
+    most: usize,
+) -> Result<Vec<Revision>, Malformed> {
+    let mut all = Vec::new();
+    let mut held = (0..0, Bytes::new());
+    for index in 0..column.len().min(most) {
+        let kind = column.kind(index)?;
+        let place = column.place(index)?;
+        let payload = match place {
+            _ if kind != Kind::Value => Payload::None,
+            Place::None => Payload::None,
+            Place::Bits(bits) => Payload::Bits(bits),
+            Place::InPlace { start, end } => Payload::Raw(Bytes::copy_from_slice(at(
+                chunk,
+                wide(start),
+                wide(end.saturating_sub(start)),
+            )?)),
+            Place::Block(place) => {
+                let range = place.block_start..place.block_end;
+                if held.0 != range || held.1.len() != place.block_len {
+                    let len = wide(range.len());
+                    let block = at(heap, wide(place.block_start), len)?;
+                    held = (range, values::decompress(block, place.block_len)?);
+                }
+                Payload::Raw(held.1.slice(place.start..place.end))
+            }
+        };
+        let (order, source) = (column.order(index), column.source(index));
+        all.push(Revision { order, kind, source, payload });
+    }
+    Ok(all)
+}
+
+// ---------------------------------------------------------------------------------------------
+// A generator
+
+struct Rng(u64);
+
+impl Rng {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut x = self.0;
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        x ^ (x >> 31)
+    }
+
+    fn below(&mut self, n: u64) -> u64 {
+        self.next() % n
+    }
+
+    fn chance(&mut self, of_ten: u64) -> bool {
+        self.below(10) < of_ten
+    }
+}
+
+const TYPES: [ValueType; 7] = [
+    ValueType::Bool,
+    ValueType::I64,
+    ValueType::F32,
+    ValueType::F64,
+    ValueType::Text,
+    ValueType::Bytes,
+    ValueType::Vector(3),
+];
+
+fn names(rng: &mut Rng) -> Names {
+    let (base, step) = [(0, 1), (200, 20), (65_500, 13), (u32::MAX - 14, 1)][rng.below(4) as usize];
+    let mut names = Names::default();
+    for n in 0..14u32 {
+        let value_type = TYPES[n as usize % TYPES.len()];
+        let bounds = Bounds { horizon: Some(EventTime(-5)), ..Bounds::default() };
+        let feature = FeatureMeta::new(format!("v:f{n}"), 1 + n / 7, value_type, bounds);
+        names.features.insert(FeatureId(base + n * step), feature);
+    }
+    names.sources.insert(SourceId(1), "job".to_owned());
+    names.sources.insert(SourceId(u32::MAX), "other".to_owned());
+    names
+}
+
+fn payload(rng: &mut Rng, value_type: ValueType, style: u64) -> Payload {
+    let small = rng.below(7);
+    match value_type {
+        ValueType::Bool => Payload::Bits(small % 2),
+        ValueType::I64 => Payload::Bits([9, small, rng.next()][style as usize]),
+        ValueType::F64 => {
+            let price = small as f64 / 100.0;
+            Payload::Bits([price.to_bits(), (-price).to_bits(), rng.next()][style as usize])
+        }
+        ValueType::F32 => {
+            let price = small as f32 / 10.0;
+            let random = rng.next() as u32;
+            Payload::Bits(u64::from([price.to_bits(), 0x7fc0_0001, random][style as usize]))
+        }
+        ValueType::Vector(dim) => {
+            let numbers: Vec<f32> = (0..dim).map(|_| rng.below(9) as f32).collect();
+            Payload::Raw(Vector::from_slice(&numbers).as_bytes().clone())
+        }
+        _ => {
+            let longest = [NEAR_LEN + 2, IN_PLACE_LEN, BLOCK_LEN][style as usize];
+            let len = rng.below(wide(longest) + 2) as usize;
+            let letter = b'a' + small as u8;
+            Payload::Raw(Bytes::from(vec![letter; if rng.chance(2) { 0 } else { len }]))
+        }
+    }
+}
+
+/// Strictly ascending places in the order, of one of several shapes.
+fn orders(rng: &mut Rng, count: u64) -> Vec<Order> {
+    let shape = rng.below(4);
+    let commit = 1_700_000_000_000_000 + rng.below(1000) as i64;
+    let mut all: Vec<Order> = (0..count as i64)
+        .map(|n| {
+            let (e, c, behind) = match shape {
+                0 => (n * 3_600_000_000, commit, 0),
+                1 => (n * 60 + rng.below(9) as i64, commit + n, rng.below(2) as i64),
+                2 => (rng.below(5) as i64 - 2, commit - rng.below(99) as i64, 0),
+                _ => (rng.next() as i64, rng.next() as i64, rng.next() as i64),
+            };
+            // A known time is never later than its commit.
+            let known = if shape == 3 { behind.min(c) } else { c - behind };
+            Order { event_time: EventTime(e), known_time: KnownTime(known), commit: Commit(c) }
+        })
+        .collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+fn revisions(rng: &mut Rng, value_type: ValueType, orders: &[Order]) -> Vec<Revision> {
+    let (style, kinds, sources) = (rng.below(3), rng.below(4), rng.chance(3));
+    let all = orders.iter().map(|&order| {
+        let kind = match (kinds, rng.below(4)) {
+            (0, 0) => Kind::Null,
+            (0, 1) => Kind::Deleted,
+            (0, 2) | (1, _) => Kind::Stub,
+            _ => Kind::Value,
+        };
+        let source = SourceId(if sources { [0, 1, u32::MAX][rng.below(3) as usize] } else { 0 });
+        let payload = match kind {
+            Kind::Value => payload(rng, value_type, style),
+            _ => Payload::None,
+        };
+        Revision { order, kind, source, payload }
+    });
+    all.collect()
+}
+
+/// Rows in the order in which a builder takes them; now and then an entity in several.
+fn rows(rng: &mut Rng, names: &Names, entities: u64) -> Vec<RowOf> {
+    let mut keys: BTreeSet<(EntityHash, Vec<u8>)> = BTreeSet::new();
+    for n in 0..entities {
+        let mut entity = format!("entity-{n}").into_bytes();
+        entity.resize(1 + rng.below(40) as usize, b'.');
+        keys.insert((EntityHash::of(&entity), entity));
+    }
+    let mut all = Vec::new();
+    for (_, entity) in keys {
+        let deep = if rng.chance(2) { 60 } else { 4 };
+        let count = 1 + rng.below(deep);
+        let shared = orders(rng, count);
+        let mut features = Vec::new();
+        for (id, known) in &names.features {
+            if rng.chance(4) {
+                continue;
+            }
+            let count = 1 + rng.below(deep);
+            let own = if rng.chance(6) { shared.clone() } else { orders(rng, count) };
+            features.push((*id, revisions(rng, known.value_type, &own)));
+        }
+        if features.is_empty() {
+            let (id, known) = names.features.first_key_value().unwrap();
+            features.push((*id, revisions(rng, known.value_type, &shared)));
+        }
+        if rng.chance(2) {
+            let mut older = Vec::new();
+            for (id, revisions) in &mut features {
+                let newest = revisions.split_off(revisions.len() / 2);
+                if !revisions.is_empty() {
+                    older.push((*id, std::mem::take(revisions)));
+                }
+                *revisions = newest;
+            }
+            all.push((entity.clone(), features));
+            if !older.is_empty() {
+                all.push((entity, older));
+            }
+        } else {
+            all.push((entity, features));
+        }
+    }
+    all
+}
+
+fn build(names: &Names, rows: &[RowOf], pieces: bool) -> (Vec<u8>, Finished) {
+    let header = Header::new(FileKind::Table, StoreId([7; 16]), FileNumber(3), 1);
+    let mut builder = TableBuilder::new(&header, names.clone());
+    let mut bytes = Vec::new();
+    for (entity, features) in rows {
+        let features: Vec<(FeatureId, &[Revision])> =
+            features.iter().map(|(id, revisions)| (*id, revisions.as_slice())).collect();
+        builder.add(entity, &features);
+        if pieces {
+            bytes.extend(builder.take_written());
+        }
+    }
+    let (rest, finished) = builder.finish();
+    bytes.extend(rest);
+    (bytes, finished)
+}
+
+// ---------------------------------------------------------------------------------------------
+// Round trips
+
+fn check_table(seed: u64, entities: u64) {
+    let mut rng = Rng(seed);
+    let names = names(&mut rng);
+    let rows = rows(&mut rng, &names, entities);
+    let (bytes, finished) = build(&names, &rows, seed.is_multiple_of(2));
+    assert_eq!(wide(bytes.len()), finished.len, "seed {seed}");
+    let layout = verify(&bytes).unwrap_or_else(|fault| panic!("seed {seed}: {fault:?}"));
+    assert_eq!(layout.identity, finished.identity, "seed {seed}");
+    let table = Table::open(&bytes, layout).unwrap();
+    assert_eq!(table.meta, finished.meta, "seed {seed}");
+    assert_eq!(table.directory.rows(), rows.len(), "seed {seed}");
+    for (index, row) in rows.iter().enumerate() {
+        let found = table.row(index, usize::MAX).expect("a row");
+        assert_eq!(&found, row, "seed {seed}, row {index}");
+        let same = rows.iter().enumerate().filter(|(_, other)| other.0 == row.0);
+        let same: Vec<usize> = same.map(|(index, _)| index).collect();
+        assert_eq!(table.rows_of(&row.0), Ok(same), "seed {seed}, row {index}");
+        let (half, head) = table.head_at(index).unwrap();
+        assert_eq!(half, directory::fingerprint(EntityHash::of(&row.0)));
+        let top = row.1.iter().map(|(_, revisions)| revisions.last().unwrap().order.event_time);
+        assert_eq!(Some(head.top_time()), top.max());
+    }
+    for n in 0..100 {
+        let stranger = format!("stranger-{n}");
+        assert_eq!(table.rows_of(stranger.as_bytes()), Ok(Vec::new()), "seed {seed}");
+    }
+    check_meta(&names, &rows, &table.meta);
+}
+
+fn check_meta(names: &Names, rows: &[RowOf], meta: &TableMeta) {
+    let all: Vec<(FeatureId, &Revision)> = rows
+        .iter()
+        .flat_map(|row| &row.1)
+        .flat_map(|(id, revisions)| revisions.iter().map(|revision| (*id, revision)))
+        .collect();
+    let orders = || all.iter().map(|(_, revision)| revision.order);
+    let hashes = || rows.iter().map(|row| EntityHash::of(&row.0));
+    assert_eq!(meta.entities, wide(rows.len()));
+    assert_eq!(meta.revisions, wide(all.len()));
+    assert_eq!(Some(meta.min_hash), hashes().min());
+    assert_eq!(Some(meta.max_hash), hashes().max());
+    assert_eq!(Some(meta.min_event_time), orders().map(|order| order.event_time).min());
+    assert_eq!(Some(meta.max_event_time), orders().map(|order| order.event_time).max());
+    assert_eq!(Some(meta.max_known_time), orders().map(|order| order.known_time).max());
+    assert_eq!(Some(meta.min_commit), orders().map(|order| order.commit).min());
+    assert_eq!(Some(meta.max_commit), orders().map(|order| order.commit).max());
+    let ids: BTreeSet<FeatureId> = all.iter().map(|(id, _)| *id).collect();
+    assert_eq!(ids, meta.features.keys().copied().collect());
+    for (id, told) in &meta.features {
+        let mut counted = names.features[id].clone();
+        let of = all.iter().filter(|(other, _)| other == id);
+        of.for_each(|(_, revision)| counted.count(revision));
+        assert_eq!(told, &counted);
+    }
+    for (id, label) in &meta.sources {
+        assert_eq!(Some(label), names.sources.get(id));
+    }
+}
+
+#[test]
+fn every_revision_comes_back() {
+    (0..60).for_each(|seed| check_table(seed, 1 + seed % 20));
+}
+
+#[test]
+fn every_revision_of_many_entities_comes_back() {
+    check_table(1000, 700);
+}
+
+#[test]
+fn a_table_of_nothing_can_be_read() {
+    let (bytes, _) = build(&Names::default(), &[], false);
+    let table = Table::open(&bytes, verify(&bytes).unwrap()).unwrap();
+    assert_eq!(table.directory.rows(), 0);
+    assert_eq!(table.meta, TableMeta::empty());
+    assert_eq!(table.rows_of(b"a"), Ok(Vec::new()));
+}
+
+#[test]
+fn numbers_of_the_metadata_leave_nan_aside() {
+    let id = FeatureId(1);
+    let bounds = Bounds::default();
+    let numbers = |value_type, bits: &[u64]| {
+        let mut meta = FeatureMeta::new("v:f".to_owned(), 1, value_type, bounds);
+        for &bits in bits {
+            let order =
+                Order { event_time: EventTime(0), known_time: KnownTime(0), commit: Commit(0) };
+            let (kind, source) = (Kind::Value, SourceId::NONE);
+            meta.count(&Revision { order, kind, source, payload: Payload::Bits(bits) });
+        }
+        let names = Names { features: [(id, meta.clone())].into(), ..Names::default() };
+        let mut table = TableMeta::empty();
+        table.features = names.features;
+        assert_eq!(TableMeta::decode(&table.encode()).unwrap().features[&id], meta);
+        meta.numbers
+    };
+    let bits = |number: f64| number.to_bits();
+    let all = [bits(f64::NAN), bits(2.0), bits(-3.0), bits(f64::NAN)];
+    assert_eq!(numbers(ValueType::F64, &all), Some((bits(-3.0), bits(2.0))));
+    assert_eq!(numbers(ValueType::F64, &[bits(f64::NAN)]), None);
+    let small = |number: f32| u64::from(number.to_bits());
+    let all = [small(1.5), small(f32::NAN), small(-1.5)];
+    assert_eq!(numbers(ValueType::F32, &all), Some((small(-1.5), small(1.5))));
+    let minus = (-4i64).cast_unsigned();
+    assert_eq!(numbers(ValueType::I64, &[3, minus]), Some((minus, 3)));
+}
+
+/// Values of 16 MiB that share their bytes: what counts is the weight.
+#[test]
+fn an_entity_that_is_too_heavy_gets_several_rows() {
+    let id = FeatureId(5);
+    let value = Payload::Raw(Bytes::from(vec![3; 16 << 20]));
+    let revisions: Vec<Revision> = (0..20)
+        .map(|n| {
+            let order =
+                Order { event_time: EventTime(n), known_time: KnownTime(n), commit: Commit(n) };
+            let (kind, source) = (Kind::Value, SourceId::NONE);
+            Revision { order, kind, source, payload: value.clone() }
+        })
+        .collect();
+    let bounds = Bounds::default();
+    let mut names = Names::default();
+    let feature = FeatureMeta::new("v:f".to_owned(), 1, ValueType::Bytes, bounds);
+    names.features.insert(id, feature);
+    let row = (b"heavy".to_vec(), vec![(id, revisions.clone())]);
+    let (bytes, _) = build(&names, &[row], false);
+    let table = Table::open(&bytes, verify(&bytes).unwrap()).unwrap();
+    assert_eq!(table.rows_of(b"heavy"), Ok(vec![0, 1]));
+    let halves: Vec<RowOf> = [0, 1].map(|row| table.row(row, usize::MAX).unwrap()).into();
+    let found = [&halves[1].1[0].1[..], &halves[0].1[0].1[..]].concat();
+    assert!(found == revisions, "newer revisions stand in the first row");
+}
+
+// ---------------------------------------------------------------------------------------------
+// Chunks
+
+fn check_chunk(columns: &[(FeatureId, Numbers, Vec<Revision>)]) -> usize {
+    let inputs: Vec<ColumnInput<'_>> = columns
+        .iter()
+        .map(|(feature, numbers, revisions)| ColumnInput {
+            feature: *feature,
+            numbers: *numbers,
+            revisions,
+        })
+        .collect();
+    let (mut bytes, mut heap) = (Vec::new(), Vec::new());
+    chunk::encode(&inputs, &mut bytes, &mut heap);
+    let chunk = Chunk::decode(&bytes).unwrap();
+    assert_eq!(chunk.columns(), columns.len());
+    let mut from = 0;
+    for (index, (feature, _, revisions)) in columns.iter().enumerate() {
+        assert_eq!(chunk.find(*feature, 0), Ok(index));
+        assert_eq!(chunk.find(*feature, from), Ok(index));
+        from = index;
+        let column = chunk.column(index).unwrap();
+        assert_eq!(&column_revisions(&bytes, &heap, &column, usize::MAX).unwrap(), revisions);
+        for revision in revisions {
+            let t = revision.order.event_time;
+            let expected = revisions.iter().filter(|other| other.order.event_time <= t).count();
+            assert_eq!(column.up_to(t), expected);
+        }
+        assert_eq!(column.up_to(EventTime::MAX), revisions.len());
+        assert!(column.end().unwrap() <= bytes.len());
+    }
+    let last = columns.last().unwrap().0;
+    assert!(chunk.find(FeatureId(last.0.wrapping_add(1)), 0).is_err());
+    bytes.len()
+}
+
+#[test]
+fn chunks_come_back() {
+    for seed in 0..300 {
+        let mut rng = Rng(seed);
+        let known = names(&mut rng);
+        let count = 1 + rng.below(30);
+        let shared = orders(&mut rng, count);
+        let mut columns = Vec::new();
+        for (id, meta) in &known.features {
+            let numbers = match meta.value_type {
+                ValueType::F64 => Numbers::F64,
+                ValueType::F32 => Numbers::F32,
+                _ => Numbers::Plain,
+            };
+            let count = 1 + rng.below(30);
+            let own = if rng.chance(5) { shared.clone() } else { orders(&mut rng, count) };
+            columns.push((*id, numbers, revisions(&mut rng, meta.value_type, &own)));
+        }
+        check_chunk(&columns);
+    }
+}
+
+/// Columns that share times but not commits, commits but not times, both, and neither.
+#[test]
+fn times_and_commits_are_shared_each_for_itself() {
+    let column = |id: u32, times: &[i64], commits: &[i64]| {
+        let revisions = times.iter().zip(commits).map(|(&e, &c)| {
+            let order =
+                Order { event_time: EventTime(e), known_time: KnownTime(c), commit: Commit(c) };
+            let (kind, source) = (Kind::Value, SourceId::NONE);
+            Revision { order, kind, source, payload: Payload::Bits(5) }
+        });
+        (FeatureId(id), Numbers::Plain, revisions.collect::<Vec<_>>())
+    };
+    let (a, b) = ([10, 35, 36, 90], [10, 35, 37, 90]);
+    let (x, y) = ([500, 501, 570, 571], [501, 500, 571, 570]);
+    check_chunk(&[
+        column(0, &a, &x),
+        column(1, &a, &y),
+        column(2, &b, &x),
+        column(3, &b, &y),
+        column(4, &a, &x),
+        column(5, &a[..3], &x[..3]),
+        column(6, &b[..3], &y[..3]),
+        column(7, &a, &y),
+    ]);
+    let times: Vec<i64> = (0..500).map(|n| n * n * 7919 % 1_000_003).collect();
+    let mut times: Vec<i64> = times.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
+    times.sort_unstable();
+    let alone = check_chunk(&[column(0, &times, &times)]);
+    let many: Vec<_> = (0..10).map(|id| column(id, &times, &times)).collect();
+    assert!(check_chunk(&many) < alone + 200, "ten columns share their lists");
+}
+
+// ---------------------------------------------------------------------------------------------
+// Damage
+
+/// A table of a few pages with something in every section.
+fn small_table() -> Vec<u8> {
+    for seed in 0.. {
+        let mut rng = Rng(seed);
+        let names = names(&mut rng);
+        let rows = rows(&mut rng, &names, 4);
+        let (bytes, _) = build(&names, &rows, false);
+        let layout = verify(&bytes).unwrap();
+        let all = [layout.history, layout.far, layout.heads, layout.directory, layout.meta];
+        if all.iter().all(|extent| extent.len > 0) && (9_000..13_000).contains(&bytes.len()) {
+            return bytes;
+        }
+    }
+    panic!("a table of that size");
+}
+
+#[test]
+fn every_flipped_byte_is_caught() {
+    let mut bytes = small_table();
+    let footer = bytes.len() - FOOTER_LEN;
+    for at in 0..bytes.len() {
+        for flip in [0x01, 0x80, 0xff] {
+            bytes[at] ^= flip;
+            assert!(verify(&bytes).is_err(), "byte {at} of {footer} + footer, flip {flip:#x}");
+            bytes[at] ^= flip;
+        }
+    }
+    assert!(verify(&bytes).is_ok());
+}
+
+#[test]
+fn a_flipped_byte_is_caught_by_its_own_page() {
+    let bytes = small_table();
+    let layout = verify(&bytes).unwrap();
+    let sums = section(&bytes, layout.checksums).unwrap();
+    for place in 0..layout.covered() {
+        let mut damaged = bytes.clone();
+        damaged[narrow(place)] ^= 0x10;
+        let page = place / pages::PAGE_LEN;
+        let (start, end) = pages::page_range(page, layout.covered());
+        let page_bytes = at(&damaged, start, end - start).unwrap();
+        assert!(!pages::page_is_whole(sums, page, page_bytes), "byte {place}");
+    }
+}
+
+#[test]
+fn a_truncated_table_is_an_error_at_every_length() {
+    let bytes = small_table();
+    for len in 0..bytes.len() {
+        assert!(verify(&bytes[..len]).is_err(), "{len} bytes");
+    }
+    let mut longer = bytes.clone();
+    longer.push(b'\n');
+    assert!(verify(&longer).is_err());
+    longer.extend_from_slice(&bytes);
+    assert!(verify(&longer).is_err(), "a table behind another");
+}
+
+/// Checksums find damage before decoders meet it. These take it all the same.
+#[test]
+fn decoders_take_damaged_sections_without_a_panic() {
+    let bytes = small_table();
+    let layout = verify(&bytes).unwrap();
+    let mut rng = Rng(5);
+    for at in HEADER_LEN..narrow(layout.covered()) {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 1 << rng.below(8);
+        let Ok(table) = Table::open(&damaged, layout) else { continue };
+        for row in 0..table.directory.rows().min(20) {
+            drop(table.row(row, 30));
+        }
+        drop(table.rows_of(b"entity-1"));
+    }
+}
+
+#[test]
+fn a_required_section_of_an_unknown_tag_is_a_newer_format() {
+    let bytes = small_table();
+    let layout = verify(&bytes).unwrap();
+    let footer = Footer::decode(&bytes[bytes.len() - FOOTER_LEN..], wide(bytes.len())).unwrap();
+    for ignorable in [0, 1] {
+        let mut sections = section(&bytes, footer.sections).unwrap().to_vec();
+        sections[0] += 1;
+        sections.extend_from_slice(&[77, ignorable, 60, 2]);
+        let mut changed = bytes[..narrow(footer.sections.start)].to_vec();
+        changed.extend_from_slice(&sections);
+        let mut tail = bytes[bytes.len() - FOOTER_LEN..].to_vec();
+        tail[8..12].copy_from_slice(&(sections.len() as u32).to_le_bytes());
+        tail[12..16].copy_from_slice(&crc32fast::hash(&sections).to_le_bytes());
+        let identity = crc32fast::hash(&tail[..20]);
+        tail[20..24].copy_from_slice(&identity.to_le_bytes());
+        changed.extend_from_slice(&tail);
+        let expected = if ignorable == 0 {
+            Err(TableFault::Unknown(77))
+        } else {
+            Ok(Layout { identity, ..layout })
+        };
+        assert_eq!(verify(&changed), expected);
+        assert_eq!(uint(&changed, changed.len() - 12, 4), u64::from(identity));
+    }
+}
