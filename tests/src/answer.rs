@@ -75,6 +75,8 @@ pub enum Refusal {
     KnownAfterCommit,
     /// A put's value is of another type than the feature.
     WrongType,
+    /// No batch of the source is left to take away.
+    NothingToRevert,
     /// No snapshot of this name is held.
     UnknownSnapshot,
     /// No stamp of this name was remembered.
@@ -83,13 +85,14 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every refusal, so that a name can be looked up.
-    pub const ALL: [Refusal; 8] = [
+    pub const ALL: [Refusal; 9] = [
         Refusal::BelowHorizon,
         Refusal::UnknownFeature,
         Refusal::AlreadyDefined,
         Refusal::InvalidDefinition,
         Refusal::KnownAfterCommit,
         Refusal::WrongType,
+        Refusal::NothingToRevert,
         Refusal::UnknownSnapshot,
         Refusal::UnknownStamp,
     ];
@@ -103,6 +106,7 @@ impl Refusal {
             Refusal::InvalidDefinition => "invalid_definition",
             Refusal::KnownAfterCommit => "known_after_commit",
             Refusal::WrongType => "wrong_type",
+            Refusal::NothingToRevert => "nothing_to_revert",
             Refusal::UnknownSnapshot => "unknown_snapshot",
             Refusal::UnknownStamp => "unknown_stamp",
         }

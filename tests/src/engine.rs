@@ -13,6 +13,7 @@ use asofdb::{
     Read as EngineRead, Revert, Snapshot, Span, Stamp, Store, ValueType,
 };
 
+use crate::generate::Rng;
 use crate::answer::{Answer, Kind, Outcome, Refusal, Value};
 use crate::question::{Definition, Put, Question, Read, Reader};
 use crate::replay::Subject;
@@ -24,6 +25,8 @@ pub struct Engine {
     store: Store,
     snapshots: BTreeMap<String, Snapshot>,
     stamps: BTreeMap<String, Stamp>,
+    /// Draws how many steps of background work follow each write.
+    steps: Option<Rng>,
 }
 
 impl Engine {
@@ -33,7 +36,13 @@ impl Engine {
         let options = options.world(sim.world()).max_ahead(None).identity(Some([7; 32]));
         let store = Store::open("/store", options.clone())?;
         let (snapshots, stamps) = (BTreeMap::new(), BTreeMap::new());
-        Ok(Engine { sim, options, store, snapshots, stamps })
+        Ok(Engine { sim, options, store, snapshots, stamps, steps: None })
+    }
+
+    /// Background work is done at random places between writes, drawn from a seed.
+    pub fn stepped_at_random(mut self, seed: u64) -> Engine {
+        self.steps = Some(Rng::new(seed));
+        self
     }
 
     /// The store.
@@ -154,6 +163,7 @@ fn refused(error: Error) -> Outcome {
         Error::InvalidArgument(InvalidArgument::KnownAfterCommit { .. }) => {
             Refusal::KnownAfterCommit
         }
+        Error::InvalidArgument(InvalidArgument::NothingToRevert { .. }) => Refusal::NothingToRevert,
         Error::InvalidArgument(InvalidArgument::WrongType { .. }) => Refusal::WrongType,
         _ => return Outcome::Failed(error.to_string()),
     };
@@ -237,7 +247,14 @@ impl Subject for Engine {
                 return outcome;
             }
         }
-        done(self.store.write(batch, Durability::Buffered))
+        let written = done(self.store.write(batch, Durability::Buffered));
+        let steps = self.steps.as_mut().map_or(0, |rng| rng.between(0, 2));
+        for _ in 0..steps {
+            if let Err(error) = self.store.step() {
+                return Outcome::Failed(error.to_string());
+            }
+        }
+        written
     }
 
     fn flush(&mut self) -> Outcome {

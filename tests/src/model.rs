@@ -175,7 +175,12 @@ impl Model {
             if batch.columns.iter().any(below) {
                 return Err(Refusal::BelowHorizon);
             }
-            batches.insert(batch.commit);
+            if !batch.columns.is_empty() {
+                batches.insert(batch.commit);
+            }
+        }
+        if batches.is_empty() {
+            return Err(Refusal::NothingToRevert);
         }
         let commit = self.commit();
         self.reverts.push(Revert { commit, batches });

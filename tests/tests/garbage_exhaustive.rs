@@ -6,6 +6,8 @@
 //! every t and k from the horizon to beyond the clock, alone and in ranges, for the newest reader, a snapshot and a
 //! stamp.
 //!
+//! The engine's rule (its very source, compiled here) must drop the same as the model's in every case.
+//!
 //! Kinds are a value and a deletion; a null differs from a value only in having no bytes, and the random test has it.
 //!
 //! The whole product is too large for every day, so each test fixes some dimensions and is exhaustive in the others:
@@ -20,7 +22,23 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-use std::collections::BTreeSet;
+#[path = "../../engine/src/shape/garbage.rs"]
+#[expect(dead_code, reason = "counts that only the engine reads")]
+mod garbage;
+
+#[path = "../../engine/src/state"]
+#[expect(dead_code, reason = "what only the engine calls")]
+mod state {
+    //! What the engine's rule names.
+    pub mod taken;
+}
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use asofdb_format::catalog::Bounds;
+use asofdb_format::hash::EraseKey;
+use asofdb_format::ids::{Commit, EventTime, KnownTime, SourceId};
+use asofdb_format::revision::{Order, Payload, Revision};
 
 use asofdb_tests::answer::{Kind, Value};
 use asofdb_tests::model::{Garbage, Model};
@@ -216,11 +234,72 @@ fn every_garbage(model: &Model) -> Vec<Garbage> {
     for subset in 0..1_u32 << count {
         let file: Vec<usize> = (0..count).filter(|place| subset >> place & 1 == 1).collect();
         let garbage = model.garbage(&file);
+        assert_eq!(garbage_of_engine(model, &file), garbage, "{file:?}\n{model:#?}");
         if !garbage.dropped.is_empty() || !garbage.stubs.is_empty() {
             seen.insert((garbage.dropped, garbage.stubs));
         }
     }
     seen.into_iter().map(|(dropped, stubs)| Garbage { dropped, stubs }).collect()
+}
+
+/// What the engine's rule drops from the same file.
+fn garbage_of_engine(model: &Model, file: &[usize]) -> Garbage {
+    let recorded = model.columns[0].recorded;
+    let bound = |bound: Option<i128>| bound.map(|b| EventTime(i64::try_from(b).unwrap()));
+    let reverts = model.reverts.iter().map(|revert| state::taken::Revert {
+        commit: Commit(revert.commit),
+        what: state::taken::Reverted::Commits(revert.batches.iter().copied().map(Commit).collect()),
+    });
+    let taken = state::taken::Taken {
+        key: EraseKey([0; 16]),
+        erased: HashMap::new(),
+        reverts: reverts.collect(),
+    };
+    let limits = garbage::Limits {
+        bounds: Bounds {
+            horizon: bound(recorded.horizon),
+            stale: bound(recorded.stale),
+            forgotten: bound(recorded.forgotten),
+        },
+        seen_by_all: Commit(model.snapshots.values().copied().min().unwrap_or(i64::MAX)),
+        erased: model.erases.iter().map(|erase| Commit(erase.commit)).max(),
+        taken: &taken,
+    };
+    let places: BTreeMap<Order, usize> = file
+        .iter()
+        .map(|place| {
+            let revision = &model.revisions[*place];
+            let order = Order {
+                event_time: EventTime(revision.e),
+                known_time: KnownTime(revision.known),
+                commit: Commit(revision.commit),
+            };
+            (order, *place)
+        })
+        .collect();
+    let mut revisions: Vec<Revision> = places
+        .iter()
+        .map(|(order, place)| {
+            let is_value = matches!(model.revisions[*place].kind, Kind::Value(_));
+            let (kind, payload) = if is_value {
+                (asofdb_format::value::Kind::Value, Payload::Bits(1))
+            } else {
+                (asofdb_format::value::Kind::Deleted, Payload::None)
+            };
+            Revision { order: *order, kind, source: SourceId::NONE, payload }
+        })
+        .collect();
+    garbage::drop_garbage(&mut revisions, &limits);
+    let mut found = Garbage { dropped: places.values().copied().collect(), ..Garbage::default() };
+    for revision in &revisions {
+        let place = places[&revision.order];
+        found.dropped.remove(&place);
+        if revision.kind == asofdb_format::value::Kind::Stub {
+            assert_eq!(revision.payload, Payload::None);
+            found.stubs.insert(place);
+        }
+    }
+    found
 }
 
 fn compare(whole: &Model, dropped: &Model, counts: &mut Counts, story: &dyn Fn() -> String) {
