@@ -13,7 +13,7 @@ use asofdb_format::edit::Edit;
 use asofdb_format::frame::{Frame, FrameKind};
 use asofdb_format::hash::EraseKey;
 use asofdb_format::header::{FileKind, Header};
-use asofdb_format::ids::{Commit, FileNumber, StoreId};
+use asofdb_format::ids::{Commit, FileNumber, SourceId, StoreId};
 use asofdb_format::wire::wide;
 
 use crate::files::log::{FrameFile, FrameWriter};
@@ -341,12 +341,14 @@ fn replay(
     }
     let malformed = |fault: asofdb_format::Malformed| corrupt(base + fault.at, fault.what);
     let mut reader = BatchReader::decode(frame.payload).map_err(malformed)?;
-    let mut reverted = Commit::MIN;
+    let commit = frame.head.commit;
+    let mut source = SourceId::NONE;
     if let Some((id, label)) = &reader.head.source {
-        durable.sources.insert(*id, Arc::from(label.as_str()));
-        reverted = durable.taken.newest_revert_of(*id).unwrap_or(Commit::MIN);
+        source = *id;
+        durable.sources.insert(source, Arc::from(label.as_str()));
     }
-    apply(memtable, frame.head.commit, &mut reader, reverted).map_err(malformed)?;
+    let is_reverted = durable.taken.is_reverted(commit, source, Commit::MAX);
+    apply(memtable, commit, &mut reader, is_reverted).map_err(malformed)?;
     Ok(())
 }
 

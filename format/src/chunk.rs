@@ -215,7 +215,6 @@ impl<'a> Chunk<'a> {
 
     /// The column of a feature, searched from a column on: a caller who asks in ascending order
     /// passes what it was told last.
-    #[must_use]
     pub fn find(&self, feature: FeatureId, from: usize) -> Result<usize, usize> {
         // Callers mostly ask for the very next one.
         let (mut low, mut high) = (from, self.columns);

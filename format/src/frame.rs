@@ -1,7 +1,7 @@
 //! Frames: how logs and manifests are written, so that a torn end is told from rot.
 //!
 //! ```text
-//! u32      CRC-32 of the rest of the frame's head, seeded with the file's id and number
+//! u32      CRC-32 of the 32 bytes of the head behind the two sums, seeded with the file's id and number
 //! u32      CRC-32 of the payload, seeded with the CRC of the head
 //! u32      length of the payload
 //! u8       kind: 1 batch, 2 edit

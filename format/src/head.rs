@@ -3,8 +3,8 @@
 //! ```text
 //! u16      length of the entity
 //! u16      number of features N, less one
-//! u8       width of the ids: 1, 2, 4 (low half) | width of the times: 0 to 8 (high half)
-//! u8       width of the commits: 0 to 8 (low half) | flags (high half):
+//! u8       width of the ids: 1, 2, 4 (low four bits) | width of the times: 0 to 8 (high four bits)
+//! u8       width of the commits: 0 to 8 (low four bits) | flags (high four bits):
 //!              1 known times of their own | 2 has sources | 4 has kinds
 //! u16      zero
 //! u32      length of the entity's chunk in the history section, 0: it has none

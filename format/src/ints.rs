@@ -8,7 +8,7 @@
 //! packed   count * width bits, value i at bit i * width, least significant first; whole bytes
 //! ```
 //!
-//! `value(i) = base + scale * (slope * i + packed(i))`, modulo 2^64. The count is known from
+//! A column of no integers takes no bytes. `value(i) = base + scale * (slope * i + packed(i))`, modulo 2^64. The count is known from
 //! elsewhere. A constant column is a few bytes and a regular one (times an hour apart) is too: the
 //! width is what is left after the line through the first and the last value. The smaller of the
 //! forms with and without slope is written.
@@ -157,7 +157,11 @@ impl<'a> Ints<'a> {
         }
         let base = reader.zigzag()?;
         let slope = if head & HAS_SLOPE == 0 { 0 } else { reader.zigzag()? };
-        let scale = if head & HAS_SCALE == 0 { 1 } else { reader.varint()?.cast_signed() };
+        let scale = if head & HAS_SCALE == 0 { 1 } else { reader.varint()? };
+        if head & HAS_SCALE != 0 && scale < 2 {
+            return Err(fault);
+        }
+        let scale = scale.cast_signed();
         let bits = wide(count).checked_mul(u64::from(width)).ok_or(fault)?;
         // The slice goes on to the end of the input, so that most windows are whole.
         let packed = reader.rest();

@@ -15,8 +15,9 @@
 //! | [`ints`], [`values`] | columns of integers and of values |
 //!
 //! Decoders take any bytes: they answer with [`Malformed`] and never panic, loop, or allocate more
-//! than a small multiple of their input.
+//! than a small multiple of their input; a compressed block tells its length, 16 MiB at the most.
 #![forbid(unsafe_code)]
+#![cfg_attr(test, expect(clippy::cast_possible_truncation, reason = "tests count small things"))]
 
 pub mod batch;
 pub mod catalog;

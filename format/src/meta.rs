@@ -51,12 +51,6 @@ pub struct TableMeta {
     pub sources: BTreeMap<SourceId, String>,
 }
 
-impl Default for EntityHash {
-    fn default() -> Self {
-        Self(0)
-    }
-}
-
 /// What a table holds of a feature.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FeatureMeta {

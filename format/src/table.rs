@@ -151,6 +151,12 @@ impl Footer {
             }
             found.insert(tag, extent);
         }
+        let checksums = found.get(&CHECKSUMS).copied().unwrap_or_default();
+        if found.iter().any(|(tag, extent)| *tag != CHECKSUMS && extent.end() > checksums.start) {
+            return Err(
+                Malformed::new(base, "sections before the checksums that cover them").into()
+            );
+        }
         let section = |tag: u64| {
             found.get(&tag).copied().ok_or(Malformed::new(base, "all sections of a table"))
         };

@@ -256,7 +256,7 @@ fn one_of_each_edit() -> Vec<Edit> {
         Edit::RevertCommits(commit, Vec::new()),
         Edit::Source(SourceId(1), "job".to_owned()),
         Edit::Touch(SourceId(1), id, commit),
-        Edit::Mark("m".to_owned(), Bytes::new()),
+        Edit::Mark(commit, SourceId(1), "m".to_owned(), Bytes::new()),
     ]
 }
 

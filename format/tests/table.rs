@@ -677,7 +677,7 @@ fn decoders_take_damaged_sections_without_a_panic() {
     let bytes = small_table();
     let layout = verify(&bytes).unwrap();
     let mut rng = Rng(5);
-    for at in HEADER_LEN..narrow(layout.covered()) {
+    for at in (HEADER_LEN..narrow(layout.covered())).step_by(3) {
         let mut damaged = bytes.clone();
         damaged[at] ^= 1 << rng.below(8);
         let Ok(table) = Table::open(&damaged, layout) else { continue };

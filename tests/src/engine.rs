@@ -13,8 +13,8 @@ use asofdb::{
     Read as EngineRead, Revert, Snapshot, Span, Stamp, Store, ValueType,
 };
 
-use crate::generate::Rng;
 use crate::answer::{Answer, Kind, Outcome, Refusal, Value};
+use crate::generate::Rng;
 use crate::question::{Definition, Put, Question, Read, Reader};
 use crate::replay::Subject;
 

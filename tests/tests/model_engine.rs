@@ -33,8 +33,12 @@ fn no_program_tells_the_engine_from_the_model() {
     for seed in first..first + seeds {
         let mut rng = Rng::new(seed);
         let options = options(&mut rng);
-        let modes =
-            [Mode::AsWritten, Mode::CompactAfterEveryStep, Mode::FlushAfterEveryStep, Mode::InMemory];
+        let modes = [
+            Mode::AsWritten,
+            Mode::CompactAfterEveryStep,
+            Mode::FlushAfterEveryStep,
+            Mode::InMemory,
+        ];
         let mode = *rng.pick(&modes).unwrap();
         let steps = rng.percent(60);
         let mut make = || -> Box<dyn asofdb_tests::replay::Subject> {

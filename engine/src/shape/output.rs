@@ -27,6 +27,9 @@ pub(crate) struct Written {
     pub(crate) dropped: Dropped,
 }
 
+/// Tables are not made longer, whatever the options say: places of heads have 32 bits.
+const MAX_TABLE_LEN: u64 = 1 << 30;
+
 /// Bytes of a table that are gathered before they are written.
 const WRITE_LEN: usize = 1 << 20;
 
@@ -74,11 +77,22 @@ fn fill(
         sources: state.sources.iter().map(|(id, label)| (*id, label.to_string())).collect(),
     };
     let mut open: Option<Output> = None;
+    let mut last = None;
     while let Some(mut entity) = merge.next_entity()? {
         clean(state, &mut entity, seen_by_all, &mut written.dropped);
         if entity.features.is_empty() {
             continue;
         }
+        // Entities of one hash stay in one table: tables of the run share no hash.
+        let is_full =
+            |output: &Output| output.builder.len() >= keeper.options.table_bytes.min(MAX_TABLE_LEN);
+        if open.as_ref().is_some_and(is_full)
+            && last != Some(entity.hash)
+            && let Some(full) = open.take()
+        {
+            written.tables.push(full.finish(keeper, level)?);
+        }
+        last = Some(entity.hash);
         let output = match &mut open {
             Some(output) => output,
             None => open.insert(Output::create(keeper, names.clone())?),
@@ -87,11 +101,6 @@ fn fill(
             entity.features.iter().map(|(id, revisions)| (*id, revisions.as_slice())).collect();
         output.builder.add(&entity.entity, &features);
         output.write(false)?;
-        if output.builder.len() >= keeper.options.table_bytes
-            && let Some(full) = open.take()
-        {
-            written.tables.push(full.finish(keeper, level)?);
-        }
     }
     if let Some(last) = open {
         written.tables.push(last.finish(keeper, level)?);

@@ -13,12 +13,12 @@ use asofdb_format::batch::{
 };
 use asofdb_format::catalog::Definition;
 use asofdb_format::edit::Edit;
-use asofdb_format::frame::FrameKind;
+use asofdb_format::frame::{FrameKind, MAX_PAYLOAD_LEN};
 use asofdb_format::header::{FileKind, Header};
 use asofdb_format::ids::{Commit, EventTime, FeatureId, KnownTime, SourceId};
 use asofdb_format::revision::{Order, Revision};
 use asofdb_format::value::{MAX_VALUE_LEN, Value};
-use asofdb_format::wire::Decoded;
+use asofdb_format::wire::{Decoded, wide};
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::files::log::FrameWriter;
@@ -70,6 +70,10 @@ impl Committer {
             entries: prepared.entries.entries(),
         }
         .encode();
+        let len = head.len() + prepared.entries.as_bytes().len();
+        if wide(len) > u64::from(MAX_PAYLOAD_LEN) {
+            return Err(InvalidArgument::BatchLength { len }.into());
+        }
         let log = Arc::clone(order.log.as_ref().ok_or(Error::Closed)?);
         let raise = commit > order.ceiling;
         if raise {
@@ -87,7 +91,7 @@ impl Committer {
         let mut payload = head;
         payload.extend_from_slice(prepared.entries.as_bytes());
         let applied = BatchReader::decode(&payload)
-            .and_then(|mut reader| apply(memtable, commit, &mut reader, Commit::MIN));
+            .and_then(|mut reader| apply(memtable, commit, &mut reader, false));
         applied.map_err(|fault| Error::corrupt(log.path(), fault.at, fault.what))?;
         self.took(&mut order, commit);
         memtable.publish(commit);
@@ -125,6 +129,10 @@ impl Committer {
         edits: impl FnOnce(Commit) -> Vec<Edit>,
         change: impl FnOnce(&mut State, &crate::state::durable::Durable),
     ) -> Result<Commit> {
+        // What was committed before the edit is durable before it: a crash then takes no commit
+        // that lies below one that it leaves.
+        let log = order.log.as_ref().ok_or(Error::Closed)?;
+        log.sync().map_err(|error| self.keeper.poison(error))?;
         let commit = self.next_commit(order);
         if commit > order.ceiling {
             order.ceiling = commit.saturating_add(self.keeper.options.commit_lease);
@@ -193,8 +201,10 @@ impl Committer {
             .map_err(|error| keeper.poison(error))?;
         let len = old.sync().map_err(|error| keeper.poison(error))?;
         let memtable = Memtable::new(number, keeper.options.memtable_bytes, full.visible());
+        // The ceiling stood in frames of the old log alone.
+        let clock = Edit::Clock(order.last, order.ceiling);
         keeper.change(
-            |_| Ok(vec![Edit::SealLog(old.number(), len), Edit::AddLog(number)]),
+            |_| Ok(vec![Edit::SealLog(old.number(), len), Edit::AddLog(number), clock]),
             |state, _| state.memtables.insert(0, Arc::new(memtable)),
         )?;
         order.log = Some(Arc::new(new));
@@ -335,13 +345,13 @@ fn entry_value(value: Option<&Value>) -> EntryValue<'_> {
     }
 }
 
-/// Puts a batch of the log into a memtable. Readers see it when the commit is published. A source
-/// whose earlier batches were reverted at `reverted` or later is not touched by this one, and its marks are gone.
+/// Puts a batch of the log into a memtable. Readers see it when the commit is published. Of a batch
+/// that was reverted since, the marks are gone, and what it touched is no longer counted.
 pub(crate) fn apply(
     memtable: &Memtable,
     commit: Commit,
     batch: &mut BatchReader<'_>,
-    reverted: Commit,
+    is_reverted: bool,
 ) -> Decoded<()> {
     let source = batch.head.source.as_ref().map_or(SourceId::NONE, |(id, _)| *id);
     let mut touched: Vec<FeatureId> = Vec::new();
@@ -360,12 +370,13 @@ pub(crate) fn apply(
     if let Some((id, label)) = &batch.head.source {
         aside.sources.insert(*id, Arc::from(label.as_str()));
     }
-    if commit > reverted {
-        for feature in touched {
-            aside.touches.entry((source, feature)).or_insert(commit);
-        }
+    if is_reverted {
+        return Ok(());
     }
-    for (name, value) in batch.head.marks.iter().filter(|_| commit > reverted) {
+    for feature in touched {
+        aside.touches.entry((source, feature)).or_insert(commit);
+    }
+    for (name, value) in &batch.head.marks {
         aside.marks.insert(name.clone(), Mark { commit, source, value: value.clone() });
     }
     Ok(())

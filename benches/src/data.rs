@@ -1,0 +1,63 @@
+//! Generated data whose every answer can be told again without keeping it.
+//!
+//! Data A: entities × features × versions of numbers. Version `v` of a feature is true about `v` hours after the
+//! start, its own jitter of microseconds added; values are random walks with two decimals. Everything follows from
+//! (entity, feature, version), so an answer is checked by computing it again.
+
+/// One hour in microseconds.
+pub const HOUR: i64 = 3_600_000_000;
+
+/// The shape of the data.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// How many entities.
+    pub entities: u64,
+    /// How many features each has.
+    pub features: u64,
+    /// How many versions each feature has.
+    pub versions: u64,
+    /// The event time before all versions.
+    pub start: i64,
+}
+
+impl Shape {
+    /// How many records there are.
+    pub fn records(&self) -> u64 {
+        self.entities * self.features * self.versions
+    }
+
+    /// The name of an entity.
+    pub fn entity(&self, entity: u64) -> [u8; 8] {
+        // Numbers in another order than the one they are written in.
+        mix(entity).to_le_bytes()
+    }
+
+    /// The event time of a version.
+    pub fn event_time(&self, entity: u64, feature: u64, version: u64) -> i64 {
+        let jitter = mix(entity ^ (feature << 40) ^ (version << 50)) % HOUR.unsigned_abs();
+        self.start + version.cast_signed() * HOUR + jitter.cast_signed()
+    }
+
+    /// The value of a version.
+    pub fn value(&self, entity: u64, feature: u64, version: u64) -> f64 {
+        let mut cents = (mix(entity.wrapping_mul(31) ^ feature) % 100_000).cast_signed();
+        for step in 1..=version {
+            let drawn = mix(entity ^ (feature << 32) ^ (step << 48) ^ 0xabcd) % 201;
+            cents += drawn.cast_signed() - 100;
+        }
+        f64::from(i32::try_from(cents).unwrap_or_default()) / 100.0
+    }
+
+    /// The version in force at a time, if any.
+    pub fn version_at(&self, entity: u64, feature: u64, t: i64) -> Option<u64> {
+        (0..self.versions).rev().find(|version| self.event_time(entity, feature, *version) <= t)
+    }
+}
+
+/// A bijection of 64 bits that leaves no pattern.
+pub const fn mix(n: u64) -> u64 {
+    let mut x = n.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}

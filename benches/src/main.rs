@@ -1,0 +1,205 @@
+//! Runs a workload and prints its figures; every answer is verified against the generator.
+//!
+//!     cargo run --release -p asofdb-benches -- load
+//!     cargo run --release -p asofdb-benches -- load --entities 1000 --versions 1000 --features 10
+#![expect(clippy::disallowed_methods, reason = "figures are measured by the real clock")]
+
+mod data;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use asofdb::{
+    Batch, Durability, EventTime, FeatureSpec, JoinOptions, Options, Read, Selection, Store,
+    ValueType,
+};
+use clap::Parser;
+
+use crate::data::{HOUR, Shape, mix};
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+/// Workloads of asofdb.
+#[derive(Parser)]
+enum Command {
+    /// Loads generated numbers, flushes, compacts, opens again, and checks a sample of cells.
+    Load {
+        /// How many entities.
+        #[arg(long, default_value_t = 50_000)]
+        entities: u64,
+        /// How many features each has.
+        #[arg(long, default_value_t = 20)]
+        features: u64,
+        /// How many versions each feature has.
+        #[arg(long, default_value_t = 10)]
+        versions: u64,
+        /// How many cells are checked.
+        #[arg(long, default_value_t = 100_000)]
+        sample: u64,
+        /// Records a batch.
+        #[arg(long, default_value_t = 1_000)]
+        batch: u64,
+    },
+}
+
+fn main() -> Outcome<()> {
+    match Command::parse() {
+        Command::Load { entities, features, versions, sample, batch } => {
+            let shape =
+                Shape { entities, features, versions, start: 1_700_000_000_000_000 / HOUR * HOUR };
+            let dir = tempfile::tempdir()?;
+            load(&dir.path().join("store"), shape, sample, batch)
+        }
+    }
+}
+
+fn load(dir: &Path, shape: Shape, sample: u64, batch_len: u64) -> Outcome<()> {
+    let store = Store::open(dir, Options::new())?;
+    let names: Vec<String> = (0..shape.features).map(|n| format!("a:f{n}")).collect();
+    let mut ids = Vec::new();
+    for name in &names {
+        ids.push(store.define(FeatureSpec::new(name, ValueType::F64))?.id);
+    }
+    let begun = Instant::now();
+    let mut batch = Batch::new();
+    // Hour by hour, as a pipeline writes.
+    for version in 0..shape.versions {
+        for entity in 0..shape.entities {
+            let key = shape.entity(entity);
+            for (feature, id) in (0..shape.features).zip(&ids) {
+                let at = EventTime(shape.event_time(entity, feature, version));
+                batch.put_id(key, *id, at, shape.value(entity, feature, version));
+                if batch.len() as u64 >= batch_len {
+                    store.write(std::mem::take(&mut batch), Durability::Buffered)?;
+                }
+            }
+        }
+    }
+    store.write(batch, Durability::Synced)?;
+    let written = begun.elapsed();
+    store.compact()?;
+    let settled = begun.elapsed();
+    store.close()?;
+    let begun = Instant::now();
+    let store = Store::open(dir, Options::new())?;
+    let first = store.latest(shape.entity(0), "a:f0")?;
+    let opened = begun.elapsed();
+    println!("first answer after opening: {:?}", first.as_f64());
+    let stats = store.stats();
+    let per_second = |took: Duration| shape.records() as f64 / took.as_secs_f64() / 1e3;
+    println!(
+        "{} records: {:.0} k records/s written, {:.0} k records/s flushed and compacted",
+        shape.records(),
+        per_second(written),
+        per_second(settled)
+    );
+    println!(
+        "{} tables, {} records stored, {:.2} bytes a record; opened to the first answer in {:.2} ms",
+        stats.tables,
+        stats.records,
+        stats.table_bytes as f64 / shape.records() as f64,
+        opened.as_secs_f64() * 1e3
+    );
+    check(&store, shape, sample)?;
+    let selection = store.select(&names)?;
+    rows(&store, shape, &selection)?;
+    join(&store, shape, &selection)?;
+    store.close()?;
+    Ok(())
+}
+
+/// Compares cells with what the generator wrote.
+fn check(store: &Store, shape: Shape, sample: u64) -> Outcome<()> {
+    let (mut latest, mut as_of) = (0, 0);
+    for n in 0..sample {
+        let entity = mix(n) % shape.entities;
+        let feature = mix(n ^ 1) % shape.features;
+        let span = (shape.versions + 2) * HOUR.unsigned_abs();
+        let t = shape.start - HOUR + (mix(n ^ 2) % span).cast_signed();
+        let (key, name) = (shape.entity(entity), format!("a:f{feature}"));
+        let version = if n % 2 == 0 {
+            Some(shape.versions - 1)
+        } else {
+            shape.version_at(entity, feature, t)
+        };
+        let reading = if n % 2 == 0 {
+            latest += 1;
+            store.latest(key, &name)?
+        } else {
+            as_of += 1;
+            store.as_of(key, &name, EventTime(t))?
+        };
+        let expected = version.map(|version| shape.value(entity, feature, version));
+        let time = version.map(|version| EventTime(shape.event_time(entity, feature, version)));
+        if reading.as_f64() != expected || reading.event_time() != time {
+            return Err(format!("{key:?} {name} at {t}: {reading:?}, not {expected:?}").into());
+        }
+    }
+    println!("{latest} latest and {as_of} as-of cells checked, all right");
+    Ok(())
+}
+
+/// Times rows of all features, and checks what they answer.
+fn rows(store: &Store, shape: Shape, selection: &Selection) -> Outcome<()> {
+    for as_of in [false, true] {
+        let mut times = Vec::new();
+        let mut sum = 0.0;
+        for n in 0..200_000u64 {
+            let entity = mix(n ^ 77) % shape.entities;
+            let span = shape.versions * HOUR.unsigned_abs();
+            let t = shape.start + HOUR + (mix(n ^ 3) % span).cast_signed();
+            let read = if as_of { Read::as_of(EventTime(t)) } else { Read::latest() };
+            let key = shape.entity(entity);
+            let begun = Instant::now();
+            let row = store.read_row(key, selection, &read)?;
+            times.push(begun.elapsed());
+            sum += row.answers.iter().filter_map(asofdb::Answer::as_f64).sum::<f64>();
+        }
+        times.sort_unstable();
+        let at = |share: usize| times.get(times.len() * share / 1000).copied().unwrap_or_default();
+        println!(
+            "{} row of {} features: p50 {:?}, p99 {:?}, p99.9 {:?} (sum {sum:.2})",
+            if as_of { "as-of" } else { "latest" },
+            selection.len(),
+            at(500),
+            at(990),
+            at(999)
+        );
+    }
+    Ok(())
+}
+
+/// Times a join of a shuffled spine, and checks some of its cells.
+fn join(store: &Store, shape: Shape, selection: &Selection) -> Outcome<()> {
+    let joiner = store.joiner(selection, JoinOptions::new())?;
+    let spine: Vec<Option<([u8; 8], EventTime)>> = (0..200_000u64)
+        .map(|n| {
+            let span = shape.versions * HOUR.unsigned_abs();
+            let t = shape.start + (mix(n ^ 5) % span).cast_signed();
+            Some((shape.entity(mix(n ^ 6) % shape.entities), EventTime(t)))
+        })
+        .collect();
+    let begun = Instant::now();
+    let mut wrong = 0;
+    for (part, rows) in spine.chunks(65_536).enumerate() {
+        let joined = joiner.join(rows)?;
+        for row in (0..joined.rows()).step_by(97) {
+            let n = (part * 65_536 + row) as u64;
+            let entity = mix(n ^ 6) % shape.entities;
+            let t = spine.get(part * 65_536 + row).copied().flatten().map_or(0, |(_, t)| t.0);
+            let expected =
+                shape.version_at(entity, 0, t).map(|version| shape.value(entity, 0, version));
+            let found = joined.column(0).and_then(|column| column.value(row)?.as_f64());
+            wrong += usize::from(found != expected);
+        }
+    }
+    let took = begun.elapsed();
+    let cells = spine.len() * selection.len();
+    println!(
+        "join of {} rows with {} features: {:.2} M cells/s, {wrong} wrong in the sample",
+        spine.len(),
+        selection.len(),
+        cells as f64 / took.as_secs_f64() / 1e6
+    );
+    if wrong == 0 { Ok(()) } else { Err("the join is wrong".into()) }
+}

@@ -1,0 +1,53 @@
+//! Heads: any bytes are read without a panic; versions that were written come back.
+#![no_main]
+
+use asofdb_format::head::{self, Head, HistoryPlace, Slot};
+use asofdb_format::ids::FeatureId;
+use asofdb_format::revision::Payload;
+use asofdb_fuzz::{MOST, features};
+use libfuzzer_sys::arbitrary::{Result, Unstructured};
+use libfuzzer_sys::fuzz_target;
+
+fn written(u: &mut Unstructured<'_>) -> Result<()> {
+    let features = features(u)?;
+    let newest: Vec<_> =
+        features.iter().map(|(id, revisions)| (*id, &revisions[revisions.len() - 1])).collect();
+    let history =
+        HistoryPlace { start: u.arbitrary()?, chunk_len: u.arbitrary()?, heap_len: u.arbitrary()? };
+    let entity: Vec<u8> = u.arbitrary()?;
+    let entity = &entity[..entity.len().min(65_535)];
+    let (mut out, mut far) = (Vec::new(), vec![9; u.int_in_range(0..=9)?]);
+    head::encode(entity, &newest, history, &mut out, &mut far);
+    let head = Head::decode(&out).unwrap();
+    assert_eq!((head.entity(), head.history, head.len()), (entity, history, newest.len()));
+    assert_eq!(head::len_to_near(&out), Ok(head.near_start()));
+    for (index, (id, revision)) in newest.iter().enumerate() {
+        assert_eq!(head.find(*id, 0), Ok(index));
+        assert_eq!((head.order(index), head.source(index)), (revision.order, revision.source));
+        assert_eq!(head.kind(index), Ok(revision.kind));
+        match &revision.payload {
+            Payload::None => {}
+            Payload::Bits(bits) => assert_eq!(head.bits(index), *bits),
+            Payload::Raw(raw) => {
+                let found = match head.raw(index).unwrap() {
+                    Slot::Near { start, end } => &out[start as usize..end as usize],
+                    Slot::Far { start, end } => &far[start as usize..end as usize],
+                };
+                assert_eq!(found, raw);
+            }
+        }
+    }
+    Ok(())
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let _ = head::len_to_near(bytes);
+    if let Ok(head) = Head::decode(bytes) {
+        for index in 0..head.len().min(MOST) {
+            let _ = (head.order(index), head.kind(index), head.raw(index), head.source(index));
+            let _ = head.find(head.feature(index), 0);
+        }
+        let _ = head.find(FeatureId(u32::MAX), 0);
+    }
+    let _ = written(&mut Unstructured::new(bytes));
+});
