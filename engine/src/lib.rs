@@ -29,6 +29,7 @@
 //! | --- | --- |
 //! | `store` | the door |
 //! | `open` | recovery |
+//! | [`inspect`] | verifies and dumps files, beside `open` |
 //! | `read` | answers questions |
 //! | `write` | takes batches, definitions, erases, reverts |
 //! | `shape` | arranges data over files, drops garbage |
@@ -37,7 +38,10 @@
 //! | [`world`] | disk, clock, scheduler |
 //! | `types` | the words of the API |
 
+#[cfg(feature = "arrow")]
+mod arrow;
 mod files;
+pub mod inspect;
 mod open;
 mod read;
 mod shape;
@@ -48,6 +52,8 @@ mod types;
 pub mod world;
 mod write;
 
+#[cfg(feature = "arrow")]
+pub use crate::arrow::ArrowColumns;
 pub use asofdb_format::ids::{
     Commit, EventTime, FeatureId, FileNumber, KnownTime, SourceId, Span, StoreId,
 };
