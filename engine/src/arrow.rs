@@ -155,7 +155,8 @@ impl<'a> Entities<'a> {
             DataType::Binary => Self::Bytes(array.as_binary()),
             DataType::LargeBinary => Self::LargeBytes(array.as_binary()),
             found => {
-                let what = format!("the entity {name:?} is text or bytes, and the column is {found}");
+                let what =
+                    format!("the entity {name:?} is text or bytes, and the column is {found}");
                 return Err(other(&what));
             }
         })
@@ -193,7 +194,8 @@ fn times_of(array: &ArrayRef, name: &str) -> Result<Int64Array> {
             values.unary(|at| at.div_euclid(1_000))
         }
         found => {
-            let what = format!("the time {name:?} is a timestamp or Int64, and the column is {found}");
+            let what =
+                format!("the time {name:?} is a timestamp or Int64, and the column is {found}");
             return Err(other(&what));
         }
     })

@@ -1,15 +1,14 @@
 //! Opening a store: what a crash left is put in order, or refused by name.
 //!
 //! The manifest tells which tables and logs there are. Tables must be there whole. A sealed log
-//! must be there whole; the newest log may end torn, behind its last synced mark, and is cut
-//! there. What is found and not named was being made when the process stopped, and is removed,
+//! must be there whole; the newest log may end torn, behind its last synced mark, and what is whole
+//! of it is copied into a new log. What is found and not named was being made when the process stopped, and is removed,
 //! except a log that holds batches: then it is the manifest that is too old.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use asofdb_format::batch::BatchReader;
-use asofdb_format::edit::Edit;
 use asofdb_format::frame::{Frame, FrameKind};
 use asofdb_format::hash::EraseKey;
 use asofdb_format::header::{FileKind, Header};
@@ -60,7 +59,7 @@ fn open_to_read(dir: &Path, options: Options) -> Result<Opened> {
     }
     let disk = Arc::clone(&options.world.disk);
     let loaded = manifest::load(&*disk, dir)?;
-    let recovered = recover(&*disk, dir, loaded.store, loaded.durable)?;
+    let recovered = recover(&*disk, dir, loaded.store, loaded.durable, false)?;
     let active = Memtable::new(FileNumber(0), 1 << 14, recovered.durable.newest);
     let state = state_of(dir, &options, loaded.store, &recovered, active)?;
     let last = recovered.durable.newest;
@@ -88,31 +87,28 @@ fn open_to_write(dir: &Path, options: Options) -> Result<Opened> {
     let found = look_at(&*disk, dir)?;
     let (store, mut recovered, old_manifest) = if found.has_current {
         let loaded = manifest::load(&*disk, dir)?;
-        let recovered = recover(&*disk, dir, loaded.store, loaded.durable)?;
+        let recovered = recover(&*disk, dir, loaded.store, loaded.durable, true)?;
         (loaded.store, recovered, Some(loaded.number))
     } else {
         found.check_unborn(&*disk, dir)?;
         let (store, key) = identity(&options)?;
-        (store, Recovered { durable: Durable::new(key), memtables: Vec::new(), cut: None }, None)
+        (store, Recovered::nothing(Durable::new(key)), None)
     };
     found.check_logs(&*disk, dir, store, &recovered.durable)?;
-    if let Some((log, len)) = recovered.cut {
-        let path = names::numbered(dir, FileKind::Log, log);
-        disk.truncate(&path, len).map_err(|source| Error::io("truncate", &path, source))?;
-    }
+    let last = settle(&mut recovered);
     let durable = &mut recovered.durable;
     durable.next_file = durable.next_file.max(FileNumber(found.greatest.0 + 1));
-    let last = settle(durable, recovered.cut);
-    drop_empty(durable, &mut recovered.memtables);
-    let next = |durable: &mut Durable| {
+    let mut next = || {
         let number = durable.next_file;
         durable.next_file = FileNumber(number.0 + 1);
         number
     };
-    let (log_number, manifest_number) = (next(durable), next(durable));
+    let (log_number, manifest_number) = (next(), next());
     let made = options.world.clock.now().0;
     let log_header = Header::new(FileKind::Log, store, log_number, made);
     let log = FrameWriter::create(&*disk, dir, &log_header)?;
+    let active = Memtable::new(log_number, options.memtable_bytes, durable.newest);
+    copy_logs(&recovered.copied, &log, &active, durable)?;
     durable.logs.insert(log_number, None);
     let writer = manifest::create(&*disk, dir, store, manifest_number, made, durable)?;
     let keep = |kind, number| match kind {
@@ -121,7 +117,6 @@ fn open_to_write(dir: &Path, options: Options) -> Result<Opened> {
         _ => number == manifest_number,
     };
     found.remove_left_over(&*disk, dir, old_manifest, keep);
-    let active = Memtable::new(log_number, options.memtable_bytes, recovered.durable.newest);
     let state = state_of(dir, &options, store, &recovered, active)?;
     let ceiling = recovered.durable.ceiling;
     let durable = recovered.durable;
@@ -222,7 +217,7 @@ impl Files {
                     let len = len.map_err(|source| Error::io("open", &path, source))?;
                     len > wide(asofdb_format::header::HEADER_LEN)
                 }
-                _ => number.0 > 2,
+                _ => false,
             };
             if grown {
                 return Err(missing());
@@ -247,7 +242,7 @@ impl Files {
                 continue;
             }
             if let Ok(file) = FrameFile::read(disk, dir, FileKind::Log, *number, store)
-                && !file.frames().0.is_empty()
+                && file.frames().0.iter().any(|frame| frame.head.commit > durable.newest)
             {
                 let what = format!(
                     "the manifest does not name {}, which holds batches: it is an old copy",
@@ -284,47 +279,98 @@ impl Files {
 /// What the manifest and the logs tell.
 struct Recovered {
     durable: Durable,
-    /// Oldest first.
+    /// Of the logs that stay, oldest first.
     memtables: Vec<Arc<Memtable>>,
-    /// The log that took batches last, and where it is to end.
-    cut: Option<(FileNumber, u64)>,
+    /// Logs whose batches go to the new log, oldest first.
+    copied: Vec<FrameFile>,
 }
 
-/// Replays the logs.
-fn recover(disk: &dyn Disk, dir: &Path, store: StoreId, mut durable: Durable) -> Result<Recovered> {
-    let mut memtables = Vec::new();
-    let mut cut = None;
+impl Recovered {
+    const fn nothing(durable: Durable) -> Self {
+        Self { durable, memtables: Vec::new(), copied: Vec::new() }
+    }
+}
+
+/// Sealed logs that are together no longer than this are copied into the new one, so that many
+/// short openings do not leave many logs.
+const COPIED_LEN: u64 = 256 << 10;
+
+/// Reads the logs and replays those that stay. The log that took batches last does not stay, if
+/// the store is opened to write: a sync of it may once have failed, and what is read of it now may
+/// never have reached the disk.
+fn recover(
+    disk: &dyn Disk,
+    dir: &Path,
+    store: StoreId,
+    mut durable: Durable,
+    to_write: bool,
+) -> Result<Recovered> {
     let logs: Vec<(FileNumber, Option<u64>)> =
         durable.logs.iter().map(|(number, sealed)| (*number, *sealed)).collect();
+    let sealed_len: u64 = logs.iter().filter_map(|(_, sealed)| *sealed).sum();
     let mut newest = durable.newest;
+    let mut recovered = Recovered::nothing(Durable::new(EraseKey([0; 16])));
     for (number, sealed) in logs {
         let file = FrameFile::read(disk, dir, FileKind::Log, number, store)?;
         let frames = match sealed {
             Some(len) => file.sealed_frames(len)?,
             None => {
-                let (frames, end) = file.whole_frames()?;
+                let (frames, _) = file.whole_frames()?;
                 let ceilings = frames.iter().map(|frame| frame.head.ceiling);
                 durable.ceiling = ceilings.fold(durable.ceiling, Ord::max);
-                cut = Some((number, end));
                 frames
             }
         };
+        newest = frames.iter().map(|frame| frame.head.commit).fold(newest, Ord::max);
+        if to_write && (sealed.is_none() || sealed_len <= COPIED_LEN) {
+            durable.logs.remove(&number);
+            recovered.copied.push(file);
+            continue;
+        }
         let bytes: usize = frames.iter().map(|frame| frame.payload.len()).sum();
         let memtable = Memtable::new(number, bytes * 4, Commit::MIN);
-        let mut last = None;
-        for frame in &frames {
-            replay(&memtable, frame, &file, &mut durable, last)?;
-            last = Some(frame.head.commit);
-            newest = newest.max(frame.head.commit);
-        }
-        memtables.push(Arc::new(memtable));
+        replay_all(&memtable, &frames, &file, &mut durable)?;
+        recovered.memtables.push(Arc::new(memtable));
     }
     durable.newest = newest;
-    for memtable in &memtables {
+    for memtable in &recovered.memtables {
         memtable.publish(newest);
-        durable.commits.add_all(&memtable.aside().commits);
     }
-    Ok(Recovered { durable, memtables, cut })
+    recovered.durable = durable;
+    Ok(recovered)
+}
+
+/// Writes the batches of logs into a new one and its memtable; they are durable when it returns.
+fn copy_logs(
+    copied: &[FrameFile],
+    log: &FrameWriter,
+    memtable: &Memtable,
+    durable: &mut Durable,
+) -> Result<()> {
+    for file in copied {
+        let (frames, _) = file.frames();
+        replay_all(memtable, &frames, file, durable)?;
+        for frame in &frames {
+            log.append(frame.head.kind, frame.head.commit, frame.head.ceiling, &[frame.payload])?;
+        }
+    }
+    log.sync()?;
+    Ok(())
+}
+
+fn replay_all(
+    memtable: &Memtable,
+    frames: &[Frame<'_>],
+    file: &FrameFile,
+    durable: &mut Durable,
+) -> Result<()> {
+    let mut last = None;
+    for frame in frames {
+        replay(memtable, frame, file, durable, last)?;
+        last = Some(frame.head.commit);
+    }
+    durable.commits.add_all(&memtable.aside().commits);
+    Ok(())
 }
 
 fn replay(
@@ -353,31 +399,24 @@ fn replay(
 }
 
 /// Ends what the last process left open; the commit that the next one must be above.
-fn settle(durable: &mut Durable, cut: Option<(FileNumber, u64)>) -> Commit {
-    if let Some((log, len)) = cut {
-        durable.logs.insert(log, Some(len));
-    }
+fn settle(recovered: &mut Recovered) -> Commit {
+    let durable = &mut recovered.durable;
     if durable.newest < durable.ceiling {
         let lost = (Commit(durable.newest.0.saturating_add(1)), durable.ceiling);
-        let edit = Edit::Lost(lost.0, lost.1);
         // The same loss is not written down again by every open that follows it.
-        let known = durable.lost.iter().any(|span| span.0 <= lost.0 && lost.1 <= span.1);
-        if !known {
-            let _ = durable.apply(&edit);
+        if !durable.lost.iter().any(|span| span.0 <= lost.0 && lost.1 <= span.1) {
+            durable.lost.push(lost);
         }
     }
-    durable.newest.max(durable.ceiling)
-}
-
-/// Logs that hold nothing need no flush.
-fn drop_empty(durable: &mut Durable, memtables: &mut Vec<Arc<Memtable>>) {
-    memtables.retain(|memtable| {
-        let empty = memtable.revisions() == 0 && memtable.aside().marks.is_empty();
-        if empty {
+    // Logs that hold nothing need no flush.
+    recovered.memtables.retain(|memtable| {
+        let is_empty = memtable.revisions() == 0 && memtable.aside().marks.is_empty();
+        if is_empty {
             durable.logs.remove(&memtable.log);
         }
-        !empty
+        !is_empty
     });
+    durable.newest.max(durable.ceiling)
 }
 
 fn state_of(
@@ -408,6 +447,7 @@ fn state_of(
     for memtable in &recovered.memtables {
         marks.extend(memtable.aside().marks.clone());
     }
+    marks.extend(active.aside().marks.clone());
     let mut memtables = vec![Arc::new(active)];
     memtables.extend(recovered.memtables.iter().rev().cloned());
     Ok(State {

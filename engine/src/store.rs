@@ -197,19 +197,26 @@ impl Store {
     /// written; [`Error::Io`] if the disk refuses, then writes are refused until the store is
     /// opened again, and the batch may or may not be in it.
     pub fn write(&self, batch: Batch, durability: Durability) -> Result<Commit> {
+        self.make_room()?;
+        self.0.committer.write(&batch, durability)
+    }
+
+    /// Begins another memtable if the present one is full, and waits if too many wait for their
+    /// flush: before a batch is written, so that a failure here has written nothing.
+    fn make_room(&self) -> Result<()> {
         let keeper = self.keeper()?;
-        let commit = self.0.committer.write(&batch, durability)?;
         let options = &keeper.options;
         let full = |state: &State| {
             state.memtables.first().is_some_and(|first| first.bytes() >= options.memtable_bytes)
         };
         if full(&keeper.state()) {
-            self.0.committer.rotate(options.memtable_bytes)?;
+            keeper.check_writable()?;
             let background = self.background()?;
+            background.wait_for_room(options.max_sealed_memtables.max(1) - 1)?;
+            self.0.committer.rotate(options.memtable_bytes)?;
             background.notify();
-            background.wait_for_room(options.max_sealed_memtables)?;
         }
-        Ok(commit)
+        Ok(())
     }
 
     /// Makes everything written so far durable.
@@ -452,10 +459,11 @@ fn select_at<N: AsRef<str>>(state: &State, names: &[N], seen_from: Commit) -> Re
 impl Inner {
     fn close(&self) -> Result<()> {
         self.closed.store(true, Ordering::Release);
-        // Ends the workers, and waits for the steps under way.
-        let background = self.background.lock().take();
-        drop(background);
+        if let Some(background) = self.background.lock().take() {
+            background.stop();
+        }
         let closed = self.committer.close();
+        self.keeper.close();
         drop(self.lock.lock().take());
         closed
     }

@@ -2,8 +2,7 @@
 
 use asofdb::world::sim::{CrashPolicy, SimWorld};
 use asofdb::{
-    Batch, Commit, Durability, EventTime, FeatureSpec, InvalidArgument, Options, Read, Revert,
-    Store, ValueType,
+    Batch, Commit, Durability, EventTime, FeatureSpec, Options, Read, Revert, Store, ValueType,
 };
 use asofdb_format::hash::EntityHash;
 
@@ -77,9 +76,7 @@ fn a_batch_too_long_for_a_frame_is_acknowledged() {
     let mut batch = Batch::new();
     batch.put("entity", "v:f", EventTime(1), 1).mark("progress", &vec![0; 258 << 20]);
     let refused = store.write(batch, Durability::Synced).unwrap_err();
-    let too_long = InvalidArgument::BatchLength { len: 0 };
-    let asofdb::Error::InvalidArgument(found) = refused else { panic!("{refused}") };
-    assert_eq!(std::mem::discriminant(&found), std::mem::discriminant(&too_long));
+    assert!(matches!(refused, asofdb::Error::InvalidArgument(_)), "{refused}");
     assert!(store.latest("entity", "v:f").unwrap().value().is_none());
 }
 

@@ -23,7 +23,6 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 #[path = "../../engine/src/shape/garbage.rs"]
-#[expect(dead_code, reason = "counts that only the engine reads")]
 mod garbage;
 
 #[path = "../../engine/src/state"]

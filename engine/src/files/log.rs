@@ -80,7 +80,14 @@ impl FrameWriter {
         ceiling: Commit,
         parts: &[&[u8]],
     ) -> Result<u64> {
-        let mark = self.progress.lock().durable;
+        let mark = {
+            let progress = self.progress.lock();
+            // Behind half a frame nothing more may stand: a reader would not see it.
+            if let Some(failed) = &progress.failed {
+                return Err(failed.clone());
+            }
+            progress.durable
+        };
         let mut bytes = Vec::new();
         frame::encode(
             &FrameHead { kind, commit, synced: mark, ceiling },
@@ -88,8 +95,13 @@ impl FrameWriter {
             self.seed,
             &mut bytes,
         );
-        self.file.append(&bytes).map_err(|source| Error::io("write", &self.path, source))?;
+        let appended = self.file.append(&bytes);
         let mut progress = self.progress.lock();
+        if let Err(source) = appended {
+            let failed = Error::io("write", &self.path, source);
+            progress.failed = Some(failed.clone());
+            return Err(failed);
+        }
         progress.written += wide(bytes.len());
         Ok(progress.written)
     }

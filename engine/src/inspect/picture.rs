@@ -194,6 +194,14 @@ impl Picture {
         self.manifest.as_ref().is_some_and(|manifest| manifest.whole)
     }
 
+    /// Whether a log or a table is named.
+    pub(super) fn names(&self, kind: FileKind, number: FileNumber) -> bool {
+        match kind {
+            FileKind::Log => self.durable.logs.contains_key(&number),
+            _ => self.durable.tables.contains_key(&number),
+        }
+    }
+
     fn read_manifest(&mut self, disk: &dyn Disk, path: PathBuf, number: FileNumber) {
         let mut read = ManifestRead {
             len: file_len(disk, &path),
@@ -218,6 +226,7 @@ impl Picture {
         self.store = Some(file.header.store);
         let (frames, end) = file.frames();
         let mut newest = Commit::MIN;
+        let mut drawn = false;
         for frame in &frames {
             let strange =
                 |what: &str| Error::corrupt(&file.path, frame.start, format!("expected {what}"));
@@ -229,6 +238,7 @@ impl Picture {
                     read.faults.push(strange(what));
                 }
                 self.durable.apply(&edit).map_err(strange)?;
+                drawn |= matches!(edit, Edit::Clock(..));
                 read.edits += 1;
             }
             self.durable.ceiling = self.durable.ceiling.max(frame.head.ceiling);
@@ -239,13 +249,14 @@ impl Picture {
         }
         match end {
             FileEnd::Rot { at } => return Err(rot(&file.path, at)),
-            // CURRENT names a manifest only when its first edits are durable.
-            FileEnd::Torn { at } if frames.is_empty() => return Err(rot(&file.path, at)),
-            FileEnd::Whole if frames.is_empty() => {
-                return Err(Error::corrupt(&file.path, file.len(), "a manifest has an edit"));
-            }
             FileEnd::Torn { at } => read.torn = Some(at),
             FileEnd::Whole => {}
+        }
+        // CURRENT names a manifest only when the picture that it begins with is durable; the
+        // clock comes last in it.
+        if !drawn {
+            let what = "the picture that a manifest begins with ends here";
+            return Err(Error::corrupt(&file.path, read.torn.unwrap_or(read.len), what));
         }
         let last = frames.last().map_or(0, |frame| frame.start);
         for what in self.doubts_in_all(read.number) {

@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use asofdb_format::frame::FileEnd;
 use asofdb_format::hash::EntityHash;
 use asofdb_format::ids::{Commit, FileNumber, SourceId};
 use asofdb_format::revision::Payload;
@@ -32,7 +31,7 @@ pub(super) fn verify(
     disk: &dyn Disk,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Verified> {
-    let mut sound: BTreeMap<(u8, FileNumber), Done> = BTreeMap::new();
+    let mut sound: Sound = BTreeMap::new();
     let mut tries = 0;
     loop {
         let listing = Listing::of(disk, dir)?;
@@ -40,19 +39,26 @@ pub(super) fn verify(
         let mut round = Round { disk, dir, picture: &picture, done: 0, in_all: 0, progress };
         let mut files = round.files(&listing, &mut sound);
         check_order(&mut files);
+        let is_sound = |done: &Done| done.file.faults.is_empty();
         tries += 1;
-        let damaged = files.iter().any(|(_, done)| !done.file.faults.is_empty())
-            || !picture.current.is_empty()
-            || !picture.is_whole();
-        if !damaged || tries == MAX_TRIES || !has_changed(disk, dir, &picture) {
-            return Ok(report(disk, dir, &listing, picture, files));
+        if let Some(now) = changed(disk, dir, &picture) {
+            // What the writer has taken away meanwhile was not damaged.
+            files.retain(|((kind, number), done)| is_sound(done) || now.names(*kind, *number));
+            let damaged = !picture.is_whole() || !files.iter().all(|(_, done)| is_sound(done));
+            if damaged && tries < MAX_TRIES {
+                // A log that is still written is read again, with the newer picture.
+                let keep = files.into_iter().filter(|(_, done)| is_sound(done) && done.settled);
+                sound =
+                    keep.map(|((kind, number), done)| ((kind.letter(), number), done)).collect();
+                continue;
+            }
         }
-        // A log that is still written is read again with the picture that knows its features.
-        let sound_now =
-            files.into_iter().filter(|(_, done)| done.settled && done.file.faults.is_empty());
-        sound = sound_now.map(|((kind, number), done)| ((kind.letter(), number), done)).collect();
+        return Ok(report(disk, dir, &listing, picture, files));
     }
 }
+
+/// Files that were verified already and never change.
+type Sound = BTreeMap<(u8, FileNumber), Done>;
 
 /// A file that was verified, and what others are held against.
 #[derive(Debug)]
@@ -98,11 +104,7 @@ struct Round<'r> {
 }
 
 impl Round<'_> {
-    fn files(
-        &mut self,
-        listing: &Listing,
-        sound: &mut BTreeMap<(u8, FileNumber), Done>,
-    ) -> Vec<(Key, Done)> {
+    fn files(&mut self, listing: &Listing, sound: &mut Sound) -> Vec<(Key, Done)> {
         let durable = &self.picture.durable;
         let keys: Vec<Key> = if self.picture.is_whole() {
             let logs = durable.logs.keys().map(|number| (FileKind::Log, *number));
@@ -191,31 +193,40 @@ fn check_order(files: &mut [(Key, Done)]) {
     }
 }
 
-/// Whether the manifest is no longer what was read.
-fn has_changed(disk: &dyn Disk, dir: &Path, picture: &Picture) -> bool {
-    let Ok(listing) = Listing::of(disk, dir) else { return true };
-    let now = Picture::read(disk, dir, &listing);
+/// The picture now, if it is no longer the one that was read.
+fn changed(disk: &dyn Disk, dir: &Path, picture: &Picture) -> Option<Picture> {
+    let now = Picture::read(disk, dir, &Listing::of(disk, dir).ok()?);
     let stand = |picture: &Picture| {
         picture.manifest.as_ref().map(|manifest| (manifest.number, manifest.len))
     };
-    stand(&now) != stand(picture)
+    (stand(&now) != stand(picture)).then_some(now)
 }
 
-/// A log that the manifest ought to name, as it is as new as the manifest and holds batches: then
-/// CURRENT names an old copy.
-fn newer_log(disk: &dyn Disk, dir: &Path, listing: &Listing, picture: &Picture) -> Option<Error> {
+/// A log that the manifest ought to name, as it is as new as the manifest and holds batches newer
+/// than all that are named: then CURRENT names an old copy. Older batches there are those of an
+/// open that was cut off while it copied them.
+fn newer_log(
+    disk: &dyn Disk,
+    dir: &Path,
+    listing: &Listing,
+    picture: &Picture,
+    files: &[(Key, Done)],
+) -> Option<Error> {
     let durable = &picture.durable;
     let unnamed = |number: &FileNumber| {
         !durable.logs.contains_key(number) && *number >= durable.next_file && picture.is_whole()
     };
+    let commits = files.iter().filter_map(|(_, done)| done.log.as_ref()?.commits);
+    let newest = commits.map(|(_, last)| last).fold(durable.newest, Ord::max);
     listing.of_kind(FileKind::Log).filter(unnamed).find_map(|number| {
         let path = names::numbered(dir, FileKind::Log, number);
         let log = FrameBytes::read(disk, &path, FileKind::Log).ok()?;
         log.belongs(picture.store, number).ok()?;
-        let (frames, end) = log.frames();
-        (!frames.is_empty() || matches!(end, FileEnd::Rot { .. })).then(|| {
+        let newer = log.frames().0.iter().any(|frame| frame.head.commit > newest);
+        // A writer beside us may have begun the log since the manifest was read.
+        (newer && changed(disk, dir, picture).is_none()).then(|| {
             let what = format!(
-                "the manifest does not name {}, which holds batches: it is an old copy",
+                "the manifest does not name {}, which holds newer batches: it is an old copy",
                 path.display()
             );
             Error::corrupt(&names::current(dir), 0, what)
@@ -241,7 +252,7 @@ fn report(
     let path = names::current(dir);
     let bytes = file_len(disk, &path);
     let mut current = picture.current.clone();
-    if let Some(fault) = newer_log(disk, dir, listing, &picture) {
+    if let Some(fault) = newer_log(disk, dir, listing, &picture, &files) {
         current.push(fault);
     }
     let mut all = vec![Done::new(FileKind::Current, path, bytes).with(current).file];
@@ -264,7 +275,10 @@ fn report(
         listing.numbered.iter().map(|(kind, number)| names::numbered(dir, *kind, *number));
     let others = listing.others.iter().map(|name| dir.join(name));
     let strays = numbered.chain(others).filter(|path| all.iter().all(|file| file.path != *path));
-    verified.strays = strays.map(|path| Stray { bytes: file_len(disk, &path), path }).collect();
+    // A writer beside us may have taken one away.
+    let bytes_of = |path: &Path| disk.open(path).and_then(|file| file.len()).ok();
+    verified.strays =
+        strays.filter_map(|path| Some(Stray { bytes: bytes_of(&path)?, path })).collect();
     verified.strays.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     verified.files = all;
     verified

@@ -150,9 +150,19 @@ fn check_names(
     expect(meta.max_commit <= durable.newest, "no commit above the newest");
 }
 
-/// The starts of the buckets ascend from the first row to the last.
+/// The buckets begin at the least hash, and their starts ascend from the first row to the last.
 fn check_buckets(table: &mut TableFile, faults: &mut Faults) {
     let at = table.opened.layout.directory.start;
+    match table.directory_bytes(0, 16) {
+        Ok(head) => {
+            let (base, zero) = (uint(&head, 0, 8), uint(&head, 9, 7));
+            if base != table.opened.meta.min_hash.0 || zero != 0 {
+                let fault = Malformed::new(0, "a directory that begins at the least hash");
+                return faults.push(table.corrupt(at, &fault));
+            }
+        }
+        Err(fault) => return faults.push(fault),
+    }
     let first_row = table.directory.row_at(0);
     let mut before = 0;
     let mut place = directory::FIXED_LEN;

@@ -91,7 +91,8 @@ impl Pinned {
     ) -> Result<Ask> {
         let unknown = || Error::UnknownFeature { name: feature.versioned_name(), near: Vec::new() };
         let known = self.state.catalog.get(feature.id).ok_or_else(unknown)?;
-        if known.retired.is_some_and(|retired| retired <= self.seen_from) {
+        let is_retired = known.retired.is_some_and(|retired| retired <= self.seen_from);
+        if is_retired || known.since() > self.seen_from {
             return Err(unknown());
         }
         let bounds = known.bounds(self.clock, oldest_if_needed(keeper, known));

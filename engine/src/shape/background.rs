@@ -1,7 +1,8 @@
 //! Background work: flushing in one worker, compaction in another, so that a long merge keeps no
 //! memtable waiting.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{Condvar, Mutex};
 
@@ -18,7 +19,8 @@ pub(crate) struct Background {
     compacting: Mutex<()>,
     progress: Mutex<Progress>,
     changed: Condvar,
-    workers: OnceLock<[Box<dyn Worker>; 2]>,
+    workers: Mutex<Option<[Box<dyn Worker>; 2]>>,
+    stopping: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -35,7 +37,8 @@ impl Background {
             compacting: Mutex::new(()),
             progress: Mutex::new(Progress::default()),
             changed: Condvar::new(),
-            workers: OnceLock::new(),
+            workers: Mutex::new(None),
+            stopping: AtomicBool::new(false),
         })
     }
 
@@ -43,15 +46,30 @@ impl Background {
     pub(crate) fn start(self: &Arc<Self>) {
         let scheduler = &self.keeper.options.world.scheduler;
         let work = |kind| Arc::new(Job { background: Arc::downgrade(self), kind });
-        let _ = self.workers.set([
+        *self.workers.lock() = Some([
             scheduler.start("asofdb-flush", work(Kind::Flush)),
             scheduler.start("asofdb-compact", work(Kind::Compact)),
         ]);
     }
 
+    /// Ends all work: no step is under way when it returns, and none begins any more.
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        self.note(Some(&Error::Closed));
+        // Dropping a worker waits for its step; no lock is held meanwhile.
+        let workers = self.workers.lock().take();
+        drop(workers);
+        drop(self.flushing.lock());
+        drop(self.compacting.lock());
+    }
+
+    fn check_running(&self) -> Result<()> {
+        if self.stopping.load(Ordering::SeqCst) { Err(Error::Closed) } else { Ok(()) }
+    }
+
     /// There may be something to flush.
     pub(crate) fn notify(&self) {
-        if let Some([flush, _]) = self.workers.get() {
+        if let Some([flush, _]) = &*self.workers.lock() {
             flush.notify();
         }
     }
@@ -60,11 +78,11 @@ impl Background {
     pub(crate) fn flush_step(&self) -> Result<bool> {
         let flushed = {
             let _one = self.flushing.lock();
-            flush::flush_one(&self.keeper)
+            self.check_running().and_then(|()| flush::flush_one(&self.keeper))
         };
         self.note(flushed.as_ref().err());
         if matches!(flushed, Ok(true))
-            && let Some([_, compact]) = self.workers.get()
+            && let Some([_, compact]) = &*self.workers.lock()
         {
             compact.notify();
         }
@@ -74,12 +92,14 @@ impl Background {
     /// One step of compaction.
     pub(crate) fn compact_step(&self) -> Result<bool> {
         let _one = self.compacting.lock();
+        self.check_running()?;
         compact::compact_if_due(&self.keeper)
     }
 
     /// Merges everything.
     pub(crate) fn compact_all(&self) -> Result<()> {
         let _one = self.compacting.lock();
+        self.check_running()?;
         compact::compact_all(&self.keeper)
     }
 
@@ -93,8 +113,9 @@ impl Background {
     /// Waits until there are at most so many memtables that wait for their flush.
     pub(crate) fn wait_for_room(&self, most: usize) -> Result<()> {
         loop {
+            self.check_running()?;
             let before = self.progress.lock().flushed;
-            if self.keeper.state().memtables.len() <= most.max(1) + 1 {
+            if self.keeper.state().memtables.len() <= most + 1 {
                 return Ok(());
             }
             if !self.keeper.options.world.scheduler.runs_by_itself() {

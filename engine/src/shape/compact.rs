@@ -2,8 +2,8 @@
 //! into the run when they are not.
 //!
 //! A merge of the flushed ones alone costs what they hold; a merge into the run costs all of it.
-//! The run is therefore merged when the flushed tables hold at least a third of what it holds, so
-//! that a byte is rewritten a bounded number of times as the store grows.
+//! The run is therefore merged when the flushed tables hold at least a third of what it holds, or
+//! are very many, so that a byte is rewritten a bounded number of times as the store grows.
 
 use std::sync::Arc;
 
@@ -16,6 +16,7 @@ use crate::shape::merge::Merge;
 use crate::shape::output;
 use crate::state::live::{Keeper, State};
 use crate::types::error::Result;
+use crate::types::options::Options;
 
 /// What is to be merged.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ struct Plan {
 
 /// Does the merge that is due; whether there was one. One caller at a time.
 pub(crate) fn compact_if_due(keeper: &Keeper) -> Result<bool> {
-    let Some(plan) = due(&keeper.state(), keeper.options.max_recent_tables) else {
+    let Some(plan) = due(&keeper.state(), &keeper.options) else {
         return Ok(false);
     };
     run(keeper, plan)?;
@@ -42,27 +43,21 @@ pub(crate) fn compact_all(keeper: &Keeper) -> Result<()> {
     run(keeper, Plan { inputs, level: 1 })
 }
 
-fn due(state: &State, max_recent: usize) -> Option<Plan> {
-    if state.recent.len() < max_recent.max(2) {
+fn due(state: &State, options: &Options) -> Option<Plan> {
+    let most = options.max_recent_tables.max(2);
+    if state.recent.len() < most {
         return None;
     }
     let bytes = |tables: &[Arc<Table>]| tables.iter().map(|table| table.entry.len).sum::<u64>();
-    if bytes(&state.recent).saturating_mul(3) >= bytes(&state.run) {
+    let many = state.recent.len() >= most.saturating_mul(4);
+    if many || bytes(&state.recent).saturating_mul(3) >= bytes(&state.run) {
         return Some(Plan { inputs: state.tables().cloned().collect(), level: 1 });
     }
-    // The larger flushed tables are left alone, so that merging them again and again costs little.
-    let mut small: Vec<Arc<Table>> = state.recent.clone();
-    small.sort_unstable_by_key(|table| table.entry.len);
-    let mut total = 0;
-    let mut inputs = Vec::new();
-    for table in small {
-        if inputs.len() >= 2 && table.entry.len > total {
-            break;
-        }
-        total += table.entry.len;
-        inputs.push(table);
-    }
-    Some(Plan { inputs, level: 0 })
+    // Only tables of less than half the length that tables are made: merging two or more of them
+    // makes fewer, so this comes to an end.
+    let is_small = |table: &&Arc<Table>| table.entry.len < options.table_bytes / 2;
+    let inputs: Vec<Arc<Table>> = state.recent.iter().filter(is_small).cloned().collect();
+    (inputs.len() >= (most / 2).max(2)).then_some(Plan { inputs, level: 0 })
 }
 
 fn run(keeper: &Keeper, plan: Plan) -> Result<()> {
@@ -78,9 +73,8 @@ fn run(keeper: &Keeper, plan: Plan) -> Result<()> {
         if plan.level == 0 { (tables, Vec::new()) } else { (Vec::new(), tables) };
     let changed =
         keeper.change(|_| Ok(edits), |state, _| state.replace_tables(&gone, recent, merged));
-    if changed.is_err() {
-        written.tables.iter().for_each(|table| table.mark_obsolete());
-    }
+    // If that failed, the manifest may name the new tables or not: the next open removes them if
+    // it does not.
     changed?;
     plan.inputs.iter().for_each(|table| table.mark_obsolete());
     Ok(())

@@ -47,9 +47,8 @@ pub(crate) fn flush_one(keeper: &Keeper) -> Result<bool> {
             state.marks = Arc::new(durable.marks.clone());
         },
     );
-    if changed.is_err() {
-        written.tables.iter().for_each(|table| table.mark_obsolete());
-    }
+    // If that failed, the manifest may name the new tables or not: the next open removes them if
+    // it does not.
     changed?;
     // Left over at the worst: the next open removes what no manifest names.
     let log = names::numbered(&keeper.dir, FileKind::Log, memtable.log);

@@ -18,7 +18,7 @@ use crate::shape::garbage::{Dropped, Limits, drop_garbage};
 use crate::shape::merge::Merge;
 use crate::state::live::{Keeper, State};
 use crate::types::error::{Error, Result};
-use crate::world::disk::FileWriter;
+use crate::world::disk::{Disk, FileWriter};
 
 /// What came of a merge.
 #[derive(Debug, Default)]
@@ -132,6 +132,22 @@ struct Output {
     path: std::path::PathBuf,
     file: Box<dyn FileWriter>,
     pending: Vec<u8>,
+    unfinished: Unfinished,
+}
+
+/// A file that no manifest names yet: it goes with this, unless it was finished.
+struct Unfinished {
+    disk: Arc<dyn Disk>,
+    path: Option<std::path::PathBuf>,
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(path) = self.path.take() {
+            // Left over at the worst: the next open removes it.
+            let _ = self.disk.remove(&path);
+        }
+    }
 }
 
 impl Output {
@@ -142,7 +158,8 @@ impl Output {
         let disk = &keeper.options.world.disk;
         let file = disk.create(&path).map_err(|source| Error::io("create", &path, source))?;
         let builder = TableBuilder::new(&header, names);
-        Ok(Self { builder, header, path, file, pending: Vec::new() })
+        let unfinished = Unfinished { disk: Arc::clone(disk), path: Some(path.clone()) };
+        Ok(Self { builder, header, path, file, pending: Vec::new(), unfinished })
     }
 
     fn write(&mut self, all: bool) -> Result<()> {
@@ -180,6 +197,7 @@ impl Output {
         let options = &keeper.options;
         let table =
             Table::open(&options.world.disk, &keeper.dir, keeper.store, &entry, options.read_mode)?;
+        self.unfinished.path = None;
         Ok(Arc::new(table))
     }
 }

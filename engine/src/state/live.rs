@@ -105,6 +105,7 @@ pub(crate) struct Kept {
     /// `None` if the store is open read-only.
     manifest: Option<FrameWriter>,
     whole_len: u64,
+    closed: bool,
 }
 
 impl Keeper {
@@ -117,17 +118,25 @@ impl Keeper {
         manifest: Option<FrameWriter>,
     ) -> Self {
         let whole_len = manifest.as_ref().map_or(0, FrameWriter::len);
+        let lagging = LaggingClock::new(options.clock_lag);
+        // What the clock says now is what its first jump will be held against.
+        lagging.read(&*options.world.clock);
         Self {
             dir: dir.to_path_buf(),
             store,
             snapshots: Arc::new(Registry::default()),
             commits: Mutex::new(durable.commits.clone()),
-            lagging: LaggingClock::new(options.clock_lag),
+            lagging,
             options,
             live: ArcSwap::from_pointee(state),
-            kept: Mutex::new(Kept { durable, manifest, whole_len }),
+            kept: Mutex::new(Kept { durable, manifest, whole_len, closed: false }),
             poison: OnceLock::new(),
         }
+    }
+
+    /// Nothing is changed from here on.
+    pub(crate) fn close(&self) {
+        self.kept.lock().closed = true;
     }
 
     /// The state now.
@@ -178,9 +187,13 @@ impl Keeper {
         edits: impl FnOnce(&Durable) -> Result<Vec<Edit>>,
         change: impl FnOnce(&mut State, &Durable),
     ) -> Result<()> {
-        self.check_writable()?;
         let mut kept = self.kept.lock();
         let kept = &mut *kept;
+        // Asked under the lock: who waited for it may have waited for a failure.
+        self.check_writable()?;
+        if kept.closed {
+            return Err(Error::Closed);
+        }
         let mut edits = edits(&kept.durable)?;
         if !edits.is_empty() {
             edits.push(Edit::NextFile(kept.durable.next_file));
@@ -200,7 +213,8 @@ impl Keeper {
         change(&mut state, &kept.durable);
         self.live.store(Arc::new(state));
         if kept.manifest.as_ref().is_some_and(|m| m.len() > (4 * kept.whole_len).max(1 << 20)) {
-            self.rotate_manifest(kept)?;
+            // The change is done; a failure here only ends writing.
+            let _ = self.rotate_manifest(kept);
         }
         Ok(())
     }

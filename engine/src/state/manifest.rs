@@ -3,16 +3,20 @@
 use std::path::Path;
 
 use asofdb_format::edit::{self, Edit, EditFault};
-use asofdb_format::frame::FrameKind;
+use asofdb_format::frame::{FrameKind, MAX_PAYLOAD_LEN};
 use asofdb_format::hash::EraseKey;
 use asofdb_format::header::{FileKind, Header};
 use asofdb_format::ids::{Commit, FileNumber, StoreId};
+use asofdb_format::wire::wide;
 
 use crate::files::log::{FrameFile, FrameWriter, check_header, read_whole};
 use crate::files::names;
 use crate::state::durable::Durable;
-use crate::types::error::{Error, Result};
+use crate::types::error::{Error, InvalidArgument, Result};
 use crate::world::disk::Disk;
+
+/// About how long the frames of a picture are.
+const PICTURE_FRAME_LEN: usize = 4 << 20;
 
 /// A manifest that was read.
 #[derive(Debug)]
@@ -30,9 +34,7 @@ pub(crate) fn load(disk: &dyn Disk, dir: &Path) -> Result<Loaded> {
     let file = FrameFile::read(disk, dir, FileKind::Manifest, named.number, named.store)?;
     let (frames, end) = file.whole_frames()?;
     let mut durable = Durable::new(EraseKey([0; 16]));
-    if frames.is_empty() {
-        return Err(Error::corrupt(&file.path, end, "a manifest has at least one edit"));
-    }
+    let mut whole = false;
     for frame in &frames {
         let payload_start = frame.end - asofdb_format::wire::wide(frame.payload.len());
         if frame.head.kind != FrameKind::Edit {
@@ -55,7 +57,15 @@ pub(crate) fn load(disk: &dyn Disk, dir: &Path) -> Result<Loaded> {
                 Error::corrupt(&file.path, frame.start, format!("expected {what}"))
             })?;
         }
+        whole |= edits.iter().any(|edit| matches!(edit, Edit::Clock(..)));
         durable.ceiling = durable.ceiling.max(frame.head.ceiling);
+    }
+    if !whole {
+        return Err(Error::corrupt(
+            &file.path,
+            end,
+            "the picture that a manifest begins with ends here",
+        ));
     }
     Ok(Loaded { store: named.store, number: named.number, durable })
 }
@@ -71,7 +81,7 @@ pub(crate) fn create(
 ) -> Result<FrameWriter> {
     let header = Header::new(FileKind::Manifest, store, number, made);
     let writer = FrameWriter::create(disk, dir, &header)?;
-    append(&writer, durable.newest, durable.ceiling, &durable.snapshot())?;
+    write_picture(&writer, durable)?;
     let tmp = names::current_tmp(dir);
     let current = names::current(dir);
     // One is left over if an earlier open was cut off here.
@@ -85,6 +95,22 @@ pub(crate) fn create(
     Ok(writer)
 }
 
+/// Writes a picture whole, in frames of bounded length: CURRENT makes them one.
+fn write_picture(writer: &FrameWriter, durable: &Durable) -> Result<()> {
+    let mut edits = durable.snapshot();
+    while !edits.is_empty() {
+        let mut len = 0;
+        let fits = edits.iter().take_while(|edit| {
+            len += edit::encode_all(std::slice::from_ref(*edit)).len();
+            len <= PICTURE_FRAME_LEN
+        });
+        let rest = edits.split_off(fits.count().max(1));
+        append(writer, durable.newest, durable.ceiling, &edits)?;
+        edits = rest;
+    }
+    Ok(())
+}
+
 /// Appends edits that take effect together, durable when it returns.
 pub(crate) fn append(
     writer: &FrameWriter,
@@ -93,6 +119,12 @@ pub(crate) fn append(
     edits: &[Edit],
 ) -> Result<()> {
     let payload = edit::encode_all(edits);
+    if wide(payload.len()) > u64::from(MAX_PAYLOAD_LEN) {
+        return Err(InvalidArgument::BatchLength { len: payload.len() }.into());
+    }
     let end = writer.append(FrameKind::Edit, newest, ceiling, &[&payload])?;
-    writer.sync_to(end)
+    writer.sync_to(end)?;
+    // An empty frame behind it carries the mark that it is durable: damage to the last edit is
+    // then told from one that was being written.
+    writer.append(FrameKind::Edit, newest, ceiling, &[]).map(drop)
 }

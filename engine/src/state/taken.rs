@@ -66,7 +66,7 @@ impl Revert {
     pub(crate) fn takes(&self, commit: Commit, source: SourceId) -> bool {
         match &self.what {
             Reverted::Source(id) => *id == source && commit < self.commit,
-            Reverted::Commits(commits) => commits.contains(&commit),
+            Reverted::Commits(commits) => commit < self.commit && commits.contains(&commit),
         }
     }
 }

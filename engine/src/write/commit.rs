@@ -15,18 +15,25 @@ use asofdb_format::catalog::Definition;
 use asofdb_format::edit::Edit;
 use asofdb_format::frame::{FrameKind, MAX_PAYLOAD_LEN};
 use asofdb_format::header::{FileKind, Header};
-use asofdb_format::ids::{Commit, EventTime, FeatureId, KnownTime, SourceId};
+use asofdb_format::ids::{Commit, FeatureId, KnownTime, SourceId};
 use asofdb_format::revision::{Order, Revision};
 use asofdb_format::value::{MAX_VALUE_LEN, Value};
 use asofdb_format::wire::{Decoded, wide};
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::files::log::FrameWriter;
-use crate::state::catalog::FeatureState;
+use crate::state::catalog::{Catalog, FeatureState};
+use crate::state::durable::Durable;
 use crate::state::live::{Keeper, State};
 use crate::state::memtable::{Mark, Memtable};
 use crate::types::error::{Error, InvalidArgument, Result};
 use crate::write::batch::{Batch, Durability, Named, Put};
+
+/// The longest value of a mark in bytes.
+const MAX_MARK_LEN: usize = 64 << 10;
+
+/// The most marks that a batch may set.
+const MAX_MARKS: usize = 64;
 
 /// Gives commits.
 #[derive(Debug)]
@@ -58,10 +65,14 @@ impl Committer {
     /// Writes a batch.
     pub(crate) fn write(&self, batch: &Batch, durability: Durability) -> Result<Commit> {
         self.keeper.check_writable()?;
-        let now = self.keeper.now();
-        let prepared = Prepared::new(&self.keeper, batch, now)?;
+        check_marks(batch)?;
+        let mut prepared = Prepared::new(&self.keeper, batch)?;
         let mut order = self.lock()?;
-        let commit = self.next_commit(&order);
+        if !Arc::ptr_eq(&prepared.catalog, &self.keeper.state().catalog) {
+            // A name may have come to mean another feature.
+            prepared = Prepared::new(&self.keeper, batch)?;
+        }
+        let commit = self.next_commit(&order)?;
         prepared.check_known(batch, commit)?;
         let source = batch.source.as_deref().map(|label| self.source_id(label)).transpose()?;
         let head = BatchHead {
@@ -113,8 +124,15 @@ impl Committer {
     }
 
     /// The commit that the next batch or edit gets.
-    pub(crate) fn next_commit(&self, order: &Sequence) -> Commit {
-        Commit(self.keeper.now().0.max(order.last.0.saturating_add(1)))
+    fn next_commit(&self, order: &Sequence) -> Result<Commit> {
+        let next =
+            order.last.0.checked_add(1).filter(|next| *next < i64::MAX).ok_or_else(|| {
+                let what = "the clock stands at the end of time: no commit can follow";
+                Error::from(InvalidArgument::Other(what.to_owned()))
+            })?;
+        // Read for compaction too, so that a jump is held against what the clock said before.
+        self.keeper.lagging.read(&*self.keeper.options.world.clock);
+        Ok(Commit(self.keeper.now().0.clamp(next, i64::MAX - 1)))
     }
 
     fn took(&self, order: &mut Sequence, commit: Commit) {
@@ -126,21 +144,24 @@ impl Committer {
     pub(crate) fn change(
         &self,
         order: &mut Sequence,
-        edits: impl FnOnce(Commit) -> Vec<Edit>,
-        change: impl FnOnce(&mut State, &crate::state::durable::Durable),
+        edits: impl FnOnce(Commit, &Durable) -> Result<Vec<Edit>>,
+        change: impl FnOnce(&mut State, &Durable),
     ) -> Result<Commit> {
         // What was committed before the edit is durable before it: a crash then takes no commit
         // that lies below one that it leaves.
         let log = order.log.as_ref().ok_or(Error::Closed)?;
         log.sync().map_err(|error| self.keeper.poison(error))?;
-        let commit = self.next_commit(order);
+        let commit = self.next_commit(order)?;
         if commit > order.ceiling {
             order.ceiling = commit.saturating_add(self.keeper.options.commit_lease);
         }
         let ceiling = order.ceiling;
-        let edits = edits(commit);
         self.keeper.change(
-            |_| Ok(edits.into_iter().chain([Edit::Clock(commit, ceiling)]).collect()),
+            |durable| {
+                let mut edits = edits(commit, durable)?;
+                edits.push(Edit::Clock(commit, ceiling));
+                Ok(edits)
+            },
             change,
         )?;
         self.took(order, commit);
@@ -202,7 +223,7 @@ impl Committer {
         let len = old.sync().map_err(|error| keeper.poison(error))?;
         let memtable = Memtable::new(number, keeper.options.memtable_bytes, full.visible());
         // The ceiling stood in frames of the old log alone.
-        let clock = Edit::Clock(order.last, order.ceiling);
+        let clock = Edit::Clock(full.visible(), order.ceiling);
         keeper.change(
             |_| Ok(vec![Edit::SealLog(old.number(), len), Edit::AddLog(number), clock]),
             |state, _| state.memtables.insert(0, Arc::new(memtable)),
@@ -217,22 +238,24 @@ impl Committer {
         let Some(log) = order.log.take() else { return Ok(()) };
         self.keeper.check_writable()?;
         let len = log.sync().map_err(|error| self.keeper.poison(error))?;
-        let last = order.last;
-        self.keeper.change(
-            |_| Ok(vec![Edit::SealLog(log.number(), len), Edit::Clock(last, last)]),
-            |_, _| {},
-        )
+        // What readers see is the newest commit; after a crash more are spent than that.
+        let newest = self.keeper.state().visible();
+        let clock = Edit::Clock(newest, order.last.max(newest));
+        let edits = vec![Edit::SealLog(log.number(), len), clock];
+        self.keeper.change(|_| Ok(edits), |_, _| {})
     }
 }
 
 /// A batch whose names are resolved and whose values are checked.
 struct Prepared {
+    catalog: Arc<Catalog>,
     entries: EntryEncoder,
     latest_known: Option<(usize, KnownTime)>,
 }
 
 impl Prepared {
-    fn new(keeper: &Keeper, batch: &Batch, now: EventTime) -> Result<Self> {
+    fn new(keeper: &Keeper, batch: &Batch) -> Result<Self> {
+        let now = keeper.now();
         let state = keeper.state();
         let visible = state.visible();
         let by_name: Vec<&Arc<FeatureState>> = batch
@@ -241,7 +264,11 @@ impl Prepared {
             .map(|name| state.catalog.resolve(name, visible))
             .collect::<Result<_>>()?;
         let latest = keeper.options.max_ahead.map(|ahead| (now.saturating_add(ahead), ahead));
-        let mut prepared = Self { entries: EntryEncoder::default(), latest_known: None };
+        let mut prepared = Self {
+            catalog: Arc::clone(&state.catalog),
+            entries: EntryEncoder::default(),
+            latest_known: None,
+        };
         for (index, put) in batch.puts.iter().enumerate() {
             let feature = match put.feature {
                 Named::Name(place) => by_name.get(place).copied(),
@@ -303,6 +330,21 @@ impl Prepared {
             _ => Ok(()),
         }
     }
+}
+
+/// Marks are kept in the manifest, which is to stay small.
+fn check_marks(batch: &Batch) -> Result<()> {
+    let too_long = |(name, value): &&(String, bytes::Bytes)| {
+        name.is_empty() || name.len() > 255 || value.len() > MAX_MARK_LEN
+    };
+    if batch.marks.iter().any(|mark| too_long(&mark)) || batch.marks.len() > MAX_MARKS {
+        let what = format!(
+            "a batch sets at most {MAX_MARKS} marks, each with a name of 1 to 255 bytes and a \
+             value of at most {MAX_MARK_LEN} bytes"
+        );
+        return Err(InvalidArgument::Other(what).into());
+    }
+    Ok(())
 }
 
 fn unknown_id(feature: Named) -> Error {

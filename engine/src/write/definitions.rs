@@ -17,6 +17,9 @@ use crate::write::commit::Committer;
 /// The most features that a store may have, retired ones and older schemas included.
 pub(crate) const MAX_FEATURES: usize = 65_536;
 
+/// The most bytes that a feature's description and tags may have together.
+const MAX_WORDS_LEN: usize = 64 << 10;
+
 fn swap_catalog(state: &mut State, durable: &Durable) {
     state.catalog = Arc::new(durable.catalog.clone());
 }
@@ -45,7 +48,7 @@ pub(crate) fn define(keeper: &Keeper, committer: &Committer, spec: FeatureSpec) 
         value_type: spec.value_type,
         terms: spec.terms,
     };
-    let edit = |commit| vec![Edit::Define(commit, definition.clone())];
+    let edit = |commit, _: &Durable| Ok(vec![Edit::Define(commit, definition.clone())]);
     committer.change(&mut order, edit, swap_catalog)?;
     described(keeper, &definition.name)
 }
@@ -62,9 +65,12 @@ pub(crate) fn alter(
     let state = keeper.state();
     let feature = state.catalog.resolve(name, Commit::MAX)?;
     let terms = changed(name, feature, change)?;
-    let stood = feature.bounds(keeper.now(), keeper.snapshots.oldest());
     let id = feature.definition.id;
-    let edit = |commit| vec![Edit::Alter(commit, id, terms.clone(), stood)];
+    let edit = |commit, durable: &Durable| {
+        let feature = durable.catalog.get(id).unwrap_or(feature);
+        let stood = feature.bounds(keeper.now(), keeper.snapshots.oldest());
+        Ok(vec![Edit::Alter(commit, id, terms.clone(), stood)])
+    };
     committer.change(&mut order, edit, swap_catalog)?;
     described(keeper, name)
 }
@@ -104,7 +110,7 @@ pub(crate) fn evolve(
         value_type,
         terms: changed(name, feature, change)?,
     };
-    let edit = |commit| vec![Edit::Define(commit, definition.clone())];
+    let edit = |commit, _: &Durable| Ok(vec![Edit::Define(commit, definition.clone())]);
     committer.change(&mut order, edit, swap_catalog)?;
     described(keeper, &plain)
 }
@@ -114,7 +120,7 @@ pub(crate) fn retire(keeper: &Keeper, committer: &Committer, name: &str) -> Resu
     let mut order = committer.lock()?;
     let state = keeper.state();
     let plain = state.catalog.resolve(name, Commit::MAX)?.definition.name.clone();
-    let edit = |commit| vec![Edit::Retire(commit, plain.clone())];
+    let edit = |commit, _: &Durable| Ok(vec![Edit::Retire(commit, plain.clone())]);
     committer.change(&mut order, edit, swap_catalog)?;
     Ok(())
 }
@@ -150,6 +156,14 @@ fn check_type(value_type: ValueType) -> Result<()> {
 }
 
 fn check_terms(name: &str, terms: &Terms) -> Result<()> {
+    let tags = terms.tags.iter().map(|(key, value)| key.len() + value.len() + 2);
+    let words = terms.description.len() + tags.sum::<usize>();
+    if words > MAX_WORDS_LEN {
+        let what = format!(
+            "{name}: description and tags have at most {MAX_WORDS_LEN} bytes together, not {words}"
+        );
+        return Err(InvalidArgument::Other(what).into());
+    }
     if terms.forget_after.is_some() && terms.ttl.is_none() {
         return Err(InvalidArgument::ForgetWithoutTtl { name: name.to_owned() }.into());
     }

@@ -10,7 +10,9 @@ use asofdb_format::ids::{Commit, FeatureId, SourceId};
 use asofdb_format::revision::Revision;
 
 use crate::shape::merge::Merge;
+use crate::state::durable::Durable;
 use crate::state::live::{Keeper, State};
+use crate::state::memtable::{Mark, Memtable};
 use crate::types::error::{InvalidArgument, Result};
 use crate::write::commit::Committer;
 
@@ -65,7 +67,7 @@ pub(crate) fn erase(keeper: &Keeper, committer: &Committer, entity: &[u8]) -> Re
     let erased = ErasedEntity::of(&keeper.state().taken.key, entity);
     committer.change(
         &mut order,
-        |commit| vec![Edit::Erase(commit, erased)],
+        |commit, _| Ok(vec![Edit::Erase(commit, erased)]),
         |state, durable| state.taken = Arc::new(durable.taken.clone()),
     )
 }
@@ -78,31 +80,44 @@ pub(crate) fn revert(
     dry_run: bool,
 ) -> Result<Reverted> {
     let found = Found::look(&keeper.state(), what)?;
-    let mut order = committer.lock()?;
-    let touched = match found.source {
-        Some(source) => touches(keeper, source),
-        None => found.touched.clone(),
-    };
-    if touched.is_empty() {
-        return Err(nothing(what).into());
+    if let What::Commits(commits) = &what.0 {
+        let missing: BTreeSet<Commit> = commits.difference(&found.batches).copied().collect();
+        if !missing.is_empty() {
+            return Err(nothing(&Revert(What::Commits(missing))).into());
+        }
     }
-    check_horizons(keeper, &touched)?;
+    let mut order = committer.lock()?;
     let mut reverted = Reverted {
         commit: None,
         batches: found.batches.len() as u64,
         records: found.records,
         entities: found.entities,
     };
+    // Judged when no compaction can record a higher horizon any more.
+    let check = |durable: &Durable| -> Result<()> {
+        let touched = match found.source {
+            Some(source) => touches(keeper, durable, source),
+            None => found.touched.clone(),
+        };
+        if touched.is_empty() && !has_marks(keeper, durable, found.source) {
+            return Err(nothing(what).into());
+        }
+        check_horizons(keeper, durable, &touched)
+    };
     if dry_run {
+        keeper.look(check)?;
         return Ok(reverted);
     }
-    let edit = |commit| match (&what.0, found.source) {
-        (What::Commits(commits), _) => {
-            vec![Edit::RevertCommits(commit, commits.iter().copied().collect())]
-        }
-        (What::Source(_), source) => {
-            vec![Edit::RevertSource(commit, source.unwrap_or_default())]
-        }
+    let edit = |commit, durable: &Durable| {
+        check(durable)?;
+        Ok(match (&what.0, found.source) {
+            (What::Commits(_), _) => {
+                vec![Edit::RevertCommits(commit, found.batches.iter().copied().collect())]
+            }
+            (What::Source(_), source) => {
+                vec![Edit::RevertSource(commit, source.unwrap_or_default())]
+            }
+        })
     };
     let commit = committer.change(&mut order, edit, |state, durable| {
         state.taken = Arc::new(durable.taken.clone());
@@ -130,7 +145,7 @@ fn nothing(what: &Revert) -> InvalidArgument {
 
 /// The least commit, not yet taken away, in which a source wrote each feature, whether or not what
 /// it wrote is still stored.
-fn touches(keeper: &Keeper, source: SourceId) -> BTreeMap<FeatureId, Commit> {
+fn touches(keeper: &Keeper, durable: &Durable, source: SourceId) -> BTreeMap<FeatureId, Commit> {
     let mut all = BTreeMap::new();
     let mut add = |touches: &BTreeMap<(SourceId, FeatureId), Commit>| {
         for ((of, feature), commit) in touches {
@@ -143,16 +158,26 @@ fn touches(keeper: &Keeper, source: SourceId) -> BTreeMap<FeatureId, Commit> {
     for memtable in &keeper.state().memtables {
         add(&memtable.aside().touches);
     }
-    keeper.look(|durable| add(&durable.touches));
+    add(&durable.touches);
     all
 }
 
+/// Whether a batch of a source has set marks that still stand.
+fn has_marks(keeper: &Keeper, durable: &Durable, source: Option<SourceId>) -> bool {
+    let of_source = |mark: &Mark| Some(mark.source) == source;
+    let in_memory = |memtable: &Arc<Memtable>| memtable.aside().marks.values().any(of_source);
+    durable.marks.values().any(of_source) || keeper.state().memtables.iter().any(in_memory)
+}
+
 /// What a horizon has passed may have replaced something that is gone.
-fn check_horizons(keeper: &Keeper, touched: &BTreeMap<FeatureId, Commit>) -> Result<()> {
-    let state = keeper.state();
+fn check_horizons(
+    keeper: &Keeper,
+    durable: &Durable,
+    touched: &BTreeMap<FeatureId, Commit>,
+) -> Result<()> {
     let (now, oldest) = (keeper.now(), keeper.snapshots.oldest());
     for (feature, commit) in touched {
-        let Some(feature) = state.catalog.get(*feature) else { continue };
+        let Some(feature) = durable.catalog.get(*feature) else { continue };
         if let Some(horizon) = feature.bounds(now, oldest).horizon
             && commit.0 <= horizon.0
         {
