@@ -72,3 +72,8 @@ pub use crate::types::options::{Options, ReadMode};
 pub use crate::types::spec::{Alter, Feature, FeatureSpec, Terms};
 pub use crate::write::batch::{Batch, Durability};
 pub use crate::write::taking_back::{Revert, Reverted};
+
+/// The example of the README, kept working.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

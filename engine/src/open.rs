@@ -2,8 +2,9 @@
 //!
 //! The manifest tells which tables and logs there are. Tables must be there whole. A sealed log
 //! must be there whole; the newest log may end torn, behind its last synced mark, and what is whole
-//! of it is copied into a new log. What is found and not named was being made when the process stopped, and is removed,
-//! except a log that holds batches: then it is the manifest that is too old.
+//! of it is copied into a new log. What is found and not named was being made when the process
+//! stopped, and is removed, except a log that holds batches which the manifest's logs do not: then
+//! it is the manifest that is too old.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -245,7 +246,7 @@ impl Files {
                 && file.frames().0.iter().any(|frame| frame.head.commit > durable.newest)
             {
                 let what = format!(
-                    "the manifest does not name {}, which holds batches: it is an old copy",
+                    "the manifest does not name {}, which holds newer batches: it is an old copy",
                     file.path.display()
                 );
                 return Err(Error::corrupt(&names::current(dir), 0, what));

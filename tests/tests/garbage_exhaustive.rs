@@ -32,7 +32,7 @@ mod state {
     pub mod taken;
 }
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use asofdb_format::catalog::Bounds;
 use asofdb_format::hash::EraseKey;
@@ -251,7 +251,7 @@ fn garbage_of_engine(model: &Model, file: &[usize]) -> Garbage {
     });
     let taken = state::taken::Taken {
         key: EraseKey([0; 16]),
-        erased: HashMap::new(),
+        erased: BTreeMap::new(),
         reverts: reverts.collect(),
     };
     let limits = garbage::Limits {

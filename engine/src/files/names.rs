@@ -45,8 +45,8 @@ pub(crate) fn numbered(dir: &Path, kind: FileKind, number: FileNumber) -> PathBu
 pub(crate) fn parse(name: &str) -> Option<(FileKind, FileNumber)> {
     [FileKind::Manifest, FileKind::Log, FileKind::Table].into_iter().find_map(|kind| {
         let digits = name.strip_prefix(prefix(kind))?;
-        let plain = digits.len() >= 6 && digits.bytes().all(|byte| byte.is_ascii_digit());
-        plain.then(|| Some((kind, FileNumber(digits.parse().ok()?))))?
+        let number: u64 = digits.parse().ok()?;
+        (digits == format!("{number:06}")).then_some((kind, FileNumber(number)))
     })
 }
 
@@ -60,7 +60,7 @@ mod tests {
         assert_eq!(path, Path::new("d/LOG-000007"));
         assert_eq!(parse("LOG-000007"), Some((FileKind::Log, FileNumber(7))));
         assert_eq!(parse("TABLE-1234567"), Some((FileKind::Table, FileNumber(1_234_567))));
-        for stranger in ["LOG-7", "LOG-00000x", "CURRENT", "LOCK", "x"] {
+        for stranger in ["LOG-7", "LOG-00000x", "LOG-0000007", "CURRENT", "LOCK", "x"] {
             assert_eq!(parse(stranger), None);
         }
     }

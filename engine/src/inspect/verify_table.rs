@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use asofdb_format::directory;
 use asofdb_format::edit::TableEntry;
@@ -65,7 +66,7 @@ pub(super) fn verify_table(
         }
         check_buckets(&mut table, &mut faults);
         let rows = table.directory.rows();
-        let mut check = Check::new(against, faults);
+        let mut check = Check::new(against, table.opened.meta.clone(), faults);
         for row in 0..rows {
             if let Err(fault) = check.row(&mut table, row) {
                 check.faults.push(fault);
@@ -183,14 +184,18 @@ fn check_buckets(table: &mut TableFile, faults: &mut Faults) {
     }
 }
 
+/// The features of a row, ascending, with the least place in the order that each has there.
+type Leasts = Vec<(FeatureId, Order)>;
+
 struct Check<'c> {
     against: Option<&'c Picture>,
+    meta: Arc<TableMeta>,
     /// What metadata the records that were found ought to have.
     found: TableMeta,
     sources: BTreeSet<SourceId>,
     entities: u64,
-    /// The row before, and the least place in the order of each of its features.
-    before: Option<(EntityHash, Bytes, Vec<(FeatureId, Order)>)>,
+    /// The row before.
+    before: Option<(EntityHash, Bytes, Leasts)>,
     /// The newest commit that the picture was asked for, as neighbours mostly share it.
     known_commit: Option<Commit>,
     /// Whether all rows could be read.
@@ -199,9 +204,10 @@ struct Check<'c> {
 }
 
 impl<'c> Check<'c> {
-    fn new(against: Option<&'c Picture>, faults: Faults) -> Self {
+    fn new(against: Option<&'c Picture>, meta: TableMeta, faults: Faults) -> Self {
         Self {
             against,
+            meta: Arc::new(meta),
             found: TableMeta::empty(),
             sources: BTreeSet::new(),
             entities: 0,
@@ -251,10 +257,10 @@ impl<'c> Check<'c> {
         table: &mut TableFile,
         row: &Row,
         newer: Option<&[(FeatureId, Order)]>,
-    ) -> Result<Vec<(FeatureId, Order)>> {
-        let meta = table.opened.meta.clone();
+    ) -> Result<Leasts> {
+        let meta = Arc::clone(&self.meta);
         let path = table.path().to_path_buf();
-        let mut least: Vec<(FeatureId, Order)> = Vec::new();
+        let mut least = Leasts::new();
         let mut last: Option<(FeatureId, Order)> = None;
         table.records(row, &mut |record| {
             let order = record.revision.order;

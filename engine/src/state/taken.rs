@@ -3,7 +3,7 @@
 //! An erased entity is named by a keyed hash, so the record of the erase does not hold it. A
 //! revert takes away all earlier batches of a source, or some batches, for readers that see it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use asofdb_format::hash::{EraseKey, ErasedEntity};
 use asofdb_format::ids::{Commit, SourceId};
@@ -12,7 +12,7 @@ use asofdb_format::ids::{Commit, SourceId};
 #[derive(Clone, Debug)]
 pub(crate) struct Taken {
     pub(crate) key: EraseKey,
-    pub(crate) erased: HashMap<ErasedEntity, Commit>,
+    pub(crate) erased: BTreeMap<ErasedEntity, Commit>,
     pub(crate) reverts: Vec<Revert>,
 }
 
@@ -34,7 +34,7 @@ pub(crate) enum Reverted {
 
 impl Taken {
     pub(crate) fn new(key: EraseKey) -> Self {
-        Self { key, erased: HashMap::new(), reverts: Vec::new() }
+        Self { key, erased: BTreeMap::new(), reverts: Vec::new() }
     }
 
     /// The newest erase of an entity: what was committed before it is gone for every reader.

@@ -1,0 +1,170 @@
+//! Stores that were written once are readable for ever: small ones of each kind lie under `fixtures/v1`, and answer
+//! as they did when they were made.
+//!
+//! ASOFDB_REWRITE=1 makes them anew, which is right only when the format's version has changed.
+
+use std::path::{Path, PathBuf};
+
+use asofdb::world::World;
+use asofdb::world::sim::SimWorld;
+use asofdb::{
+    Batch, Durability, EventTime, FeatureSpec, KnownTime, Options, Read, Revert, Span, Store,
+    Value, ValueType, Vector, inspect,
+};
+
+const KINDS: [&str; 4] = ["log", "recent", "run", "taken_back"];
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/v1")
+}
+
+fn options(sim: &SimWorld) -> Options {
+    Options::new().world(sim.world()).identity(Some([9; 32])).table_bytes(2_000)
+}
+
+fn at(n: i64) -> EventTime {
+    EventTime(1_700_000_000_000_000 + n * 3_600_000_000)
+}
+
+fn define_all(store: &Store) {
+    let types = [
+        ("bool", ValueType::Bool),
+        ("i64", ValueType::I64),
+        ("f32", ValueType::F32),
+        ("f64", ValueType::F64),
+        ("text", ValueType::Text),
+        ("bytes", ValueType::Bytes),
+        ("vector", ValueType::Vector(3)),
+    ];
+    for (name, value_type) in types {
+        let spec = FeatureSpec::new(format!("all:{name}"), value_type).describe(name);
+        store.define(spec.ttl(Span::from_days(2)).tag("kind", "fixture")).unwrap();
+    }
+}
+
+/// A batch with a value of every type for some entities, and nulls and deletes among them.
+fn batch(version: i64) -> Batch {
+    let mut batch = Batch::new();
+    batch.source(if version % 2 == 0 { "even" } else { "odd" });
+    for entity in 0..6 {
+        let key = format!("entity-{entity}");
+        let number = version * 10 + entity;
+        #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+        let float = number as f64 / 4.0;
+        let values: [(&str, Value); 7] = [
+            ("all:bool", (number % 2 == 0).into()),
+            ("all:i64", number.into()),
+            ("all:f32", 0.5_f32.into()),
+            ("all:f64", float.into()),
+            ("all:text", format!("profile of {key}, {number} ").repeat(4).into()),
+            ("all:bytes", vec![0, 255, 7].into()),
+            ("all:vector", Vector::from_slice(&[1.0, -0.0, 2.5]).into()),
+        ];
+        for (feature, value) in values {
+            match (version + entity) % 5 {
+                0 if feature == "all:i64" => batch.put_null(&key, feature, at(version)),
+                1 if feature == "all:f64" => batch.delete(&key, feature, at(version)),
+                _ => batch.put(&key, feature, at(version), value),
+            };
+            if entity == 3 {
+                batch.known(KnownTime(at(version).0 + 5));
+            }
+        }
+    }
+    batch.mark("fixture", version.to_string().as_bytes());
+    batch
+}
+
+fn make(kind: &str) -> SimWorld {
+    let sim = SimWorld::new(at(-1));
+    let store = Store::open(format!("/{kind}"), options(&sim)).unwrap();
+    define_all(&store);
+    for version in 0..4 {
+        sim.clock.set(EventTime(at(version).0 + 60_000_000));
+        store.write(batch(version), Durability::Synced).unwrap();
+        match kind {
+            "log" => {}
+            "recent" => store.flush().unwrap(),
+            _ => store.compact().unwrap(),
+        }
+    }
+    if kind == "taken_back" {
+        store.erase("entity-2").unwrap();
+        store.revert(Revert::source("odd")).unwrap();
+        store.evolve("all:i64", ValueType::Text).unwrap();
+        store.retire("all:bool").unwrap();
+    }
+    store.close().unwrap();
+    sim
+}
+
+/// All that a store answers, as text.
+fn answers(dir: &Path) -> String {
+    let store = Store::open(dir, Options::new().read_only(true)).unwrap();
+    let selection = store.select_all();
+    let mut text = String::new();
+    for version in -1..5 {
+        let read = Read::as_of(at(version));
+        let mut rows: Vec<String> = store
+            .scan(&selection, &read, b"")
+            .unwrap()
+            .map(|row| {
+                let (entity, row) = row.unwrap();
+                format!("{version} {entity:?} {:?}\n", row.answers)
+            })
+            .collect();
+        rows.sort();
+        text.extend(rows);
+    }
+    text
+}
+
+#[test]
+fn a_store_of_an_earlier_day_is_read_otherwise() {
+    for kind in KINDS {
+        let dir = folder().join(kind);
+        if std::env::var_os("ASOFDB_REWRITE").is_some() {
+            let sim = make(kind);
+            let made = tempfile::tempdir().unwrap();
+            sim.disk.copy_to_real(made.path()).unwrap();
+            let _ = std::fs::remove_dir_all(&dir);
+            write_all(&made.path().join(kind), &dir);
+            #[expect(clippy::disallowed_methods, reason = "a fixture is a file of the sources")]
+            std::fs::write(dir.join("answers.txt"), answers(&dir)).unwrap();
+        }
+        let kept = std::fs::read_to_string(dir.join("answers.txt")).unwrap();
+        assert!(kept.lines().count() > 10, "{kind}: the fixture answers nothing");
+        assert_eq!(answers(&dir), kept, "{kind}");
+        let verified = inspect::verify(&dir, &World::real(), &mut |_, _| {}).unwrap();
+        assert!(verified.is_clean(), "{kind}: {:?}", verified.faults().next());
+    }
+}
+
+#[test]
+fn the_same_writes_make_other_bytes() {
+    // Byte for byte: a change of the format must not come unseen.
+    for kind in KINDS {
+        let sim = make(kind);
+        let made = tempfile::tempdir().unwrap();
+        sim.disk.copy_to_real(made.path()).unwrap();
+        for entry in std::fs::read_dir(made.path().join(kind)).unwrap() {
+            let path = entry.unwrap().path();
+            let kept = folder().join(kind).join(path.file_name().unwrap());
+            assert!(bytes(&path) == bytes(&kept), "{} differs", kept.display());
+        }
+    }
+}
+
+fn bytes(path: &Path) -> Vec<u8> {
+    #[expect(clippy::disallowed_methods, reason = "a fixture is a file of the sources")]
+    std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn write_all(from: &Path, to: &Path) {
+    #[expect(clippy::disallowed_methods, reason = "a fixture is a folder of the sources")]
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+    }
+}

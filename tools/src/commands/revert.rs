@@ -1,0 +1,66 @@
+//! `asofdb revert`: undoes a bad load by the label of its source.
+
+use asofdb::Revert;
+use clap::Args;
+use serde_json::json;
+
+use crate::cli::StoreArg;
+use crate::error::Result;
+use crate::output::{Console, count, plural};
+use crate::stores;
+
+/// Arguments of `asofdb revert`.
+#[derive(Args, Debug)]
+#[command(after_help = AFTER_HELP)]
+pub struct RevertArgs {
+    #[command(flatten)]
+    store: StoreArg,
+    /// The label that the batches were written with.
+    #[arg(long, value_name = "LABEL")]
+    source: String,
+    /// Only tell what would be taken away.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+const AFTER_HELP: &str = "\
+What the batches had replaced is there again. What is read at an earlier stamp stays as it was.
+
+Examples:
+  asofdb revert store --source nightly-2013-06-03 --dry-run
+  asofdb revert store --source nightly-2013-06-03";
+
+/// Reverts, or tells what would be reverted.
+pub fn run(args: &RevertArgs, console: &mut Console) -> Result<()> {
+    let what = Revert::source(args.source.as_str());
+    let store = stores::open_to_write(&args.store.dir)?;
+    let (reverted, verb) = if args.dry_run {
+        (store.revert_dry_run(what)?, "would take away")
+    } else {
+        (store.revert(what)?, "took away")
+    };
+    store.close()?;
+    let line = format!(
+        "{verb} {} in {} batch{} of {} with the source {:?}",
+        plural(reverted.records, "record"),
+        count(reverted.batches),
+        if reverted.batches == 1 { "" } else { "es" },
+        if reverted.entities == 1 {
+            "1 entity".to_owned()
+        } else {
+            format!("{} entities", count(reverted.entities))
+        },
+        args.source
+    );
+    console.say(
+        line,
+        &json!({
+            "source": args.source,
+            "dry_run": args.dry_run,
+            "commit": reverted.commit.map(|commit| commit.0),
+            "batches": reverted.batches,
+            "records": reverted.records,
+            "entities": reverted.entities,
+        }),
+    )
+}

@@ -1,0 +1,226 @@
+//! Reading Parquet as a stream of chunks of rows.
+
+use std::borrow::Cow;
+use std::fs::File;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    Date32Type, Date64Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+};
+use arrow_array::{Array, RecordBatch};
+use arrow_cast::display::{ArrayFormatter, FormatOptions};
+use arrow_schema::{ArrowError, DataType, SchemaRef, TimeUnit};
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+
+use super::CHUNK_ROWS;
+use super::cell::Cell;
+use crate::error::{Error, Result};
+use crate::times;
+
+/// Rows of a Parquet file, column by column.
+pub struct ParquetChunk {
+    batch: RecordBatch,
+    first: u64,
+}
+
+impl ParquetChunk {
+    /// How many rows it has.
+    pub fn rows(&self) -> usize {
+        self.batch.num_rows()
+    }
+
+    /// The number of a row in its file, from 1.
+    pub fn number(&self, row: usize) -> u64 {
+        self.first + row as u64
+    }
+
+    /// The columns.
+    pub const fn batch(&self) -> &RecordBatch {
+        &self.batch
+    }
+
+    /// One cell.
+    pub fn cell(&self, row: usize, column: usize) -> Result<Cell<'_>> {
+        let Some(array) = self.batch.columns().get(column) else { return Ok(Cell::Null) };
+        cell(array.as_ref(), row)
+            .map_err(|what| Error::Failed(format!("Parquet row {}: {what}", self.number(row))))
+    }
+
+    /// One cell as text; `None` if it is null. Moments keep their nanoseconds here.
+    pub fn text(&self, row: usize, column: usize) -> Result<Option<Vec<u8>>> {
+        if let Some(array) = self.batch.columns().get(column)
+            && matches!(array.data_type(), DataType::Timestamp(TimeUnit::Nanosecond, _))
+            && array.is_valid(row)
+            && array.as_primitive::<TimestampNanosecondType>().value(row).rem_euclid(1_000) != 0
+        {
+            let at = array.as_primitive::<TimestampNanosecondType>().value(row);
+            let date = times::format(at.div_euclid(1_000_000_000) * 1_000_000);
+            let date = date.trim_end_matches('Z');
+            return Ok(Some(format!("{date}.{:09}Z", at.rem_euclid(1_000_000_000)).into_bytes()));
+        }
+        Ok(self.cell(row, column)?.to_text().map(Cow::into_owned))
+    }
+}
+
+/// A Parquet file that is being read.
+pub struct ParquetReader {
+    batches: ParquetRecordBatchReader,
+    file: String,
+    schema: SchemaRef,
+    columns: Vec<String>,
+    next_row: u64,
+}
+
+impl ParquetReader {
+    /// Reads the footer; tells the number of rows too.
+    pub fn new(input: File, file: &str) -> Result<(Self, u64)> {
+        let wrong = |error: parquet::errors::ParquetError| {
+            Error::Failed(format!("{file} cannot be read as Parquet: {error}"))
+        };
+        let builder = ParquetRecordBatchReaderBuilder::try_new(input).map_err(wrong)?;
+        let rows = builder.metadata().file_metadata().num_rows();
+        let schema = builder.schema().clone();
+        let columns = schema.fields().iter().map(|field| field.name().clone()).collect();
+        let batches = builder.with_batch_size(CHUNK_ROWS).build().map_err(wrong)?;
+        let reader = Self { batches, file: file.to_owned(), schema, columns, next_row: 1 };
+        Ok((reader, u64::try_from(rows).unwrap_or_default()))
+    }
+
+    /// The columns' names.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// The columns' types.
+    pub const fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// How many rows were read so far.
+    pub const fn position(&self) -> u64 {
+        self.next_row - 1
+    }
+
+    /// The next rows, `None` at the end.
+    pub fn next_chunk(&mut self) -> Result<Option<ParquetChunk>> {
+        let Some(batch) = self.batches.next() else { return Ok(None) };
+        let batch = batch.map_err(|error: ArrowError| {
+            Error::Failed(format!(
+                "{} cannot be read after row {}: {error}",
+                self.file,
+                self.position()
+            ))
+        })?;
+        let first = self.next_row;
+        self.next_row += batch.num_rows() as u64;
+        Ok(Some(ParquetChunk { batch, first }))
+    }
+}
+
+/// One cell of an array; columns of types without a cell of their own come as text.
+fn cell(array: &dyn Array, row: usize) -> Result<Cell<'_>, String> {
+    if array.is_null(row) {
+        return Ok(Cell::Null);
+    }
+    macro_rules! number {
+        ($type:ty) => {
+            array.as_primitive::<$type>().value(row)
+        };
+    }
+    macro_rules! moment {
+        ($number:expr, $make:expr) => {
+            match $make($number) {
+                Some(micros) => Cell::Time(micros),
+                None => return Err(format!("the time {} is out of range", $number)),
+            }
+        };
+    }
+    Ok(match array.data_type() {
+        DataType::Null => Cell::Null,
+        DataType::Boolean => Cell::Bool(array.as_boolean().value(row)),
+        DataType::Int8 => Cell::I64(number!(Int8Type).into()),
+        DataType::Int16 => Cell::I64(number!(Int16Type).into()),
+        DataType::Int32 => Cell::I64(number!(Int32Type).into()),
+        DataType::Int64 => Cell::I64(number!(Int64Type)),
+        DataType::UInt8 => Cell::I64(number!(UInt8Type).into()),
+        DataType::UInt16 => Cell::I64(number!(UInt16Type).into()),
+        DataType::UInt32 => Cell::I64(number!(UInt32Type).into()),
+        DataType::UInt64 => {
+            let number = number!(UInt64Type);
+            i64::try_from(number).map_or(Cell::TooLarge(number), Cell::I64)
+        }
+        DataType::Float32 => Cell::F32(number!(Float32Type)),
+        DataType::Float64 => Cell::F64(number!(Float64Type)),
+        DataType::Utf8 => Cell::Text(Cow::Borrowed(array.as_string::<i32>().value(row))),
+        DataType::LargeUtf8 => Cell::Text(Cow::Borrowed(array.as_string::<i64>().value(row))),
+        DataType::Utf8View => Cell::Text(Cow::Borrowed(array.as_string_view().value(row))),
+        DataType::Binary => Cell::Bytes(array.as_binary::<i32>().value(row)),
+        DataType::LargeBinary => Cell::Bytes(array.as_binary::<i64>().value(row)),
+        DataType::BinaryView => Cell::Bytes(array.as_binary_view().value(row)),
+        DataType::FixedSizeBinary(_) => Cell::Bytes(array.as_fixed_size_binary().value(row)),
+        DataType::Timestamp(TimeUnit::Second, _) => {
+            moment!(number!(TimestampSecondType), |at: i64| at.checked_mul(1_000_000))
+        }
+        DataType::Timestamp(TimeUnit::Millisecond, _) => {
+            moment!(number!(TimestampMillisecondType), |at: i64| at.checked_mul(1_000))
+        }
+        DataType::Timestamp(TimeUnit::Microsecond, _) => {
+            Cell::Time(number!(TimestampMicrosecondType))
+        }
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => {
+            Cell::Time(number!(TimestampNanosecondType).div_euclid(1_000))
+        }
+        DataType::Date32 => Cell::Time(i64::from(number!(Date32Type)) * 86_400_000_000),
+        DataType::Date64 => moment!(number!(Date64Type), |at: i64| at.checked_mul(1_000)),
+        DataType::Dictionary(..) => {
+            let dictionary = array.as_any_dictionary();
+            let key = dictionary.normalized_keys().get(row).copied().unwrap_or_default();
+            return cell(dictionary.values().as_ref(), key);
+        }
+        DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) => {
+            list(array, row)?
+        }
+        _ => as_text(array, row)?,
+    })
+}
+
+/// A list: a vector if it is one of floats.
+fn list(array: &dyn Array, row: usize) -> Result<Cell<'static>, String> {
+    let list = match array.data_type() {
+        DataType::List(_) => array.as_list::<i32>().value(row),
+        DataType::LargeList(_) => array.as_list::<i64>().value(row),
+        _ => array.as_fixed_size_list().value(row),
+    };
+    floats(list.as_ref()).map_or_else(|| as_text(array, row), Ok)
+}
+
+/// A list as floats; `None` if it is a list of something else.
+fn floats(list: &dyn Array) -> Option<Cell<'static>> {
+    if !matches!(list.data_type(), DataType::Float32 | DataType::Float64) {
+        return None;
+    }
+    if list.null_count() > 0 {
+        return Some(Cell::Floats(None));
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "vectors are of f32 by definition")]
+    let floats = match list.data_type() {
+        DataType::Float32 => list.as_primitive::<Float32Type>().values().to_vec(),
+        _ => list.as_primitive::<Float64Type>().values().iter().map(|&wide| wide as f32).collect(),
+    };
+    Some(Cell::Floats(Some(floats)))
+}
+
+fn as_text(array: &dyn Array, row: usize) -> Result<Cell<'static>, String> {
+    let formatter = ArrayFormatter::try_new(array, &FormatOptions::default())
+        .map_err(|error| format!("a {} cannot be written as text: {error}", array.data_type()))?;
+    formatter
+        .value(row)
+        .try_to_string()
+        .map(|text| Cell::Text(Cow::Owned(text)))
+        .map_err(|error| format!("a {} cannot be written as text: {error}", array.data_type()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,19 @@
+//! The tool from outside: what it prints, what it writes, how it exits.
+//!
+//! Files of expected output are in `golden`; `ASOF_REWRITE=1` writes them anew.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test that cannot prepare its ground has failed, and it works on real files"
+)]
+
+mod answers;
+mod bad_input;
+mod columns;
+mod golden;
+mod imports;
+mod joins;
+mod killed;
+mod lab;
+mod real_data;
