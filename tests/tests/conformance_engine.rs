@@ -1,5 +1,6 @@
 //! The engine answers every conformance program as the program says: with the flushes and compactions that it asks
 //! for, with none, and with both after every step; relying on the clock at once, or only after ten minutes.
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,5 @@
 //! Faults that were once in the engine and showed only after a crash or a reopen, each with its story.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use asofdb::world::sim::{CrashPolicy, SimWorld};
 use asofdb::{

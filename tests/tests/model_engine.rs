@@ -4,6 +4,7 @@
 //! a few tables at a time. ASOFDB_SEEDS says how many programs (default 600), ASOFDB_FIRST_SEED which is the first:
 //!
 //!     ASOFDB_FIRST_SEED=77 ASOFDB_SEEDS=1 cargo test -p asofdb-tests --test model_engine -- --nocapture
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use asofdb::{Options, ReadMode, Span};
 use asofdb_tests::engine::Engine;

@@ -165,7 +165,7 @@ impl Table {
     }
 
     /// A value out of a compressed block; places count from the entity's heap.
-    pub(crate) fn from_block(&self, heap: u64, at: &InBlock) -> Result<Bytes> {
+    pub(crate) fn value_in_block(&self, heap: u64, at: &InBlock) -> Result<Bytes> {
         let start = heap.saturating_add(wide(at.block_start));
         let block = self.bytes(start, heap.saturating_add(wide(at.block_end)))?;
         let whole = values::decompress(&block, at.block_len)
@@ -255,7 +255,7 @@ impl Table {
     #[inline]
     pub(crate) fn row(&self, row: usize) -> Result<(u32, u64)> {
         let at = self.layout.directory.start + wide(self.directory.row_at(row));
-        let (fingerprint, head) = Directory::row(&*self.bytes(at, at + 8)?);
+        let (fingerprint, head) = Directory::row(&self.bytes(at, at + 8)?);
         Ok((fingerprint, self.layout.heads.start + u64::from(head)))
     }
 

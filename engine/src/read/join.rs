@@ -284,7 +284,7 @@ fn split<'s, 'e>(spine: &'s [SpineRow<'e>], parts: usize) -> Vec<&'s [SpineRow<'
         // A part may also end between two rows of one entity: both are then looked up.
         while at > 0 && at < rest.len() && rest.len() > 4096 {
             let same = rest.get(at - 1).map(|row| row.entity) == rest.get(at).map(|row| row.entity);
-            if !same || at % 4096 == 0 {
+            if !same || at.is_multiple_of(4096) {
                 break;
             }
             at += 1;

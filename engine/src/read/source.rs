@@ -57,7 +57,7 @@ impl Found<'_> {
                 (Value::from_raw_bytes(value_type, raw), Some(*table), *start)
             }
             ValuePlace::Block(table, heap, at) => {
-                let raw = table.from_block(*heap, at)?;
+                let raw = table.value_in_block(*heap, at)?;
                 (Value::from_raw_bytes(value_type, raw), Some(*table), *heap)
             }
         };

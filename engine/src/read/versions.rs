@@ -42,7 +42,7 @@ fn winners<'p>(plan: &'p Plan, ask: &Ask, entity: &[u8], wanted: Wanted) -> Resu
             gather_row(&row?, ask, &view, each, &mut found)?;
         }
     }
-    found.sort_by(|a, b| b.order.cmp(&a.order));
+    found.sort_by_key(|found| std::cmp::Reverse(found.order));
     found.dedup_by_key(|found| found.order.event_time);
     if let Some(base) = wanted.base {
         let newer = found.partition_point(|found| found.order.event_time > base);

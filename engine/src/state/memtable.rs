@@ -70,13 +70,16 @@ pub(crate) struct EntityNode {
     features: [OnceLock<Box<FeatureNode>>; FEATURE_BUCKETS],
 }
 
+/// A revision's place in the order, and when it came.
+type Arrived = (Order, u64);
+
 /// One feature's revisions of an entity.
 #[derive(Debug)]
 pub(crate) struct FeatureNode {
     id: FeatureId,
     next: OnceLock<Box<FeatureNode>>,
     ordered: AppendList<Revision>,
-    late: OnceLock<SkipMap<(Order, u64), Revision>>,
+    late: OnceLock<SkipMap<Arrived, Revision>>,
 }
 
 impl Memtable {
@@ -292,7 +295,7 @@ impl FeatureNode {
 pub(crate) struct NewestFirst<'m> {
     ordered: &'m AppendList<Revision>,
     left: usize,
-    late: Option<(&'m SkipMap<(Order, u64), Revision>, (Order, u64))>,
+    late: Option<(&'m SkipMap<Arrived, Revision>, Arrived)>,
 }
 
 impl Iterator for NewestFirst<'_> {
