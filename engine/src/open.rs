@@ -16,7 +16,7 @@ use asofdb_format::header::{FileKind, Header};
 use asofdb_format::ids::{Commit, FileNumber, SourceId, StoreId};
 use asofdb_format::wire::wide;
 
-use crate::files::log::{FrameFile, FrameWriter};
+use crate::files::log::{FrameFile, FrameWriter, read_whole};
 use crate::files::names;
 use crate::files::table::Table;
 use crate::state::durable::Durable;
@@ -41,16 +41,26 @@ pub(crate) fn open(dir: &Path, options: Options) -> Result<Opened> {
     if !options.read_only {
         return open_to_write(dir, options);
     }
-    // A writer beside us may take files away while we open them; then its manifest is newer.
-    let mut tries = 0;
+    // A writer beside us may take files away while we open them; then its manifest is another one
+    // or a longer one, and what we missed is no damage.
+    let disk = Arc::clone(&options.world.disk);
     loop {
+        let before = picture_of(&*disk, dir);
         let opened = open_to_read(dir, options.clone());
-        tries += 1;
+        let moved_on = picture_of(&*disk, dir) != before;
         match opened {
-            Err(Error::Corruption { .. } | Error::Io { .. }) if tries < 5 => {}
+            Err(Error::Corruption { .. } | Error::Io { .. }) if moved_on => {}
             opened => return opened,
         }
     }
+}
+
+/// What CURRENT says, and how long the manifest is that it names.
+fn picture_of(disk: &dyn Disk, dir: &Path) -> Option<(Vec<u8>, u64)> {
+    let current = read_whole(disk, &names::current(dir)).ok()?;
+    let number = Header::decode(&current).ok()?.number;
+    let manifest = disk.open(&names::numbered(dir, FileKind::Manifest, number)).ok()?;
+    Some((current, manifest.len().ok()?))
 }
 
 fn open_to_read(dir: &Path, options: Options) -> Result<Opened> {
@@ -74,7 +84,7 @@ fn open_to_write(dir: &Path, options: Options) -> Result<Opened> {
     let disk = Arc::clone(&options.world.disk);
     let mut found = look_at(&*disk, dir);
     if matches!(&found, Err(Error::NotAStore { .. })) && options.create {
-        make_dir(&*disk, dir)?;
+        disk.create_dir_all(dir).map_err(|source| Error::io("create", dir, source))?;
         found = look_at(&*disk, dir);
     }
     let found = found?;
@@ -92,6 +102,7 @@ fn open_to_write(dir: &Path, options: Options) -> Result<Opened> {
         (loaded.store, recovered, Some(loaded.number))
     } else {
         found.check_unborn(&*disk, dir)?;
+        sync_parents(&*disk, dir)?;
         let (store, key) = identity(&options)?;
         (store, Recovered::nothing(Durable::new(key)), None)
     };
@@ -126,14 +137,15 @@ fn open_to_write(dir: &Path, options: Options) -> Result<Opened> {
     Ok(Opened { keeper, committer, lock: Some(lock) })
 }
 
-/// Makes a directory whose name, and those of its parents, survive a crash.
-fn make_dir(disk: &dyn Disk, dir: &Path) -> Result<()> {
-    disk.create_dir_all(dir).map_err(|source| Error::io("create", dir, source))?;
+/// Makes the name of a new store's directory durable, and those of its parents: whoever made them
+/// may not have done so.
+fn sync_parents(disk: &dyn Disk, dir: &Path) -> Result<()> {
     for parent in dir.ancestors().skip(1) {
         let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-        // A parent that cannot be opened was there before us.
-        if disk.sync_dir(parent).is_err() {
-            break;
+        match disk.sync_dir(parent) {
+            // Who may not open a directory has not made it either.
+            Err(source) if source.kind() == std::io::ErrorKind::PermissionDenied => break,
+            synced => synced.map_err(|source| Error::io("sync", parent, source))?,
         }
     }
     Ok(())
@@ -316,7 +328,13 @@ fn recover(
         let frames = match sealed {
             Some(len) => file.sealed_frames(len)?,
             None => {
-                let (frames, _) = file.whole_frames()?;
+                let (frames, end) = file.whole_frames()?;
+                if to_write {
+                    // What a killed process left may be in the page cache alone: it becomes
+                    // durable here first, so that the copy never knows more than the original.
+                    disk.truncate(&file.path, end)
+                        .map_err(|source| Error::io("truncate", &file.path, source))?;
+                }
                 let ceilings = frames.iter().map(|frame| frame.head.ceiling);
                 durable.ceiling = ceilings.fold(durable.ceiling, Ord::max);
                 frames

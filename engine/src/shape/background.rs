@@ -115,6 +115,8 @@ impl Background {
         loop {
             self.check_running()?;
             let before = self.progress.lock().flushed;
+            // A worker that has died poisons first: either this sees it or the note that follows.
+            self.keeper.check_writable()?;
             if self.keeper.state().memtables.len() <= most + 1 {
                 return Ok(());
             }

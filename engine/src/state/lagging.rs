@@ -24,6 +24,13 @@ impl LaggingClock {
         Self { lag, readings: Mutex::new(VecDeque::new()) }
     }
 
+    fn push(readings: &mut VecDeque<(Span, EventTime)>, running: Span, now: EventTime) {
+        while readings.back().is_some_and(|(_, reading)| *reading >= now) {
+            readings.pop_back();
+        }
+        readings.push_back((running, now));
+    }
+
     /// Reads the clock, and tells the least reading of the last while.
     pub(crate) fn read(&self, clock: &dyn Clock) -> EventTime {
         let now = clock.now();
@@ -32,10 +39,15 @@ impl LaggingClock {
         }
         let running = clock.running();
         let mut readings = self.readings.lock();
-        while readings.back().is_some_and(|(_, reading)| *reading >= now) {
-            readings.pop_back();
+        // A lower reading of just before stands for this one: that is only ever more careful, and
+        // keeps the readings few.
+        let grain = self.lag.micros() / 128;
+        let stands = |(since, reading): &(Span, EventTime)| {
+            *reading <= now && running.micros() - since.micros() < grain
+        };
+        if !readings.back().is_some_and(stands) {
+            Self::push(&mut readings, running, now);
         }
-        readings.push_back((running, now));
         // The newest reading from before the while stands for the time up to the next one.
         let since = Span::from_micros(running.micros() - self.lag.micros()).unwrap_or(Span::ZERO);
         while readings.get(1).is_some_and(|(running, _)| *running <= since) {

@@ -152,10 +152,8 @@ impl Committer {
         let log = order.log.as_ref().ok_or(Error::Closed)?;
         log.sync().map_err(|error| self.keeper.poison(error))?;
         let commit = self.next_commit(order)?;
-        if commit > order.ceiling {
-            order.ceiling = commit.saturating_add(self.keeper.options.commit_lease);
-        }
-        let ceiling = order.ceiling;
+        let raised = commit.saturating_add(self.keeper.options.commit_lease);
+        let ceiling = if commit > order.ceiling { raised } else { order.ceiling };
         self.keeper.change(
             |durable| {
                 let mut edits = edits(commit, durable)?;
@@ -164,6 +162,8 @@ impl Committer {
             },
             change,
         )?;
+        // Only now is it durable: a refused edit has reserved nothing.
+        order.ceiling = ceiling;
         self.took(order, commit);
         if let Some(memtable) = self.keeper.state().memtables.first() {
             memtable.publish(commit);
@@ -212,7 +212,9 @@ impl Committer {
         let state = self.keeper.state();
         let full = state.memtables.first().ok_or(Error::Closed)?;
         if full.revisions() == 0 && full.aside().marks.is_empty() || full.bytes() < at_least {
-            return Ok(());
+            // Batches of nothing have commits too.
+            let log = order.log.as_ref().ok_or(Error::Closed)?;
+            return log.sync().map(drop).map_err(|error| self.keeper.poison(error));
         }
         let keeper = &self.keeper;
         let old = Arc::clone(order.log.as_ref().ok_or(Error::Closed)?);

@@ -1,0 +1,118 @@
+//! The power goes out, or the process is killed, before or after any one operation of the disk: at the next open every
+//! batch that was acknowledged as durable is there, whole batches only, none without those before it, nothing else.
+//!
+//! `CRASH_SEED=3 CRASH_AT=17 cargo test -p asofdb-tests --test crash` replays one case.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use asofdb::world::sim::{CrashPolicy, Fault, Rng, SimWorld};
+use asofdb_tests::ledger::{Ledger, new_world, open};
+
+const STEPS: usize = 60;
+
+fn asked(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// Runs the workload until it ends or something fails; the store is left open, as a crash leaves it.
+fn run(sim: &SimWorld, seed: u64) -> (Ledger, Option<asofdb::Store>) {
+    let mut ledger = Ledger::default();
+    let mut rng = Rng::new(seed);
+    let mut store = None;
+    for _ in 0..STEPS {
+        if store.is_none() || rng.percent(2) {
+            // A clean close loses nothing; the next open finds all of it.
+            if let Some(store) = store.take().map(|store: asofdb::Store| store.close()) {
+                if store.is_err() {
+                    return (ledger, None);
+                }
+                ledger.closed();
+            }
+            match open(sim) {
+                Ok(opened) => store = Some(opened),
+                Err(_) => return (ledger, None),
+            }
+        }
+        if let Some(store) = &store
+            && ledger.step(sim, store, &mut rng).is_err()
+        {
+            break;
+        }
+    }
+    (ledger, store)
+}
+
+/// Opens the store of a world, holds it against the ledger, works on, and does so again.
+fn check(sim: &SimWorld, mut ledger: Ledger, rng: &mut Rng) {
+    let store = open(sim).unwrap();
+    ledger.check(&store);
+    for _ in 0..8 {
+        ledger.step(sim, &store, rng).unwrap();
+    }
+    if rng.percent(50) {
+        store.compact().unwrap();
+    }
+    ledger.check(&store);
+    // What an open store shows after an open is sync'd is sure, so that a second crash takes none of it.
+    store.sync().unwrap();
+    let sim = sim.after_power_cut(rng.next_u64(), CrashPolicy::draw(rng));
+    ledger.check(&open(&sim).unwrap());
+}
+
+fn crash_everywhere(seed: u64) {
+    let whole = new_world();
+    let (ledger, _store) = run(&whole, seed);
+    let operations = whole.disk.operations();
+    println!("seed {seed}: {operations} operations, {} batches sure", ledger.sure());
+    for at in 0..operations {
+        if asked("CRASH_AT").is_some_and(|asked| asked != at) {
+            continue;
+        }
+        println!("CRASH_SEED={seed} CRASH_AT={at} cargo test -p asofdb-tests --test crash");
+        let mut rng = Rng::new(seed ^ at << 32);
+        for fault in
+            [Fault::Error(std::io::ErrorKind::Other), Fault::Applied(std::io::ErrorKind::Other)]
+        {
+            let sim = new_world();
+            sim.disk.fail_at(at, fault);
+            sim.disk.fail_from(at + 1, Fault::Error(std::io::ErrorKind::Other));
+            let (ledger, _store) = run(&sim, seed);
+            let strict = sim.after_power_cut(0, CrashPolicy::STRICT);
+            check(&strict, ledger.clone(), &mut rng);
+            let drawn = sim.after_power_cut(rng.next_u64(), CrashPolicy::draw(&mut rng));
+            check(&drawn, ledger.clone(), &mut rng);
+            check(&sim.after_kill(), ledger, &mut rng);
+        }
+    }
+}
+
+#[test]
+fn acknowledged_batches_are_lost_at_a_crash() {
+    let seeds = asked("CRASH_SEED").map_or(1..2, |seed| seed..seed + 1);
+    seeds.for_each(crash_everywhere);
+}
+
+/// The machine goes down again while a store is being recovered, at any operation of the recovery.
+#[test]
+fn acknowledged_batches_are_lost_at_a_crash_during_recovery() {
+    for seed in asked("CRASH_SEED").map_or(10..12, |seed| seed..seed + 1) {
+        let mut rng = Rng::new(seed);
+        let sim = new_world();
+        let (ledger, _store) = run(&sim, seed);
+        // Of a killed process all is there, and what was not synced can still be lost.
+        let crashed = match seed % 2 {
+            0 => sim.after_kill(),
+            _ => sim.after_power_cut(rng.next_u64(), CrashPolicy::draw(&mut rng)),
+        };
+        for at in 0.. {
+            println!("CRASH_SEED={seed} at {at} cargo test -p asofdb-tests --test crash");
+            let sim = crashed.after_kill();
+            sim.disk.fail_from(at, Fault::Error(std::io::ErrorKind::Other));
+            let opened = open(&sim);
+            let again = sim.after_power_cut(rng.next_u64(), CrashPolicy::draw(&mut rng));
+            check(&again, ledger.clone(), &mut rng);
+            if opened.is_ok() && sim.disk.faults_hit() == 0 {
+                break;
+            }
+        }
+    }
+}
