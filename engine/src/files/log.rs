@@ -243,6 +243,8 @@ pub(crate) fn check_header(path: &Path, bytes: &[u8], kind: FileKind) -> Result<
             found,
             supported: asofdb_format::FORMAT_VERSION,
         }),
-        Err(HeaderFault::Malformed(fault)) => Err(Error::corrupt(path, fault.at, fault.what)),
+        Err(HeaderFault::Malformed(fault)) => {
+            Err(Error::corrupt(path, fault.at, format!("expected {}", fault.what)))
+        }
     }
 }

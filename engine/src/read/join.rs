@@ -131,6 +131,9 @@ struct SpineRow<'e> {
     t: EventTime,
 }
 
+/// About how many answers are made before they go to their columns.
+const CELLS_AT_ONCE: usize = 1 << 20;
+
 /// Answers of some rows: row, place of the feature, answer.
 type Answers = Vec<(usize, usize, Answer)>;
 
@@ -184,9 +187,14 @@ impl Joiner {
             (a.hash, a.entity, a.t, a.row).cmp(&(b.hash, b.entity, b.t, b.row))
         });
         let mut columns = vec![JoinedColumn::missing(rows.len()); self.features.len()];
-        for (row, place, answer) in self.answer_all(&spine)? {
-            if let Some(column) = columns.get_mut(place) {
-                column.set(row, answer);
+        // Answers on their way to the columns take far more room than there: a bounded number at a
+        // time.
+        let rows_at_once = (CELLS_AT_ONCE / self.features.len().max(1)).max(1024);
+        for part in spine.chunks(rows_at_once) {
+            for (row, place, answer) in self.answer_all(part)? {
+                if let Some(column) = columns.get_mut(place) {
+                    column.set(row, answer);
+                }
             }
         }
         Ok(Joined { rows: rows.len(), columns, stamp: self.stamp })

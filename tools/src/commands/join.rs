@@ -23,7 +23,7 @@ use crate::progress::Progress;
 use crate::stores;
 use crate::tabular::sink::Sink;
 use crate::tabular::source::Source;
-use crate::tabular::{Format, NullTokens, is_standard, split_list};
+use crate::tabular::{CHUNK_ROWS, Format, NullTokens, is_standard, split_list};
 use crate::times;
 use columns::Columns;
 use spine::{Asked, Spine};
@@ -103,6 +103,9 @@ struct Tally {
     before_import: u64,
 }
 
+/// About how many cells are joined before they are written.
+const CELLS_AT_ONCE: usize = 2 << 20;
+
 /// Joins the spine chunk by chunk.
 pub fn run(args: &JoinArgs, console: &mut Console) -> Result<()> {
     let entity = split_list(&args.entity)?;
@@ -115,6 +118,8 @@ pub fn run(args: &JoinArgs, console: &mut Console) -> Result<()> {
     let source = Source::new(&args.spine, args.format)?;
 
     let mut reader = source.read(&nulls)?;
+    // What a part of the spine takes in memory grows with its features.
+    reader.rows_at_once = (CELLS_AT_ONCE / selection.len().max(1)).clamp(256, CHUNK_ROWS);
     let spine = Spine::new(reader.columns(), &source, &entity, &args.time, args.unit.time_unit)?;
     let survey = spine.survey(&source, &nulls, out_format == Format::Parquet, store.now().0)?;
     let features = selection.features();

@@ -70,6 +70,8 @@ pub struct ParquetReader {
     file: String,
     schema: SchemaRef,
     columns: Vec<String>,
+    /// Rows that were read and not yet given out.
+    rest: Option<RecordBatch>,
     next_row: u64,
 }
 
@@ -84,7 +86,8 @@ impl ParquetReader {
         let schema = builder.schema().clone();
         let columns = schema.fields().iter().map(|field| field.name().clone()).collect();
         let batches = builder.with_batch_size(CHUNK_ROWS).build().map_err(wrong)?;
-        let reader = Self { batches, file: file.to_owned(), schema, columns, next_row: 1 };
+        let file = file.to_owned();
+        let reader = Self { batches, file, schema, columns, rest: None, next_row: 1 };
         Ok((reader, u64::try_from(rows).unwrap_or_default()))
     }
 
@@ -104,8 +107,12 @@ impl ParquetReader {
     }
 
     /// The next rows, `None` at the end.
-    pub fn next_chunk(&mut self) -> Result<Option<ParquetChunk>> {
-        let Some(batch) = self.batches.next() else { return Ok(None) };
+    pub fn next_chunk(&mut self, max_rows: usize) -> Result<Option<ParquetChunk>> {
+        let read = match self.rest.take() {
+            Some(rest) => Some(Ok(rest)),
+            None => self.batches.next(),
+        };
+        let Some(batch) = read else { return Ok(None) };
         let batch = batch.map_err(|error: ArrowError| {
             Error::Failed(format!(
                 "{} cannot be read after row {}: {error}",
@@ -113,9 +120,13 @@ impl ParquetReader {
                 self.position()
             ))
         })?;
+        let rows = batch.num_rows().min(max_rows);
+        if rows < batch.num_rows() {
+            self.rest = Some(batch.slice(rows, batch.num_rows() - rows));
+        }
         let first = self.next_row;
-        self.next_row += batch.num_rows() as u64;
-        Ok(Some(ParquetChunk { batch, first }))
+        self.next_row += rows as u64;
+        Ok(Some(ParquetChunk { batch: batch.slice(0, rows), first }))
     }
 }
 

@@ -89,11 +89,19 @@ impl Source {
             Format::Csv => {
                 let input = BufReader::with_capacity(1 << 17, file);
                 let reader = CsvReader::new(input, &self.name, nulls.clone())?;
-                Reader { inner: Inner::Csv(Box::new(reader)), size: bytes }
+                Reader {
+                    inner: Inner::Csv(Box::new(reader)),
+                    size: bytes,
+                    rows_at_once: CHUNK_ROWS,
+                }
             }
             Format::Parquet => {
                 let (reader, rows) = ParquetReader::new(file, &self.name)?;
-                Reader { inner: Inner::Parquet(Box::new(reader)), size: rows }
+                Reader {
+                    inner: Inner::Parquet(Box::new(reader)),
+                    size: rows,
+                    rows_at_once: CHUNK_ROWS,
+                }
             }
         })
     }
@@ -109,6 +117,8 @@ pub struct Reader {
     inner: Inner,
     /// How large the file is, in what [`Reader::position`] counts.
     pub size: u64,
+    /// How many rows come at a time at the most.
+    pub rows_at_once: usize,
 }
 
 impl Reader {
@@ -139,8 +149,8 @@ impl Reader {
     /// The next rows, `None` at the end; rows that are broken go to `bad`.
     pub fn next_chunk(&mut self, bad: &mut Vec<BadRow>) -> Result<Option<Chunk>> {
         Ok(match &mut self.inner {
-            Inner::Csv(reader) => reader.next_chunk(CHUNK_ROWS, bad)?.map(Chunk::Csv),
-            Inner::Parquet(reader) => reader.next_chunk()?.map(Chunk::Parquet),
+            Inner::Csv(reader) => reader.next_chunk(self.rows_at_once, bad)?.map(Chunk::Csv),
+            Inner::Parquet(reader) => reader.next_chunk(self.rows_at_once)?.map(Chunk::Parquet),
         })
     }
 }
