@@ -22,8 +22,8 @@ fn through_a_file(columns: Vec<(&str, ArrayRef)>) -> ParquetChunk {
     writer.close().unwrap();
     let (mut reader, rows) = ParquetReader::new(file, "x.parquet").unwrap();
     assert_eq!(rows, 2);
-    let chunk = reader.next_chunk().unwrap().unwrap();
-    assert!(reader.next_chunk().unwrap().is_none());
+    let chunk = reader.next_chunk(65_536).unwrap().unwrap();
+    assert!(reader.next_chunk(65_536).unwrap().is_none());
     assert_eq!(reader.position(), 2);
     assert_eq!((chunk.number(0), chunk.number(1)), (1, 2));
     chunk
