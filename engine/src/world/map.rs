@@ -32,7 +32,7 @@ pub fn map(path: &Path, len: u64) -> io::Result<Bytes> {
 
 #[expect(unsafe_code, reason = "a file can only be mapped by an unsafe call")]
 fn map_file(file: &File, len: usize) -> io::Result<Mmap> {
-    // SAFETY: the bytes behind a `&[u8]` must not change while it lives. Files that reach this
+    // The bytes behind a `&[u8]` must not change while it lives. Files that reach this
     // point were written, synced and given their final name before; the engine has no writer for
     // such a file and `Disk::truncate` is only called on logs, which are read and not mapped. To
     // take a file away the engine removes its name, which leaves the mapping whole. The store's
@@ -41,6 +41,7 @@ fn map_file(file: &File, len: usize) -> io::Result<Mmap> {
     // outside of what a store can promise, and both end in a checksum error or in SIGBUS; who
     // cannot accept that reads through `FileReader` instead. `len` is not larger than the file,
     // which was measured through this very descriptor.
+    // SAFETY: nobody changes or shortens the file while it is mapped, as argued above.
     unsafe { memmap2::MmapOptions::new().len(len).map(file) }
 }
 
