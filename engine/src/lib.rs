@@ -69,7 +69,7 @@ pub use crate::store::Store;
 pub use crate::types::answer::{Answer, Origin, Reading, Row, Stale, Stamp, Status, Versions};
 pub use crate::types::error::{Error, InvalidArgument, Result};
 pub use crate::types::options::{Options, ReadMode};
-pub use crate::types::spec::{Alter, Feature, FeatureSpec, Terms};
+pub use crate::types::spec::{Alter, Bounds, Feature, FeatureSpec, Terms};
 pub use crate::write::batch::{Batch, Durability};
 pub use crate::write::taking_back::{Revert, Reverted};
 

@@ -26,7 +26,7 @@ use crate::state::memtable::Memtable;
 use crate::types::error::{Error, Result};
 use crate::types::options::Options;
 use crate::world::disk::{Disk, FileLock};
-use crate::write::commit::{Committer, apply};
+use crate::write::commit::{Committer, Standing, apply};
 
 /// A store that is open.
 #[derive(Debug)]
@@ -412,8 +412,11 @@ fn replay(
         source = *id;
         durable.sources.insert(source, Arc::from(label.as_str()));
     }
-    let is_reverted = durable.taken.is_reverted(commit, source, Commit::MAX);
-    apply(memtable, commit, &mut reader, is_reverted).map_err(malformed)?;
+    let standing = Standing {
+        marks: !durable.taken.is_reverted(commit, source, Commit::MAX),
+        touches: durable.taken.newest_revert_of(source).is_none_or(|revert| revert <= commit),
+    };
+    apply(memtable, commit, &mut reader, standing).map_err(malformed)?;
     Ok(())
 }
 

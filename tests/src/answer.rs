@@ -81,11 +81,13 @@ pub enum Refusal {
     UnknownSnapshot,
     /// No stamp of this name was remembered.
     UnknownStamp,
+    /// A crash took the commit that the stamp names.
+    LostCommit,
 }
 
 impl Refusal {
     /// Every refusal, so that a name can be looked up.
-    pub const ALL: [Refusal; 9] = [
+    pub const ALL: [Refusal; 10] = [
         Refusal::BelowHorizon,
         Refusal::UnknownFeature,
         Refusal::AlreadyDefined,
@@ -95,6 +97,7 @@ impl Refusal {
         Refusal::NothingToRevert,
         Refusal::UnknownSnapshot,
         Refusal::UnknownStamp,
+        Refusal::LostCommit,
     ];
 
     /// The name under which a program writes this refusal.
@@ -109,6 +112,7 @@ impl Refusal {
             Refusal::NothingToRevert => "nothing_to_revert",
             Refusal::UnknownSnapshot => "unknown_snapshot",
             Refusal::UnknownStamp => "unknown_stamp",
+            Refusal::LostCommit => "lost_commit",
         }
     }
 }
@@ -132,6 +136,8 @@ pub enum Outcome {
     Versions(Vec<Answer>),
     /// The operation or the read was refused.
     Refused(Refusal),
+    /// A store was opened after a crash: this is its newest commit, the least number if it has none.
+    Survived(i64),
     /// It went wrong in a way that no rule asks for. The model never gives this.
     Failed(String),
 }
@@ -172,6 +178,7 @@ impl fmt::Display for Outcome {
             Outcome::Done => out.write_str("done"),
             Outcome::Cell(answer) => write!(out, "{answer}"),
             Outcome::Refused(refusal) => write!(out, "refused: {refusal}"),
+            Outcome::Survived(commit) => write!(out, "open again, newest commit {commit}"),
             Outcome::Failed(reason) => write!(out, "failed: {reason}"),
             Outcome::Versions(answers) => {
                 out.write_str("[")?;

@@ -2,52 +2,131 @@
 //!
 //! Invariants:
 //! - the store's clock moves only by the program's steps;
+//! - one thread moves at a time, and a seed chooses when background work moves, so the same program,
+//!   options and seed do the same operations on the disk in the same order;
 //! - whatever the engine refuses for a reason that no rule knows is [`Outcome::Failed`].
+
+mod background;
+mod convert;
+mod doors;
 
 use std::collections::BTreeMap;
 
 use asofdb::world::clock::Clock;
-use asofdb::world::sim::SimWorld;
+use asofdb::world::sim::{CrashPolicy, SimWorld};
 use asofdb::{
-    Alter, Batch, Durability, Error, EventTime, FeatureSpec, InvalidArgument, KnownTime, Options,
-    Read as EngineRead, Revert, Snapshot, Span, Stamp, Store, ValueType,
+    Batch, Commit, Durability, Error, EventTime, FeatureSpec, KnownTime, Options, Revert, Snapshot,
+    Span, Stamp, Store, ValueType,
 };
 
-use crate::answer::{Answer, Kind, Outcome, Refusal, Value};
-use crate::generate::Rng;
-use crate::question::{Definition, Put, Question, Read, Reader};
+use self::background::Background;
+use self::convert::{done, other_value, refused, terms};
+use crate::answer::{Kind, Outcome, Refusal, Value};
+use crate::model::Bounds;
+use crate::parked;
+use crate::question::{Crash, DOWN, Definition, Put, Read};
 use crate::replay::Subject;
+
+const DIR: &str = "/store";
 
 /// A store that programs are replayed on.
 pub struct Engine {
+    /// Dropped first: a store that closes waits for work that stands still.
+    background: Background,
     sim: SimWorld,
     options: Options,
     store: Store,
     snapshots: BTreeMap<String, Snapshot>,
     stamps: BTreeMap<String, Stamp>,
-    /// Draws how many steps of background work follow each write.
-    steps: Option<Rng>,
+    /// The commits of the batches that were written, in order.
+    written: Vec<Commit>,
+    all_doors: bool,
+    tells_recorded: bool,
+    trace: Option<Vec<String>>,
 }
 
 impl Engine {
     /// A new store with these options, its world apart.
     pub fn new(options: Options) -> Result<Engine, Error> {
-        let sim = SimWorld::new(EventTime(0));
-        let options = options.world(sim.world()).max_ahead(None).identity(Some([7; 32]));
-        let store = Store::open("/store", options.clone())?;
-        let (snapshots, stamps) = (BTreeMap::new(), BTreeMap::new());
-        Ok(Engine { sim, options, store, snapshots, stamps, steps: None })
+        Engine::begin(options, None)
     }
 
-    /// Background work is done at random places between writes, drawn from a seed.
+    /// As [`Engine::new`]; what happens to the store is written down, for [`Engine::trace`].
+    pub fn traced(options: Options) -> Result<Engine, Error> {
+        Engine::begin(options, Some(Vec::new()))
+    }
+
+    fn begin(options: Options, trace: Option<Vec<String>>) -> Result<Engine, Error> {
+        let sim = SimWorld::new(EventTime(0));
+        if trace.is_some() {
+            sim.disk.start_trace();
+        }
+        let options = options.max_ahead(None).identity(Some([7; 32]));
+        let store = Store::open(DIR, options.clone().world(parked::world(&sim)))?;
+        Ok(Engine {
+            sim,
+            options,
+            store,
+            snapshots: BTreeMap::new(),
+            stamps: BTreeMap::new(),
+            written: Vec::new(),
+            background: Background::default(),
+            all_doors: false,
+            tells_recorded: false,
+            trace,
+        })
+    }
+
+    /// Background work is done at random places, drawn from a seed: whole steps after writes, and
+    /// steps that stand still at operations of the disk while the program goes on.
     pub fn stepped_at_random(mut self, seed: u64) -> Engine {
-        self.steps = Some(Rng::new(seed));
+        self.background = Background::drawn_from(seed);
+        self
+    }
+
+    /// Every cell is read in all ways that the library has, and they must agree.
+    pub fn through_all_doors(mut self) -> Engine {
+        self.all_doors = true;
+        self
+    }
+
+    /// Tells which bounds it has recorded: for programs whose clock stands back at times.
+    pub fn telling_recorded(mut self) -> Engine {
+        self.tells_recorded = true;
         self
     }
 
     /// The store.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The world that the store is in.
+    pub fn world(&self) -> &SimWorld {
+        &self.sim
+    }
+
+    /// How often background work stood still while the program went on.
+    pub fn stops(&self) -> usize {
+        self.background.stops
+    }
+
+    /// What happened since the last call, one line an operation of the disk or stop of the
+    /// background work.
+    pub fn trace(&mut self) -> Vec<String> {
+        self.note_disk();
+        self.trace.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    fn note_disk(&mut self) {
+        let lines = self.sim.disk.take_trace();
+        self.note(lines);
+    }
+
+    fn note(&mut self, lines: impl IntoIterator<Item = String>) {
+        if let Some(trace) = &mut self.trace {
+            trace.extend(lines);
+        }
     }
 
     fn put(&self, batch: &mut Batch, put: &Put) -> Result<(), Outcome> {
@@ -68,129 +147,27 @@ impl Engine {
         Ok(())
     }
 
-    fn try_read(&self, read: &Read) -> Result<Outcome, Outcome> {
-        let options = &read.options;
-        let mut asked = match read.question {
-            Question::AsOf(t) | Question::LastN { t, .. } => EngineRead::as_of(EventTime(t)),
-            Question::Latest | Question::Range { .. } => EngineRead::latest(),
-        };
-        if let Some(known_at) = options.known_at {
-            asked = asked.known_at(KnownTime(known_at));
-        }
-        if options.before {
-            asked = asked.before();
-        }
-        if let Some(delay) = options.delay {
-            asked = asked.delay(span(delay)?);
-        }
-        if let Some(max_age) = options.max_age {
-            asked = asked.max_age(span(max_age)?);
-        }
-        asked = match &options.reader {
-            Reader::Newest => asked,
-            Reader::Snapshot(name) => {
-                let held = self.snapshots.get(name);
-                asked.snapshot(held.ok_or(Outcome::Refused(Refusal::UnknownSnapshot))?)
+    /// Opens the store again; snapshots do not outlive that.
+    fn open(&mut self) -> Outcome {
+        match Store::open(DIR, self.options.clone().world(parked::world(&self.sim))) {
+            Ok(store) => {
+                self.store = store;
+                Outcome::Done
             }
-            Reader::Stamp(name) => {
-                let stamp = self.stamps.get(name);
-                asked.stamp(*stamp.ok_or(Outcome::Refused(Refusal::UnknownStamp))?)
-            }
-        };
-        let (entity, feature) = (&read.entity, read.feature.as_str());
-        let versions = match read.question {
-            Question::Latest | Question::AsOf(_) => {
-                let reading = self.store.read(entity, feature, &asked).map_err(refused)?;
-                return Ok(Outcome::Cell(answer(&reading.answer)));
-            }
-            Question::Range { from, to } => {
-                self.store.range(entity, feature, EventTime(from), EventTime(to), &asked)
-            }
-            Question::LastN { n, .. } => self.store.last_n(entity, feature, n, &asked),
-        };
-        let versions = versions.map_err(refused)?;
-        Ok(Outcome::Versions(versions.answers.iter().map(answer).collect()))
-    }
-}
-
-fn span(micros: i64) -> Result<Span, Outcome> {
-    Span::from_micros(micros).ok_or(Outcome::Refused(Refusal::InvalidDefinition))
-}
-
-/// Values of other types than i64 are opaque to the model.
-fn other_value(value_type: ValueType, bytes: &[u8]) -> asofdb::Value {
-    match value_type {
-        ValueType::Text => asofdb::Value::from(String::from_utf8_lossy(bytes).into_owned()),
-        ValueType::F64 => {
-            let number: f64 = String::from_utf8_lossy(bytes).parse().unwrap_or(f64::NAN);
-            asofdb::Value::from(number)
+            Err(error) => refused(error),
         }
-        _ => asofdb::Value::from(bytes),
     }
-}
-
-fn value(value: &asofdb::Value) -> Value {
-    match value {
-        asofdb::Value::I64(number) => Value::I64(*number),
-        asofdb::Value::F64(number) => Value::Other(number.to_string().into_bytes()),
-        other => Value::Other(other.as_raw_bytes().map(|raw| raw.to_vec()).unwrap_or_default()),
-    }
-}
-
-fn answer(answer: &asofdb::Answer) -> Answer {
-    let e = answer.event_time().map_or(0, |time| time.0);
-    let known = answer.origin().map_or(0, |origin| origin.known_time.0);
-    match answer {
-        asofdb::Answer::Missing => Answer::Missing,
-        asofdb::Answer::Deleted(_) => Answer::Deleted { e },
-        asofdb::Answer::Expired(..) => Answer::Expired { e },
-        asofdb::Answer::Null(_) => Answer::Null { e, known },
-        asofdb::Answer::Value(given, _) => Answer::Value { e, known, value: value(given) },
-    }
-}
-
-fn refused(error: Error) -> Outcome {
-    let refusal = match &error {
-        Error::BelowHorizon { .. }
-        | Error::InvalidArgument(InvalidArgument::RevertBelowHorizon { .. }) => {
-            Refusal::BelowHorizon
-        }
-        Error::UnknownFeature { .. } => Refusal::UnknownFeature,
-        Error::InvalidArgument(InvalidArgument::AlreadyDefined { .. }) => Refusal::AlreadyDefined,
-        Error::InvalidArgument(InvalidArgument::ForgetWithoutTtl { .. }) => {
-            Refusal::InvalidDefinition
-        }
-        Error::InvalidArgument(InvalidArgument::KnownAfterCommit { .. }) => {
-            Refusal::KnownAfterCommit
-        }
-        Error::InvalidArgument(InvalidArgument::NothingToRevert { .. }) => Refusal::NothingToRevert,
-        Error::InvalidArgument(InvalidArgument::WrongType { .. }) => Refusal::WrongType,
-        _ => return Outcome::Failed(error.to_string()),
-    };
-    Outcome::Refused(refusal)
-}
-
-fn done<T>(result: Result<T, Error>) -> Outcome {
-    result.map_or_else(refused, |_| Outcome::Done)
-}
-
-fn terms(definition: &Definition) -> Option<Alter> {
-    let span = |micros: Option<i64>| match micros {
-        None => Some(None),
-        Some(micros) => Span::from_micros(micros).map(Some),
-    };
-    let alter = Alter::new().ttl(span(definition.ttl)?).history(span(definition.history)?);
-    Some(alter.forget_after(span(definition.forget_after)?))
 }
 
 impl Subject for Engine {
     fn clock(&mut self, now: i64) -> Outcome {
         let before = self.sim.clock.now().0;
         match Span::from_micros(now.saturating_sub(before)) {
-            Some(forward) => self.sim.clock.advance(forward),
-            None => self.sim.clock.set(EventTime(now)),
+            // Nobody waits for days: such a step forward is a clock that was set.
+            Some(forward) if forward < Span::from_days(2) => self.sim.clock.advance(forward),
+            _ => self.sim.clock.set(EventTime(now)),
         }
-        Outcome::Done
+        self.move_background()
     }
 
     fn define(&mut self, feature: &str, definition: &Definition) -> Outcome {
@@ -237,7 +214,7 @@ impl Subject for Engine {
         done(self.store.retire(feature))
     }
 
-    fn write(&mut self, puts: &[Put], source: Option<&str>) -> Outcome {
+    fn write(&mut self, puts: &[Put], source: Option<&str>, synced: bool) -> Outcome {
         let mut batch = Batch::new();
         if let Some(source) = source {
             batch.source(source);
@@ -247,35 +224,66 @@ impl Subject for Engine {
                 return outcome;
             }
         }
-        let written = done(self.store.write(batch, Durability::Buffered));
-        let steps = self.steps.as_mut().map_or(0, |rng| rng.between(0, 2));
-        for _ in 0..steps {
-            if let Err(error) = self.store.step() {
-                return Outcome::Failed(error.to_string());
-            }
+        self.make_room();
+        let durability = if synced { Durability::Synced } else { Durability::Buffered };
+        match self.store.write(batch, durability) {
+            Ok(commit) => self.written.push(commit),
+            Err(error) => return refused(error),
         }
-        written
+        self.begin_background()
+    }
+
+    fn sync(&mut self) -> Outcome {
+        done(self.store.sync())
     }
 
     fn flush(&mut self) -> Outcome {
+        self.finish_flush();
         done(self.store.flush())
     }
 
     fn compact(&mut self) -> Outcome {
+        self.finish_background();
         done(self.store.compact())
     }
 
     fn reopen(&mut self) -> Outcome {
+        self.finish_background();
         self.snapshots.clear();
-        if let Err(error) = self.store.close() {
-            return refused(error);
-        }
-        match Store::open("/store", self.options.clone()) {
-            Ok(store) => {
-                self.store = store;
-                Outcome::Done
-            }
+        match self.store.close() {
+            Ok(()) => self.open(),
             Err(error) => refused(error),
+        }
+    }
+
+    fn crash(&mut self, crash: Crash) -> Outcome {
+        let after = match crash {
+            Crash::Kill => self.sim.after_kill(),
+            Crash::PowerCut { names, data, seed } => {
+                self.sim.after_power_cut(seed, CrashPolicy { names, data })
+            }
+        };
+        let newest = self.store.stats().newest_commit.0;
+        after.clock.set(EventTime(self.sim.clock.now().0.max(newest) + DOWN));
+        // The store that went down ends on a disk that nobody looks at any more.
+        self.finish_background();
+        self.snapshots.clear();
+        self.note_disk();
+        self.sim = after;
+        if self.trace.is_some() {
+            self.sim.disk.start_trace();
+        }
+        match self.open() {
+            Outcome::Done => {
+                let newest = self.store.stats().newest_commit;
+                self.written.retain(|commit| *commit <= newest);
+                match self.store.write(Batch::new(), Durability::Synced) {
+                    Ok(commit) => self.written.push(commit),
+                    Err(error) => return refused(error),
+                }
+                Outcome::Survived(newest.0)
+            }
+            failed => failed,
         }
     }
 
@@ -314,7 +322,32 @@ impl Subject for Engine {
         done(self.store.revert(Revert::source(source)))
     }
 
+    fn revert_batches(&mut self, places: &[usize]) -> Outcome {
+        let commits = places.iter().map(|place| self.written.get(*place).copied());
+        match commits.collect::<Option<Vec<Commit>>>() {
+            Some(commits) => done(self.store.revert(Revert::commits(commits))),
+            None => Outcome::Refused(Refusal::NothingToRevert),
+        }
+    }
+
     fn read(&mut self, read: &Read) -> Outcome {
         self.try_read(read).unwrap_or_else(|outcome| outcome)
+    }
+
+    fn recorded(&self) -> Vec<(String, Bounds)> {
+        if !self.tells_recorded {
+            return Vec::new();
+        }
+        let wide = |bound: Option<EventTime>| bound.map(|bound| bound.0.into());
+        let of = |feature: asofdb::Feature| {
+            let recorded = feature.recorded;
+            let bounds = Bounds {
+                horizon: wide(recorded.horizon),
+                stale: wide(recorded.stale),
+                forgotten: wide(recorded.forgotten),
+            };
+            (feature.versioned_name(), bounds)
+        };
+        self.store.features().into_iter().map(of).collect()
     }
 }

@@ -11,7 +11,7 @@
 use crate::answer::{Kind, Value};
 use crate::model::{Model, Wide};
 use crate::program::Step;
-use crate::question::{Definition, Options, Put, Question, Read, Reader};
+use crate::question::{Crash, Definition, Options, Put, Question, Read, Reader};
 use crate::replay::apply;
 
 const SECOND: i64 = 1_000_000;
@@ -66,6 +66,11 @@ pub struct Settings {
     pub clock_steps_back: bool,
     /// Only steps of the kinds that the conformance programs have.
     pub only_conformance_steps: bool,
+    /// Crashes, synced writes, reverts of batches and every type of value too.
+    pub every_operation: bool,
+    /// The clock is set ahead or back by up to a year, and right again within minutes. A subject must
+    /// not rely on what the clock says before it has said so for longer.
+    pub clock_jumps: bool,
 }
 
 /// The steps of the program of a seed.
@@ -73,8 +78,14 @@ pub fn generate(seed: u64, settings: Settings) -> Vec<Step> {
     let mut rng = Rng::new(seed);
     // Around the epoch e is negative; far from it no time fits into 32 bits.
     let start = if rng.percent(15) { 0 } else { 1_700_000_000 * SECOND };
-    let mut generator =
-        Generator { rng, settings, model: Model::new(), steps: Vec::new(), names_used: 0 };
+    let mut generator = Generator {
+        rng,
+        settings,
+        model: Model::new(),
+        steps: Vec::new(),
+        names_used: 0,
+        jump: None,
+    };
     generator.push(Step::Clock(start));
     let features = generator.rng.between(1, 3);
     for name in NAMES.iter().take(usize::try_from(features).unwrap_or(1)) {
@@ -95,6 +106,8 @@ struct Generator {
     model: Model,
     steps: Vec<Step>,
     names_used: u32,
+    /// While the clock is wrong: what it said before, and what it was set to.
+    jump: Option<(i64, i64)>,
 }
 
 impl Generator {
@@ -105,11 +118,21 @@ impl Generator {
     }
 
     fn step(&mut self) {
+        if self.settings.every_operation && self.rng.percent(6) {
+            self.rare_step();
+            return;
+        }
+        if self.settings.clock_jumps && self.rng.percent(4) {
+            self.jump();
+            return;
+        }
         match self.rng.between(1, 100) {
             1..=22 => self.move_clock(),
             23..=42 => self.write(),
             43..=46 => self.push(Step::Flush),
             47..=50 => self.push(Step::Compact),
+            // A store that is opened while the clock is wrong takes it for right.
+            51 if self.jump.is_some() => self.set_right(),
             51 => self.push(Step::Reopen),
             52..=54 => {
                 let name = self.new_name("snapshot");
@@ -131,6 +154,69 @@ impl Generator {
         }
     }
 
+    fn rare_step(&mut self) {
+        match self.rng.between(1, 10) {
+            1..=3 => self.crash(),
+            4 | 5 => self.push(Step::Sync),
+            6..=8 => self.revert_batches(),
+            _ => {
+                let step = if self.rng.percent(50) { Step::Flush } else { Step::Compact };
+                self.push(step);
+                self.look_around(12);
+            }
+        }
+    }
+
+    fn crash(&mut self) {
+        self.set_right();
+        let percent = [0, 10, 50, 90, 100];
+        let crash = if self.rng.percent(25) {
+            Crash::Kill
+        } else {
+            Crash::PowerCut {
+                names: self.rng.pick(&percent).copied().unwrap_or(50),
+                data: self.rng.pick(&percent).copied().unwrap_or(50),
+                seed: self.rng.number() >> 1,
+            }
+        };
+        self.push(Step::Crash(crash));
+        self.look_around(25);
+    }
+
+    fn look_around(&mut self, reads: usize) {
+        for _ in 0..reads {
+            self.read();
+        }
+    }
+
+    fn jump(&mut self) {
+        if self.jump.is_some() {
+            return self.set_right();
+        }
+        let far = self.rng.between(1, 365 * 86_400) * SECOND;
+        let to = self.model.now + if self.rng.percent(60) { far } else { -far };
+        self.jump = Some((self.model.now, to));
+        self.push(Step::Clock(to));
+    }
+
+    fn set_right(&mut self) {
+        if let Some((before, wrong)) = self.jump.take() {
+            self.push(Step::Clock(before + (self.model.now - wrong)));
+        }
+    }
+
+    fn revert_batches(&mut self) {
+        let count = self.model.batches.len();
+        let newest: Vec<usize> = (count.saturating_sub(5)..count).collect();
+        let mut places = Vec::new();
+        for _ in 0..self.rng.between(1, 2) {
+            places.extend(self.rng.pick(&newest));
+        }
+        if !places.is_empty() {
+            self.push(Step::RevertBatches(places));
+        }
+    }
+
     fn new_name(&mut self, what: &str) -> String {
         self.names_used += 1;
         format!("{what}-{}", self.names_used)
@@ -145,6 +231,10 @@ impl Generator {
             _ => self.rng.between(1, 8) * SECOND,
         };
         self.push(Step::Clock(self.model.now + forward));
+        let too_long = |(_, wrong): (i64, i64)| self.model.now - wrong > 300 * SECOND;
+        if self.jump.is_some_and(too_long) {
+            self.set_right();
+        }
     }
 
     fn off_by_one(&mut self) -> i64 {
@@ -164,7 +254,12 @@ impl Generator {
 
     fn definition(&mut self, same_type: Option<String>) -> Definition {
         let types = ["i64", "i64", "i64", "text", "bytes"];
-        let free = if self.settings.only_conformance_steps { None } else { self.rng.pick(&types) };
+        let all = ["i64", "text", "bytes", "bool", "f32", "f64", "vector(2)"];
+        let free = match self.settings {
+            Settings { only_conformance_steps: true, .. } => None,
+            Settings { every_operation: true, .. } => self.rng.pick(&all),
+            _ => self.rng.pick(&types),
+        };
         let value_type = same_type.unwrap_or_else(|| (*free.unwrap_or(&"i64")).to_owned());
         let ttl = self.maybe_duration(75, 12);
         let history = self.maybe_duration(70, 12);
@@ -232,7 +327,8 @@ impl Generator {
         // A source labels a handful of neighbouring batches, so that some can still be reverted.
         let job = self.model.batches.len() / 5;
         let source = self.rng.percent(60).then(|| format!("job-{job}"));
-        self.push(Step::Write { puts, source });
+        let synced = self.settings.every_operation && self.rng.percent(30);
+        self.push(Step::Write { puts, source, synced });
     }
 
     fn known(&mut self, feature: &str) -> Option<i64> {
@@ -251,10 +347,15 @@ impl Generator {
             _ => {
                 let number = self.rng.between(-1000, 1000);
                 let column = self.model.resolve(feature, self.model.last_commit());
-                let is_i64 =
-                    column.is_ok_and(|(_, column)| column.newest_definition().value_type == "i64");
-                let text = || Value::Other(format!("value {number}").into_bytes());
-                Kind::Value(if is_i64 { Value::I64(number) } else { text() })
+                let value_type =
+                    column.map(|(_, column)| column.newest_definition().value_type.as_str());
+                Kind::Value(match value_type {
+                    Ok("i64") => Value::I64(number),
+                    Ok("bool") => Value::Other((number > 0).to_string().into_bytes()),
+                    Ok("f32" | "f64") => Value::Other(format!("{number}.25").into_bytes()),
+                    Ok("vector(2)") => Value::Other(format!("{number}.5 0.5").into_bytes()),
+                    _ => Value::Other(format!("value {number}").into_bytes()),
+                })
             }
         }
     }
@@ -295,7 +396,8 @@ impl Generator {
         let definition = self.definition(None);
         let step = match self.rng.between(1, 5) {
             1 | 2 => Step::Evolve(name, definition),
-            3 => Step::Retire(name),
+            // What is recorded of a retired feature cannot be asked for while the clock is wrong.
+            3 if !self.settings.clock_jumps => Step::Retire(name),
             _ => Step::Define(name, definition),
         };
         self.push(step);

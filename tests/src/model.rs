@@ -9,7 +9,9 @@
 //! - every read goes through one rule, [`Model::read`], with the live bounds of its column.
 
 mod catalog;
+mod crash;
 mod garbage;
+mod taking_back;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -65,6 +67,8 @@ pub struct Revert {
     pub commit: i64,
     /// The commits of the batches that it takes away.
     pub batches: BTreeSet<i64>,
+    /// The source that it takes away; none if it takes batches by themselves.
+    pub source: Option<String>,
 }
 
 /// What a read returns so that it can be asked again.
@@ -97,6 +101,10 @@ pub struct Model {
     pub snapshots: BTreeMap<String, i64>,
     /// Every stamp that was remembered.
     pub stamps: BTreeMap<String, Stamp>,
+    /// A power cut takes no commit up to this one; none when nothing is durable.
+    pub durable: Option<i64>,
+    /// The first and the last commit of every span that a crash took.
+    pub lost: Vec<(i64, i64)>,
 }
 
 impl Revision {
@@ -125,10 +133,11 @@ impl Model {
         self.commits.last().copied().unwrap_or(i64::MIN)
     }
 
-    /// Takes the next commit.
+    /// Takes the next commit, of something that is always durable.
     fn commit(&mut self) -> i64 {
         let commit = self.now.max(self.last_commit().saturating_add(1));
         self.commits.push(commit);
+        self.sync();
         commit
     }
 
@@ -156,37 +165,6 @@ impl Model {
         Ok(())
     }
 
-    /// Hides everything written for the entity so far from every read.
-    pub fn erase(&mut self, entity: &[u8]) {
-        let commit = self.commit();
-        self.erases.push(Erase { commit, entity: entity.to_vec() });
-    }
-
-    /// Takes away every batch of the source that is not yet taken away.
-    pub fn revert(&mut self, source: &str) -> Result<(), Refusal> {
-        let taken: BTreeSet<i64> =
-            self.reverts.iter().flat_map(|revert| revert.batches.iter().copied()).collect();
-        let mut batches = BTreeSet::new();
-        for batch in &self.batches {
-            if batch.source.as_deref() != Some(source) || taken.contains(&batch.commit) {
-                continue;
-            }
-            let below = |column: &usize| self.bounds(*column).is_at_or_below_horizon(batch.commit);
-            if batch.columns.iter().any(below) {
-                return Err(Refusal::BelowHorizon);
-            }
-            if !batch.columns.is_empty() {
-                batches.insert(batch.commit);
-            }
-        }
-        if batches.is_empty() {
-            return Err(Refusal::NothingToRevert);
-        }
-        let commit = self.commit();
-        self.reverts.push(Revert { commit, batches });
-        Ok(())
-    }
-
     /// Holds a snapshot of the newest commit.
     pub fn snapshot(&mut self, name: &str) {
         self.snapshots.insert(name.to_owned(), self.last_commit());
@@ -199,6 +177,7 @@ impl Model {
 
     /// Closes and opens the store. Snapshots do not outlive that.
     pub fn reopen(&mut self) {
+        self.sync();
         self.snapshots.clear();
     }
 
@@ -206,16 +185,6 @@ impl Model {
     pub fn stamp(&mut self, name: &str) {
         let stamp = Stamp { now: self.now, commit: self.last_commit() };
         self.stamps.insert(name.to_owned(), stamp);
-    }
-
-    /// Whether an erase, or a revert that the reader sees, takes the revision away.
-    pub fn is_taken_away(&self, revision: &Revision, seen_commit: i64) -> bool {
-        let erased =
-            |erase: &Erase| erase.entity == revision.entity && revision.commit < erase.commit;
-        let reverted = |revert: &Revert| {
-            revert.commit <= seen_commit && revert.batches.contains(&revision.commit)
-        };
-        self.erases.iter().any(erased) || self.reverts.iter().any(reverted)
     }
 
     /// Answers a read.
@@ -275,6 +244,9 @@ impl Model {
             }
             Reader::Stamp(name) => *self.stamps.get(name).ok_or(Refusal::UnknownStamp)?,
         };
+        if matches!(read.options.reader, Reader::Stamp(_)) && self.is_lost(stamp.commit) {
+            return Err(Refusal::LostCommit);
+        }
         let (column, _) = self.resolve(&read.feature, stamp.commit)?;
         let bounds = self.bounds(column);
         if matches!(read.options.reader, Reader::Stamp(_)) && !self.is_readable(stamp, bounds) {

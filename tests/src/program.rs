@@ -2,7 +2,9 @@
 //!
 //! The form is that of the conformance programs. Beyond it there are the operations `evolve` (the fields of
 //! `define`) and `retire` (`feature`); every read may carry the options of `as_of`, and `stamp`; and any step may
-//! carry `expect`. A step other than a read that carries none must succeed.
+//! carry `expect`. A step other than a read that carries none must succeed. A `write` may be `synced`; `sync` has no fields; `revert` may name `batches`
+//! in place of a source; `crash` is `by` a `kill` or a `power cut`, which leaves so many of a hundred
+//! unsynced `names` and sectors of `data`, drawn from a `seed`; the machine is then down for two seconds.
 //!
 //! Invariants:
 //! - what is printed by [`Program::to_json`] parses to the same program;
@@ -15,7 +17,7 @@ use std::fmt;
 use serde_json::{Map, Value as Json, json};
 
 use crate::answer::Outcome;
-use crate::question::{Definition, Put, Read};
+use crate::question::{Crash, Definition, Put, Read};
 use json::{Fields, parse_step, print_step, print_step_fields};
 
 /// One operation or read.
@@ -37,13 +39,19 @@ pub enum Step {
         puts: Vec<Put>,
         /// Its label.
         source: Option<String>,
+        /// Whether it must outlive a power cut from here on.
+        synced: bool,
     },
+    /// Make everything written so far durable.
+    Sync,
     /// Move the memtables into files.
     Flush,
     /// Compact as far as the rules allow.
     Compact,
     /// Close and open the store.
     Reopen,
+    /// Leave the store without closing it, lose what the crash takes, and open it again.
+    Crash(Crash),
     /// Hold a snapshot under this name.
     Snapshot(String),
     /// Let the snapshot go.
@@ -54,6 +62,8 @@ pub enum Step {
     Erase(Vec<u8>),
     /// Revert a source.
     Revert(String),
+    /// Revert batches, by their places in the order of writing.
+    RevertBatches(Vec<usize>),
     /// Read.
     Read(Read),
 }

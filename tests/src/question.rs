@@ -34,6 +34,27 @@ pub struct Put {
     pub kind: Kind,
 }
 
+/// How long a machine that goes down stays down, from its clock or its newest commit on, whichever is
+/// later. Commits start later after a crash, by the lease at the most; an empty batch that is written
+/// so much later brings the newest commit back to what the clock says.
+pub const DOWN: i64 = 2_000_000;
+
+/// How a store goes down without being closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crash {
+    /// The process is killed; what it wrote is there.
+    Kill,
+    /// The power goes out; of what was not synced so much in a hundred is there, drawn from a seed.
+    PowerCut {
+        /// Of the names of files.
+        names: u8,
+        /// Of the sectors of files.
+        data: u8,
+        /// What is drawn from.
+        seed: u64,
+    },
+}
+
 /// Where a read stands: it fixes the commit s and, for a stamp, the clock too.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Reader {
@@ -114,8 +135,24 @@ impl Definition {
     pub fn takes(&self, kind: &Kind) -> bool {
         match kind {
             Kind::Value(Value::I64(_)) => self.value_type == "i64",
-            Kind::Value(Value::Other(_)) => self.value_type != "i64",
+            Kind::Value(Value::Other(text)) => is_of_type(text, &self.value_type),
             Kind::Null | Kind::Deleted => true,
         }
+    }
+}
+
+/// Whether a text says a value of this type, one that is not `i64`.
+fn is_of_type(text: &[u8], value_type: &str) -> bool {
+    let is_number =
+        |text: &[u8]| std::str::from_utf8(text).is_ok_and(|it| it.parse::<f64>().is_ok());
+    match value_type {
+        "i64" => false,
+        "bool" => text == b"true" || text == b"false",
+        "f32" | "f64" => is_number(text),
+        "vector(2)" => {
+            let numbers: Vec<&[u8]> = text.split(|byte| *byte == b' ').collect();
+            numbers.len() == 2 && numbers.into_iter().all(is_number)
+        }
+        _ => true,
     }
 }

@@ -6,10 +6,11 @@
 
 use std::fmt;
 
-use crate::answer::Outcome;
-use crate::model::Model;
+use crate::answer::{Outcome, Refusal};
+use crate::model::{Bounds, Model};
 use crate::program::{Program, Step};
-use crate::question::{Definition, Put, Read};
+use crate::question::{Crash, Definition, Put, Read};
+use crate::recorder::Recorder;
 
 /// A store on which a program can be replayed.
 ///
@@ -26,13 +27,17 @@ pub trait Subject {
     /// Ends a feature.
     fn retire(&mut self, feature: &str) -> Outcome;
     /// Writes one batch.
-    fn write(&mut self, puts: &[Put], source: Option<&str>) -> Outcome;
+    fn write(&mut self, puts: &[Put], source: Option<&str>, synced: bool) -> Outcome;
+    /// Makes everything written so far durable.
+    fn sync(&mut self) -> Outcome;
     /// Moves the memtables into files.
     fn flush(&mut self) -> Outcome;
     /// Compacts as far as the rules allow.
     fn compact(&mut self) -> Outcome;
     /// Closes and opens the store.
     fn reopen(&mut self) -> Outcome;
+    /// Goes down without closing and opens again; the outcome says what was left.
+    fn crash(&mut self, crash: Crash) -> Outcome;
     /// Holds a snapshot under this name.
     fn snapshot(&mut self, name: &str) -> Outcome;
     /// Lets the snapshot go.
@@ -43,8 +48,15 @@ pub trait Subject {
     fn erase(&mut self, entity: &[u8]) -> Outcome;
     /// Reverts a source.
     fn revert(&mut self, source: &str) -> Outcome;
+    /// Reverts batches, by their places in the order of writing.
+    fn revert_batches(&mut self, places: &[usize]) -> Outcome;
     /// Reads.
     fn read(&mut self, read: &Read) -> Outcome;
+    /// The bounds that the subject has recorded for compaction, by `name@schema`; none if it has
+    /// none to tell. Which it has recorded by now is its own affair while the clock may step back.
+    fn recorded(&self) -> Vec<(String, Bounds)> {
+        Vec::new()
+    }
 }
 
 /// What is done between the steps of a program.
@@ -89,7 +101,9 @@ pub fn apply(step: &Step, subject: &mut dyn Subject) -> Outcome {
         Step::Alter(feature, definition) => subject.alter(feature, definition),
         Step::Evolve(feature, definition) => subject.evolve(feature, definition),
         Step::Retire(feature) => subject.retire(feature),
-        Step::Write { puts, source } => subject.write(puts, source.as_deref()),
+        Step::Write { puts, source, synced } => subject.write(puts, source.as_deref(), *synced),
+        Step::Sync => subject.sync(),
+        Step::Crash(crash) => subject.crash(*crash),
         Step::Flush => subject.flush(),
         Step::Compact => subject.compact(),
         Step::Reopen => subject.reopen(),
@@ -98,6 +112,7 @@ pub fn apply(step: &Step, subject: &mut dyn Subject) -> Outcome {
         Step::Stamp(name) => subject.stamp(name),
         Step::Erase(entity) => subject.erase(entity),
         Step::Revert(source) => subject.revert(source),
+        Step::RevertBatches(places) => subject.revert_batches(places),
         Step::Read(read) => subject.read(read),
     }
 }
@@ -111,15 +126,75 @@ pub fn replay(program: &Program, subject: &mut dyn Subject, mode: Mode) -> Resul
     })
 }
 
-/// Replays steps on a model and a subject at once and returns how many cells were compared.
+/// What a replay compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Compared {
+    /// Answers of reads.
+    pub cells: usize,
+    /// Crashes that were survived.
+    pub crashes: usize,
+    /// Batches that crashes took.
+    pub lost: usize,
+}
+
+/// Replays steps on a model and a subject at once and returns what was compared.
 pub fn replay_against_model(
     steps: &[Step],
     subject: &mut dyn Subject,
     mode: Mode,
-) -> Result<usize, Box<Difference>> {
+) -> Result<Compared, Box<Difference>> {
     let mut model = Model::new();
-    let expected = steps.iter().map(|step| (step, apply(step, &mut model)));
-    compare(expected, subject, mode)
+    let mut recorder = Recorder::default();
+    let mut compared = Compared::default();
+    for (at, step) in steps.iter().enumerate() {
+        if is_left_out(step, mode) {
+            continue;
+        }
+        let before = model.batches.len();
+        let learnt = recorder.learn(&mut model, subject);
+        let expected = learnt.and_then(|()| judge(step, &mut model, subject));
+        recorder.look(&model, step);
+        if let Err((expected, found)) = expected {
+            return Err(Box::new(Difference { at, step: step.clone(), expected, found }));
+        }
+        compared.cells += usize::from(matches!(step, Step::Read(_)));
+        if matches!(step, Step::Crash(_)) {
+            compared.crashes += 1;
+            compared.lost += (before + 1).saturating_sub(model.batches.len());
+        }
+        go_between(at, subject, mode)?;
+        if mode != Mode::AsWritten && mode != Mode::InMemory {
+            model.sync();
+        }
+    }
+    Ok(compared)
+}
+
+/// Does one step on both; what the model said and what was found, if they differ.
+fn judge(
+    step: &Step,
+    model: &mut Model,
+    subject: &mut dyn Subject,
+) -> Result<(), (Outcome, Outcome)> {
+    let found = apply(step, subject);
+    if let (Step::Crash(crash), Outcome::Survived(newest)) = (step, &found) {
+        // Which unsynced batches are left is the store's affair; the model follows it.
+        return model.crash(*crash, *newest).map_err(|wanted| (Outcome::Failed(wanted), found));
+    }
+    let reverts_batches = matches!(step, Step::RevertBatches(_));
+    let before = reverts_batches.then(|| model.clone());
+    let expected = apply(step, model);
+    if found == expected || both_refuse_a_batch(step, &expected, &found) {
+        return Ok(());
+    }
+    if let (Step::RevertBatches(places), Some(before)) = (step, before)
+        && found == Outcome::Refused(Refusal::NothingToRevert)
+        && before.may_have_dropped_one(places)
+    {
+        *model = before;
+        return Ok(());
+    }
+    Err((expected, found))
 }
 
 /// The steps with what the model answers to each.
@@ -132,7 +207,8 @@ pub fn with_answers(seed: u64, steps: Vec<Step>) -> Program {
     Program { seed, steps: steps.into_iter().map(answer).collect() }
 }
 
-fn is_left_out(step: &Step, mode: Mode) -> bool {
+/// Whether a replay in this mode leaves the step out.
+pub fn is_left_out(step: &Step, mode: Mode) -> bool {
     mode == Mode::InMemory && matches!(step, Step::Flush | Step::Compact)
 }
 
@@ -157,20 +233,26 @@ fn compare<'a>(
             return Err(Box::new(Difference { at, step: step.clone(), expected, found }));
         }
         cells += usize::from(matches!(step, Step::Read(_)));
-        let between: &[Step] = match mode {
-            Mode::AsWritten | Mode::InMemory => &[],
-            Mode::FlushAfterEveryStep => &[Step::Flush],
-            Mode::CompactAfterEveryStep => &[Step::Flush, Step::Compact],
-        };
-        for step in between {
-            let found = apply(step, subject);
-            if found != Outcome::Done {
-                let (step, expected) = (step.clone(), Outcome::Done);
-                return Err(Box::new(Difference { at, step, expected, found }));
-            }
-        }
+        go_between(at, subject, mode)?;
     }
     Ok(cells)
+}
+
+/// Does what the mode puts after a step.
+pub fn go_between(at: usize, subject: &mut dyn Subject, mode: Mode) -> Result<(), Box<Difference>> {
+    let between: &[Step] = match mode {
+        Mode::AsWritten | Mode::InMemory => &[],
+        Mode::FlushAfterEveryStep => &[Step::Flush],
+        Mode::CompactAfterEveryStep => &[Step::Flush, Step::Compact],
+    };
+    for step in between {
+        let found = apply(step, subject);
+        if found != Outcome::Done {
+            let (step, expected) = (step.clone(), Outcome::Done);
+            return Err(Box::new(Difference { at, step, expected, found }));
+        }
+    }
+    Ok(())
 }
 
 impl Subject for Model {
@@ -195,16 +277,37 @@ impl Subject for Model {
         Model::retire(self, feature).into()
     }
 
-    fn write(&mut self, puts: &[Put], source: Option<&str>) -> Outcome {
-        Model::write(self, puts, source).into()
+    fn write(&mut self, puts: &[Put], source: Option<&str>, synced: bool) -> Outcome {
+        let written = Model::write(self, puts, source);
+        if synced && written.is_ok() {
+            Model::sync(self);
+        }
+        written.into()
+    }
+
+    fn sync(&mut self) -> Outcome {
+        Model::sync(self);
+        Outcome::Done
     }
 
     fn flush(&mut self) -> Outcome {
-        Outcome::Done
+        Subject::sync(self)
     }
 
     fn compact(&mut self) -> Outcome {
-        Outcome::Done
+        Subject::sync(self)
+    }
+
+    /// On its own the model loses what it may; a store beside it says what is left.
+    fn crash(&mut self, crash: Crash) -> Outcome {
+        let newest = match crash {
+            Crash::Kill => self.last_commit(),
+            Crash::PowerCut { .. } => self.durable.unwrap_or(i64::MIN),
+        };
+        match Model::crash(self, crash, newest) {
+            Ok(()) => Outcome::Survived(newest),
+            Err(wanted) => Outcome::Failed(wanted),
+        }
     }
 
     fn reopen(&mut self) -> Outcome {
@@ -233,6 +336,10 @@ impl Subject for Model {
 
     fn revert(&mut self, source: &str) -> Outcome {
         Model::revert(self, source).into()
+    }
+
+    fn revert_batches(&mut self, places: &[usize]) -> Outcome {
+        Model::revert_batches(self, places).into()
     }
 
     fn read(&mut self, read: &Read) -> Outcome {

@@ -8,19 +8,19 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::generate::{Settings, generate};
 use crate::program::Step;
-use crate::replay::{Mode, Subject, replay_against_model, with_answers};
+use crate::replay::{Compared, Mode, Subject, replay_against_model, with_answers};
 
 /// Makes a new, empty subject.
 pub type Make<'a> = dyn FnMut() -> Box<dyn Subject> + 'a;
 
-/// Replays the program of one seed on a new subject. Returns how many cells were compared, or a small program that
+/// Replays the program of one seed on a new subject. Returns what was compared, or a small program that
 /// fails, with its seed.
 pub fn check_seed(
     seed: u64,
     settings: Settings,
     mode: Mode,
     make: &mut Make<'_>,
-) -> Result<usize, String> {
+) -> Result<Compared, String> {
     let steps = generate(seed, settings);
     run(&steps, mode, make).map_err(|_| {
         let small = shrink(steps, &mut |steps| run(steps, mode, make).is_err());
@@ -32,7 +32,7 @@ pub fn check_seed(
 }
 
 /// Replays steps on a new subject and on the model.
-fn run(steps: &[Step], mode: Mode, make: &mut Make<'_>) -> Result<usize, String> {
+fn run(steps: &[Step], mode: Mode, make: &mut Make<'_>) -> Result<Compared, String> {
     let replayed = catch_unwind(AssertUnwindSafe(|| {
         let mut subject = make();
         replay_against_model(steps, subject.as_mut(), mode)

@@ -6,7 +6,7 @@
 use asofdb_tests::answer::Outcome;
 use asofdb_tests::generate::{Rng, Settings};
 use asofdb_tests::model::Model;
-use asofdb_tests::question::{Definition, Put, Read};
+use asofdb_tests::question::{Crash, Definition, Put, Read};
 use asofdb_tests::replay::{Mode, Subject};
 use asofdb_tests::shrink::check_seed;
 
@@ -50,8 +50,11 @@ impl Subject for Dropping {
     fn retire(&mut self, feature: &str) -> Outcome {
         Subject::retire(&mut self.model, feature)
     }
-    fn write(&mut self, puts: &[Put], source: Option<&str>) -> Outcome {
-        Subject::write(&mut self.model, puts, source)
+    fn write(&mut self, puts: &[Put], source: Option<&str>, synced: bool) -> Outcome {
+        Subject::write(&mut self.model, puts, source, synced)
+    }
+    fn sync(&mut self) -> Outcome {
+        Subject::sync(&mut self.model)
     }
     fn flush(&mut self) -> Outcome {
         self.drop_garbage();
@@ -63,6 +66,9 @@ impl Subject for Dropping {
     }
     fn reopen(&mut self) -> Outcome {
         Subject::reopen(&mut self.model)
+    }
+    fn crash(&mut self, crash: Crash) -> Outcome {
+        Subject::crash(&mut self.model, crash)
     }
     fn snapshot(&mut self, name: &str) -> Outcome {
         Subject::snapshot(&mut self.model, name)
@@ -79,6 +85,9 @@ impl Subject for Dropping {
     fn revert(&mut self, source: &str) -> Outcome {
         Subject::revert(&mut self.model, source)
     }
+    fn revert_batches(&mut self, places: &[usize]) -> Outcome {
+        Subject::revert_batches(&mut self.model, places)
+    }
     fn read(&mut self, read: &Read) -> Outcome {
         Subject::read(&mut self.model, read)
     }
@@ -92,7 +101,7 @@ fn no_read_can_tell_what_was_dropped() {
         let compared =
             check_seed(seed, Settings::default(), mode, &mut || Box::new(Dropping::new()));
         match compared {
-            Ok(compared) => cells += compared,
+            Ok(compared) => cells += compared.cells,
             Err(difference) => panic!("{difference}"),
         }
     }

@@ -287,7 +287,8 @@ impl Picture {
                 (durable.catalog.get(*id).is_some(), "a feature that is defined")
             }
             Edit::Touch(source, feature, _) => (
-                named(source) && durable.catalog.get(*feature).is_some(),
+                (*source == SourceId::NONE || named(source))
+                    && durable.catalog.get(*feature).is_some(),
                 "a source and a feature that are named",
             ),
             Edit::Mark(_, source, ..) => {

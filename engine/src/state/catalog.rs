@@ -148,6 +148,7 @@ impl Catalog {
             terms: state.terms().clone(),
             since: state.changes.last().map_or(Commit::MIN, |change| change.0),
             newest: newest == Some(&state.definition.id),
+            recorded: state.recorded,
         }
     }
 

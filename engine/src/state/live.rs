@@ -212,7 +212,8 @@ impl Keeper {
         let mut state = State::clone(&self.live.load());
         change(&mut state, &kept.durable);
         self.live.store(Arc::new(state));
-        if kept.manifest.as_ref().is_some_and(|m| m.len() > (4 * kept.whole_len).max(1 << 20)) {
+        let least = self.options.manifest_bytes;
+        if kept.manifest.as_ref().is_some_and(|m| m.len() > (4 * kept.whole_len).max(least)) {
             // The change is done; a failure here only ends writing.
             let _ = self.rotate_manifest(kept);
         }

@@ -39,6 +39,9 @@ pub struct Options {
     pub table_bytes: u64,
     /// How many flushed tables there may be before they are merged. Default: 8.
     pub max_recent_tables: usize,
+    /// How large the manifest grows before it is written anew, in bytes, if that is at least four
+    /// times what it held when it was new. Default: 1 MiB.
+    pub manifest_bytes: u64,
     /// How tables are read. Default: through a map.
     pub read_mode: ReadMode,
     /// How long a reading of the clock must have stood before compaction relies on it. Default:
@@ -64,6 +67,7 @@ impl Default for Options {
             max_sealed_memtables: 4,
             table_bytes: 64 << 20,
             max_recent_tables: 8,
+            manifest_bytes: 1 << 20,
             read_mode: ReadMode::Map,
             clock_lag: Span::from_secs(600),
             commit_lease: Span::from_secs(1),
@@ -104,6 +108,8 @@ impl Options {
         table_bytes: u64,
         /// Sets how many flushed tables there may be before they are merged.
         max_recent_tables: usize,
+        /// Sets how large the manifest grows before it is written anew, in bytes.
+        manifest_bytes: u64,
         /// Sets how tables are read.
         read_mode: ReadMode,
         /// Sets how long a reading of the clock must have stood before compaction relies on it.

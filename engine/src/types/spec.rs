@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-pub use asofdb_format::catalog::Terms;
+pub use asofdb_format::catalog::{Bounds, Terms};
 use asofdb_format::ids::{Commit, FeatureId, Span};
 pub use asofdb_format::value::ValueType;
 
@@ -147,6 +147,9 @@ pub struct Feature {
     pub since: Commit,
     /// Whether it is the newest schema of its name, which the plain name means.
     pub newest: bool,
+    /// The bounds that are recorded, for compaction or by an alter. A read applies the greater of
+    /// these and what the clock gives.
+    pub recorded: Bounds,
 }
 
 impl Feature {

@@ -102,7 +102,7 @@ impl Committer {
         let mut payload = head;
         payload.extend_from_slice(prepared.entries.as_bytes());
         let applied = BatchReader::decode(&payload)
-            .and_then(|mut reader| apply(memtable, commit, &mut reader, false));
+            .and_then(|mut reader| apply(memtable, commit, &mut reader, Standing::ALL));
         applied.map_err(|fault| Error::corrupt(log.path(), fault.at, fault.what))?;
         self.took(&mut order, commit);
         memtable.publish(commit);
@@ -389,13 +389,26 @@ fn entry_value(value: Option<&Value>) -> EntryValue<'_> {
     }
 }
 
-/// Puts a batch of the log into a memtable. Readers see it when the commit is published. Of a batch
-/// that was reverted since, the marks are gone, and what it touched is no longer counted.
+/// What still counts of a batch beside its revisions, which a revert may have ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing {
+    /// The marks that it set: not once the batch was reverted.
+    pub(crate) marks: bool,
+    /// The features that its source touched: not once the source was reverted.
+    pub(crate) touches: bool,
+}
+
+impl Standing {
+    /// Of a batch that is new.
+    const ALL: Self = Self { marks: true, touches: true };
+}
+
+/// Puts a batch of the log into a memtable. Readers see it when the commit is published.
 pub(crate) fn apply(
     memtable: &Memtable,
     commit: Commit,
     batch: &mut BatchReader<'_>,
-    is_reverted: bool,
+    standing: Standing,
 ) -> Decoded<()> {
     let source = batch.head.source.as_ref().map_or(SourceId::NONE, |(id, _)| *id);
     let mut touched: Vec<FeatureId> = Vec::new();
@@ -405,7 +418,7 @@ pub(crate) fn apply(
         let payload = entry.value.to_payload();
         let revision = Revision { order, kind: entry.kind, source, payload };
         memtable.insert(entry.entity, entry.feature, revision);
-        if source != SourceId::NONE && !touched.contains(&entry.feature) {
+        if !touched.contains(&entry.feature) {
             touched.push(entry.feature);
         }
     }
@@ -414,13 +427,10 @@ pub(crate) fn apply(
     if let Some((id, label)) = &batch.head.source {
         aside.sources.insert(*id, Arc::from(label.as_str()));
     }
-    if is_reverted {
-        return Ok(());
-    }
-    for feature in touched {
+    for feature in touched.into_iter().filter(|_| standing.touches) {
         aside.touches.entry((source, feature)).or_insert(commit);
     }
-    for (name, value) in &batch.head.marks {
+    for (name, value) in batch.head.marks.iter().filter(|_| standing.marks) {
         aside.marks.insert(name.clone(), Mark { commit, source, value: value.clone() });
     }
     Ok(())

@@ -97,7 +97,7 @@ pub(crate) fn revert(
     let check = |durable: &Durable| -> Result<()> {
         let touched = match found.source {
             Some(source) => touches(keeper, durable, source),
-            None => found.touched.clone(),
+            None => found.may_have_touched(keeper, durable),
         };
         if touched.is_empty() && !has_marks(keeper, durable, found.source) {
             return Err(nothing(what).into());
@@ -195,12 +195,27 @@ fn check_horizons(
 struct Found {
     source: Option<SourceId>,
     batches: BTreeSet<Commit>,
-    touched: BTreeMap<FeatureId, Commit>,
+    /// The least of the commits that each source has among the batches.
+    sources: BTreeMap<SourceId, Commit>,
     records: u64,
     entities: u64,
 }
 
 impl Found {
+    /// The features that the batches may have written, each with the least commit that may have:
+    /// all that their sources touched. What a batch wrote may be dropped in part, and the answer
+    /// must not depend on that.
+    fn may_have_touched(&self, keeper: &Keeper, durable: &Durable) -> BTreeMap<FeatureId, Commit> {
+        let mut all: BTreeMap<FeatureId, Commit> = BTreeMap::new();
+        for (source, commit) in &self.sources {
+            for feature in touches(keeper, durable, *source).into_keys() {
+                let least = all.entry(feature).or_insert(*commit);
+                *least = (*least).min(*commit);
+            }
+        }
+        all
+    }
+
     fn look(state: &State, what: &Revert) -> Result<Self> {
         let mut found = Self::default();
         if let What::Source(label) = &what.0 {
@@ -224,16 +239,16 @@ impl Found {
         let memtables: Vec<_> = state.memtables.iter().map(|memtable| &**memtable).collect();
         let mut merge = Merge::new(&tables, &memtables)?;
         let mut batches = BTreeSet::new();
-        let mut touched: BTreeMap<FeatureId, Commit> = BTreeMap::new();
+        let mut sources: BTreeMap<SourceId, Commit> = BTreeMap::new();
         let (mut records, mut entities) = (0, 0);
         while let Some(entity) = merge.next_entity()? {
             let before = records;
             let erased = state.taken.erase_of(&entity.entity);
-            for (feature, revisions) in &entity.features {
+            for (_, revisions) in &entity.features {
                 for revision in revisions.iter().filter(|revision| wanted(revision)) {
                     let commit = revision.order.commit;
                     batches.insert(commit);
-                    let least = touched.entry(*feature).or_insert(commit);
+                    let least = sources.entry(revision.source).or_insert(commit);
                     *least = commit.min(*least);
                     if erased.is_none_or(|erase| commit >= erase) {
                         records += 1;
@@ -242,6 +257,6 @@ impl Found {
             }
             entities += u64::from(records > before);
         }
-        Ok(Self { batches, touched, records, entities, ..found })
+        Ok(Self { batches, sources, records, entities, ..found })
     }
 }

@@ -170,9 +170,14 @@ impl Model {
 
     /// The bounds of a column that a read of now applies.
     pub fn bounds(&self, column: usize) -> Bounds {
+        self.bounds_at(column, self.now)
+    }
+
+    /// The bounds of a column if the clock said so.
+    pub fn bounds_at(&self, column: usize, now: i64) -> Bounds {
         let Some(column) = self.columns.get(column) else { return Bounds::default() };
         let definition = column.newest_definition();
-        let by_clock = definition.history.map(|history| Wide::from(self.now) - Wide::from(history));
+        let by_clock = definition.history.map(|history| Wide::from(now) - Wide::from(history));
         let Some(horizon) = column.recorded.horizon.max(by_clock) else { return column.recorded };
 
         let oldest_snapshot = self.snapshots.values().min().map(|commit| Wide::from(*commit));

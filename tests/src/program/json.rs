@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::Step;
 use crate::answer::{Answer, Kind, Outcome, Refusal, Value};
-use crate::question::{Definition, Options, Put, Question, Read, Reader};
+use crate::question::{Crash, Definition, Options, Put, Question, Read, Reader};
 
 /// The fields of one JSON object, taken out one by one.
 pub(super) struct Fields(Map<String, Json>);
@@ -46,6 +46,10 @@ impl Fields {
         }
     }
 
+    fn flag(&mut self, name: &str) -> bool {
+        self.take(name).is_some_and(|flag| flag == Json::Bool(true))
+    }
+
     fn needed_text(&mut self, name: &str) -> Result<String, String> {
         self.text(name)?.ok_or(format!("no {name}"))
     }
@@ -73,8 +77,9 @@ pub(super) fn parse_step(json: Json) -> Result<(Step, Outcome), String> {
         "write" => {
             let Some(Json::Array(list)) = fields.take("puts") else { return Err("no puts".into()) };
             let puts = list.into_iter().map(parse_put).collect::<Result<_, _>>()?;
-            Step::Write { puts, source: fields.text("source")? }
+            Step::Write { puts, source: fields.text("source")?, synced: fields.flag("synced") }
         }
+        "sync" => Step::Sync,
         "flush" => Step::Flush,
         "compact" => Step::Compact,
         "reopen" => Step::Reopen,
@@ -82,7 +87,11 @@ pub(super) fn parse_step(json: Json) -> Result<(Step, Outcome), String> {
         "release" => Step::Release(fields.needed_text("name")?),
         "stamp" => Step::Stamp(fields.needed_text("name")?),
         "erase" => Step::Erase(fields.needed_text("entity")?.into_bytes()),
-        "revert" => Step::Revert(fields.needed_text("source")?),
+        "revert" => match fields.take("batches") {
+            Some(Json::Array(list)) => Step::RevertBatches(parse_places(&list)?),
+            _ => Step::Revert(fields.needed_text("source")?),
+        },
+        "crash" => Step::Crash(parse_crash(&mut fields)?),
         _ => Step::Read(parse_read(&op, &mut fields)?),
     };
     fields.end()?;
@@ -92,6 +101,30 @@ pub(super) fn parse_step(json: Json) -> Result<(Step, Outcome), String> {
         None => Outcome::Done,
     };
     Ok((step, outcome))
+}
+
+fn parse_places(list: &[Json]) -> Result<Vec<usize>, String> {
+    let place = |json: &Json| json.as_u64().and_then(|place| usize::try_from(place).ok());
+    let places = list.iter().map(|json| place(json).ok_or(format!("no place: {json}")));
+    places.collect()
+}
+
+fn parse_crash(fields: &mut Fields) -> Result<Crash, String> {
+    let by = fields.needed_text("by")?;
+    let mut number = |name: &str| {
+        let json = fields.take(name).and_then(|json| json.as_u64());
+        json.ok_or(format!("no {name}"))
+    };
+    let percent = |number: u64| u8::try_from(number).map_err(|error| error.to_string());
+    match by.as_str() {
+        "kill" => Ok(Crash::Kill),
+        "power cut" => Ok(Crash::PowerCut {
+            names: percent(number("names")?)?,
+            data: percent(number("data")?)?,
+            seed: number("seed")?,
+        }),
+        other => Err(format!("unknown crash {other}")),
+    }
 }
 
 fn parse_definition(fields: &mut Fields) -> Result<Definition, String> {
@@ -153,7 +186,7 @@ fn parse_read(op: &str, fields: &mut Fields) -> Result<Read, String> {
     }
     let options = Options {
         known_at: fields.time("known_at")?,
-        before: fields.take("before").is_some_and(|before| before == Json::Bool(true)),
+        before: fields.flag("before"),
         delay: fields.time("delay")?,
         max_age: fields.time("max_age")?,
         reader,
@@ -171,6 +204,10 @@ fn parse_outcome(json: Json) -> Result<Outcome, String> {
         other => other,
     };
     let mut fields = Fields::of(json)?;
+    if let Some(commit) = fields.time("survived")? {
+        fields.end()?;
+        return Ok(Outcome::Survived(commit));
+    }
     let Some(name) = fields.text("error")? else { return Ok(Outcome::Cell(parse_answer(fields)?)) };
     fields.end()?;
     let refusal = Refusal::ALL.into_iter().find(|refusal| refusal.name() == name);
@@ -214,6 +251,7 @@ pub(super) fn print_step(step: &Step, outcome: &Outcome) -> Json {
         Outcome::Cell(answer) => Some(print_answer(answer)),
         Outcome::Versions(answers) => Some(answers.iter().map(print_answer).collect()),
         Outcome::Refused(refusal) => Some(json!({"error": refusal.name()})),
+        Outcome::Survived(commit) => Some(json!({"survived": commit})),
         Outcome::Failed(reason) => Some(json!({"error": reason})),
     };
     fields.extend(expect.map(|expect| ("expect".to_owned(), expect)));
@@ -247,10 +285,25 @@ pub(super) fn print_step_fields(step: &Step, fields: &mut Map<String, Json>) {
             set("history", json!(definition.history));
             set("forget_after", json!(definition.forget_after));
         }
-        Step::Write { puts, source } => {
+        Step::Write { puts, source, synced } => {
             set("op", json!("write"));
             set("puts", puts.iter().map(print_put).collect());
             set("source", json!(source));
+            if *synced {
+                set("synced", json!(true));
+            }
+        }
+        Step::Sync => set("op", json!("sync")),
+        Step::Crash(Crash::Kill) => {
+            set("op", json!("crash"));
+            set("by", json!("kill"));
+        }
+        Step::Crash(Crash::PowerCut { names, data, seed }) => {
+            set("op", json!("crash"));
+            set("by", json!("power cut"));
+            set("names", json!(names));
+            set("data", json!(data));
+            set("seed", json!(seed));
         }
         Step::Flush => set("op", json!("flush")),
         Step::Compact => set("op", json!("compact")),
@@ -277,6 +330,10 @@ pub(super) fn print_step_fields(step: &Step, fields: &mut Map<String, Json>) {
         Step::Revert(source) => {
             set("op", json!("revert"));
             set("source", json!(source));
+        }
+        Step::RevertBatches(places) => {
+            set("op", json!("revert"));
+            set("batches", json!(places));
         }
         Step::Read(read) => print_read(read, fields),
     }

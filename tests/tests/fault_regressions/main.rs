@@ -10,7 +10,7 @@
     reason = "a test fails by panicking"
 )]
 
-mod hooks;
+mod gate;
 mod later;
 
 use std::io::ErrorKind;
@@ -20,7 +20,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use asofdb::world::scheduler::Threads;
 use asofdb::world::sim::{CrashPolicy, Fault, Operation, SimWorld};
 use asofdb::*;
-use hooks::{Gate, hooked};
+use asofdb_tests::hook_disk::hooked;
+use gate::Gate;
 
 const T0: i64 = 1_700_000_000_000_000;
 const DIR: &str = "/db";

@@ -1,0 +1,95 @@
+//! Random options of a store, over every one that may not change an answer.
+//!
+//! Invariant: a seed gives the same options for ever.
+
+use std::fmt;
+
+use asofdb::{Error, Options, ReadMode, Span};
+
+use crate::engine::Engine;
+use crate::generate::Rng;
+use crate::replay::Mode;
+
+/// Under what a program is run.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// What the store is opened with.
+    pub options: Options,
+    /// What is done between the program's steps.
+    pub mode: Mode,
+    /// Background work is drawn from this seed; none: it is done where the program says so.
+    pub background: Option<u64>,
+    /// Whether every cell is read in all ways.
+    pub all_doors: bool,
+    /// Whether the program's clock jumps.
+    pub clock_jumps: bool,
+}
+
+impl Setting {
+    /// A setting drawn from a seed, for programs whose clock jumps or not.
+    pub fn draw(rng: &mut Rng, clock_jumps: bool) -> Setting {
+        let sealed = *rng.pick(&[1, 2, 100]).unwrap_or(&1);
+        let options = Options::new()
+            .memtable_bytes(*rng.pick(&[1, 2_000, 1 << 20]).unwrap_or(&1))
+            .table_bytes(*rng.pick(&[1, 500, 1 << 20]).unwrap_or(&1))
+            .max_recent_tables(*rng.pick(&[2, 3, 8, usize::MAX]).unwrap_or(&2))
+            .max_sealed_memtables(sealed)
+            .manifest_bytes(*rng.pick(&[1, 2_000, 1 << 20]).unwrap_or(&1))
+            .read_mode(*rng.pick(&[ReadMode::Map, ReadMode::Pread]).unwrap_or(&ReadMode::Map))
+            .commit_lease(*rng.pick(&LEASES).unwrap_or(&LONGEST_LEASE));
+        // A clock that jumps may be relied on only once a reading has stood for long.
+        let at_once = !clock_jumps && rng.percent(70);
+        let options = if at_once { options.clock_lag(Span::ZERO) } else { options };
+        let modes = [
+            Mode::AsWritten,
+            Mode::AsWritten,
+            Mode::CompactAfterEveryStep,
+            Mode::FlushAfterEveryStep,
+            Mode::InMemory,
+        ];
+        let mode = *rng.pick(&modes).unwrap_or(&Mode::AsWritten);
+        let background = rng.percent(70).then(|| rng.number());
+        Setting { options, mode, background, all_doors: rng.percent(30), clock_jumps }
+    }
+
+    /// A new store under this setting.
+    pub fn engine(&self, traced: bool) -> Result<Engine, Error> {
+        let options = self.options.clone();
+        let engine = if traced { Engine::traced(options)? } else { Engine::new(options)? };
+        let engine = if self.all_doors { engine.through_all_doors() } else { engine };
+        let engine = if self.clock_jumps { engine.telling_recorded() } else { engine };
+        Ok(match self.background {
+            Some(seed) => engine.stepped_at_random(seed),
+            None => engine,
+        })
+    }
+}
+
+/// The longest commit lease that is drawn: after a crash commits start later by no more.
+pub const LONGEST_LEASE: Span = Span::from_secs(1);
+
+const LEASES: [Span; 3] = [LONGEST_LEASE, LONGEST_LEASE, Span::ZERO];
+
+impl fmt::Display for Setting {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let options = &self.options;
+        write!(
+            out,
+            "memtable_bytes {}, max_sealed_memtables {}, table_bytes {}, max_recent_tables {}, \
+             manifest_bytes {}, {:?}, clock_lag {}us, commit_lease {}us, {:?}",
+            options.memtable_bytes,
+            options.max_sealed_memtables,
+            options.table_bytes,
+            options.max_recent_tables,
+            options.manifest_bytes,
+            options.read_mode,
+            options.clock_lag.micros(),
+            options.commit_lease.micros(),
+            self.mode,
+        )?;
+        if let Some(seed) = self.background {
+            write!(out, ", background work drawn from {seed}")?;
+        }
+        if self.all_doors { out.write_str(", every cell read in all ways") } else { Ok(()) }
+    }
+}
