@@ -10,14 +10,14 @@
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
-
+use std::fmt;
 use std::path::Path;
 
 use asofdb::world::disk::Disk;
 use asofdb::world::sim::{Rng, SimWorld};
 use asofdb::{
     Alter, Batch, Commit, Durability, Error, EventTime, FeatureSpec, Options, Read, Revert, Span,
-    Stamp, Store, Value, ValueType,
+    Stamp, Store, Value, ValueType, inspect,
 };
 
 /// When the simulated worlds begin.
@@ -36,6 +36,7 @@ pub fn small(sim: &SimWorld) -> Options {
         .max_sealed_memtables(2)
         .table_bytes(3_000)
         .max_recent_tables(3)
+        .manifest_bytes(2_000)
         .commit_lease(Span::from_micros(20).unwrap_or(Span::ZERO))
         .clock_lag(Span::ZERO)
 }
@@ -53,6 +54,65 @@ pub fn new_world() -> SimWorld {
 /// Opens the store of a world.
 pub fn open(sim: &SimWorld) -> asofdb::Result<Store> {
     Store::open(DIR, small(sim))
+}
+
+/// Every file of a world's store is whole and fits the others.
+pub fn verify(sim: &SimWorld) {
+    let verified = inspect::verify(Path::new(DIR), &sim.world(), &mut |_, _| {}).unwrap();
+    assert!(verified.is_clean(), "{:?}", verified.files);
+}
+
+/// How often a workload did what can go wrong in a way of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// Operations of the disk, by their names.
+    pub operations: BTreeMap<String, usize>,
+    /// Logs that were begun.
+    pub logs: usize,
+    /// Manifests that were written anew.
+    pub manifests: usize,
+    /// Tables that were made.
+    pub tables: usize,
+    /// Tables that a merge replaced.
+    pub replaced: usize,
+}
+
+impl Coverage {
+    /// Of a traced disk.
+    pub fn of(sim: &SimWorld) -> Coverage {
+        let mut coverage = Coverage::default();
+        for line in sim.disk.take_trace() {
+            let mut words = line.split_whitespace().skip(1);
+            let (Some(operation), Some(path)) = (words.next(), words.next()) else { continue };
+            *coverage.operations.entry(operation.to_owned()).or_default() += 1;
+            match operation {
+                "Create" if path.contains("LOG-") => coverage.logs += 1,
+                "Create" if path.contains("MANIFEST-") => coverage.manifests += 1,
+                "Create" if path.contains("TABLE-") => coverage.tables += 1,
+                "Remove" if path.contains("TABLE-") => coverage.replaced += 1,
+                _ => {}
+            }
+        }
+        coverage
+    }
+
+    /// Whether logs and the manifest rotated, memtables were flushed and tables merged.
+    pub fn is_wide(&self) -> bool {
+        self.logs > 2 && self.manifests > 2 && self.tables > 2 && self.replaced > 2
+    }
+}
+
+impl fmt::Display for Coverage {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Coverage { operations, logs, manifests, tables, replaced } = self;
+        let names = operations.iter().map(|(name, count)| format!("{count} {name}"));
+        let names: Vec<String> = names.collect();
+        write!(
+            out,
+            "{logs} logs, {manifests} manifests, {tables} tables of which {replaced} were merged; {}",
+            names.join(", ")
+        )
+    }
 }
 
 /// What is known of whether something is in the store.

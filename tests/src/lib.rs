@@ -1,13 +1,15 @@
 //! What the tests of asofdb share: the naive model of the rules, programs over every operation, their
 //! replay on anything that claims to follow the rules, and a generator of such programs.
 //!
-//! Only `engine`, `ledger` and what they stand on (`hook_disk`, `options`, `parked`) use the engine: an error in
+//! Only `engine`, `killed`, `ledger` and what they stand on (`hook_disk`, `options`, `parked`) use the engine: an error in
 //! the engine cannot hide in its own judge.
 
 pub mod answer;
+pub mod cores;
 pub mod engine;
 pub mod generate;
 pub mod hook_disk;
+pub mod killed;
 pub mod ledger;
 pub mod metamorphic;
 pub mod model;

@@ -1,11 +1,15 @@
 //! The power goes out, or the process is killed, before or after any one operation of the disk: at the next open every
 //! batch that was acknowledged as durable is there, whole batches only, none without those before it, nothing else.
 //!
-//! `CRASH_SEED=3 CRASH_AT=17 cargo test -p asofdb-tests --test crash` replays one case.
+//! `CRASH_SEED=3 CRASH_AT=17 cargo test -p asofdb-tests --test crash` replays one case; CRASH_SEEDS says how many
+//! workloads are tried.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::io::ErrorKind;
+
 use asofdb::world::sim::{CrashPolicy, Fault, Rng, SimWorld};
-use asofdb_tests::ledger::{Ledger, new_world, open};
+use asofdb_tests::cores::on_both_cores;
+use asofdb_tests::ledger::{Coverage, Ledger, new_world, open, verify};
 
 const STEPS: usize = 60;
 
@@ -45,6 +49,7 @@ fn run(sim: &SimWorld, seed: u64) -> (Ledger, Option<asofdb::Store>) {
 fn check(sim: &SimWorld, mut ledger: Ledger, rng: &mut Rng) {
     let store = open(sim).unwrap();
     ledger.check(&store);
+    verify(sim);
     for _ in 0..8 {
         ledger.step(sim, &store, rng).unwrap();
     }
@@ -56,39 +61,57 @@ fn check(sim: &SimWorld, mut ledger: Ledger, rng: &mut Rng) {
     store.sync().unwrap();
     let sim = sim.after_power_cut(rng.next_u64(), CrashPolicy::draw(rng));
     ledger.check(&open(&sim).unwrap());
+    verify(&sim);
 }
 
-fn crash_everywhere(seed: u64) {
-    let whole = new_world();
-    let (ledger, _store) = run(&whole, seed);
-    let operations = whole.disk.operations();
-    println!("seed {seed}: {operations} operations, {} batches sure", ledger.sure());
-    for at in 0..operations {
-        if asked("CRASH_AT").is_some_and(|asked| asked != at) {
-            continue;
-        }
-        println!("CRASH_SEED={seed} CRASH_AT={at} cargo test -p asofdb-tests --test crash");
-        let mut rng = Rng::new(seed ^ at << 32);
-        for fault in
-            [Fault::Error(std::io::ErrorKind::Other), Fault::Applied(std::io::ErrorKind::Other)]
-        {
-            let sim = new_world();
-            sim.disk.fail_at(at, fault);
-            sim.disk.fail_from(at + 1, Fault::Error(std::io::ErrorKind::Other));
-            let (ledger, _store) = run(&sim, seed);
-            let strict = sim.after_power_cut(0, CrashPolicy::STRICT);
-            check(&strict, ledger.clone(), &mut rng);
-            let drawn = sim.after_power_cut(rng.next_u64(), CrashPolicy::draw(&mut rng));
-            check(&drawn, ledger.clone(), &mut rng);
-            check(&sim.after_kill(), ledger, &mut rng);
-        }
+/// A world for the workload. A crash at an operation that only reads finds the disk as the one at the next that writes
+/// does, so those are left out unless CRASH_READS is set.
+fn world() -> SimWorld {
+    let sim = new_world();
+    if asked("CRASH_READS").is_none() {
+        sim.disk.arm(|operation, _| operation.writes());
     }
+    sim
+}
+
+/// Goes down before and after one operation, in three ways each; how many crashes that were.
+fn crash_at(seed: u64, at: u64) -> u64 {
+    println!("CRASH_SEED={seed} CRASH_AT={at} cargo test -p asofdb-tests --test crash");
+    let mut rng = Rng::new(seed ^ at << 32);
+    for fault in [Fault::Error(ErrorKind::Other), Fault::Applied(ErrorKind::Other)] {
+        let sim = world();
+        sim.disk.fail_at(at, fault);
+        sim.disk.fail_from(at + 1, Fault::Error(ErrorKind::Other));
+        let (ledger, _store) = run(&sim, seed);
+        let strict = sim.after_power_cut(0, CrashPolicy::STRICT);
+        check(&strict, ledger.clone(), &mut rng);
+        let drawn = sim.after_power_cut(rng.next_u64(), CrashPolicy::draw(&mut rng));
+        check(&drawn, ledger.clone(), &mut rng);
+        check(&sim.after_kill(), ledger, &mut rng);
+    }
+    6
+}
+
+/// How many crashes were survived.
+fn crash_everywhere(seed: u64) -> u64 {
+    let whole = world();
+    whole.disk.start_trace();
+    let (ledger, _store) = run(&whole, seed);
+    let (operations, coverage) = (whole.disk.operations(), Coverage::of(&whole));
+    println!("seed {seed}: {} batches sure; {coverage}", ledger.sure());
+    assert!(coverage.is_wide(), "the workload misses something: {coverage}");
+    let numbers = (0..operations).filter(|at| asked("CRASH_AT").is_none_or(|asked| asked == *at));
+    let crashes = on_both_cores(numbers.collect(), |at| crash_at(seed, at));
+    println!("seed {seed}: {operations} operations, down before and after each: {crashes} crashes");
+    crashes
 }
 
 #[test]
 fn acknowledged_batches_are_lost_at_a_crash() {
-    let seeds = asked("CRASH_SEED").map_or(1..2, |seed| seed..seed + 1);
-    seeds.for_each(crash_everywhere);
+    let count = asked("CRASH_SEEDS").unwrap_or(1);
+    let seeds = asked("CRASH_SEED").map_or(1..1 + count, |seed| seed..seed + 1);
+    let crashes: u64 = seeds.map(crash_everywhere).sum();
+    println!("{crashes} crashes, none lost what was acknowledged");
 }
 
 /// The machine goes down again while a store is being recovered, at any operation of the recovery.
@@ -106,7 +129,7 @@ fn acknowledged_batches_are_lost_at_a_crash_during_recovery() {
         for at in 0.. {
             println!("CRASH_SEED={seed} at {at} cargo test -p asofdb-tests --test crash");
             let sim = crashed.after_kill();
-            sim.disk.fail_from(at, Fault::Error(std::io::ErrorKind::Other));
+            sim.disk.fail_from(at, Fault::Error(ErrorKind::Other));
             let opened = open(&sim);
             let again = sim.after_power_cut(rng.next_u64(), CrashPolicy::draw(&mut rng));
             check(&again, ledger.clone(), &mut rng);

@@ -2,14 +2,16 @@
 //! refused from a failed append or sync on until the store is opened again, reads go on, and a call that fails because
 //! something else was refused has done nothing.
 //!
-//! `FAULT_SEED=3 FAULT_AT=17 cargo test -p asofdb-tests --test failing_disk` replays one case.
+//! `FAULT_SEED=3 FAULT_AT=17 cargo test -p asofdb-tests --test failing_disk` replays one case; FAULT_SEEDS says how
+//! many workloads are tried.
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::ErrorKind;
 
 use asofdb::Error;
 use asofdb::world::sim::{CrashPolicy, Fault, Operation, Rng, SimWorld};
-use asofdb_tests::ledger::{Ledger, new_world, open};
+use asofdb_tests::cores::on_both_cores;
+use asofdb_tests::ledger::{Coverage, Ledger, new_world, open, verify};
 
 const STEPS: usize = 50;
 
@@ -48,47 +50,68 @@ fn run(sim: &SimWorld, seed: u64) -> Ledger {
     ledger
 }
 
-fn fail_everywhere(seed: u64, armed: fn(Operation) -> bool) {
+/// How many operations failed.
+fn fail_everywhere(seed: u64, armed: fn(Operation) -> bool) -> u64 {
     let whole = new_world();
     whole.disk.arm(move |operation, _| armed(operation));
+    whole.disk.start_trace();
     run(&whole, seed);
-    let operations = whole.disk.operations();
-    println!("seed {seed}: {operations} operations");
-    for at in 0..operations {
-        if asked("FAULT_AT").is_some_and(|asked| asked != at) {
-            continue;
-        }
-        println!("FAULT_SEED={seed} FAULT_AT={at} cargo test -p asofdb-tests --test failing_disk");
-        let mut rng = Rng::new(seed ^ at << 32);
-        for fault in FAULTS {
-            let sim = new_world();
-            sim.disk.arm(move |operation, _| armed(operation));
-            sim.disk.fail_at(at, fault);
-            let mut ledger = run(&sim, seed);
-            sim.disk.heal();
-            let store = open(&sim).unwrap();
-            ledger.check(&store);
-            for _ in 0..6 {
-                ledger.step(&sim, &store, &mut rng).unwrap();
-            }
-            store.sync().unwrap();
-            ledger.closed();
-            let cut = sim.after_power_cut(rng.next_u64(), CrashPolicy::draw(&mut rng));
-            ledger.check(&open(&cut).unwrap());
-        }
-    }
+    let (operations, coverage) = (whole.disk.operations(), Coverage::of(&whole));
+    println!("seed {seed}: {coverage}");
+    assert!(coverage.is_wide(), "the workload misses something: {coverage}");
+    let numbers = (0..operations).filter(|at| asked("FAULT_AT").is_none_or(|asked| asked == *at));
+    let failures = on_both_cores(numbers.collect(), |at| fail_at(seed, armed, at));
+    println!(
+        "seed {seed}: {operations} operations, each failed in {} ways: {failures}",
+        FAULTS.len()
+    );
+    failures
 }
 
-fn seeds(default: std::ops::Range<u64>) -> std::ops::Range<u64> {
-    asked("FAULT_SEED").map_or(default, |seed| seed..seed + 1)
+/// Fails one operation in every way; how many ways hit it.
+fn fail_at(seed: u64, armed: fn(Operation) -> bool, at: u64) -> u64 {
+    println!("FAULT_SEED={seed} FAULT_AT={at} cargo test -p asofdb-tests --test failing_disk");
+    let mut rng = Rng::new(seed ^ at << 32);
+    let mut hits = 0;
+    for fault in FAULTS {
+        let sim = new_world();
+        sim.disk.arm(move |operation, _| armed(operation));
+        sim.disk.fail_at(at, fault);
+        let mut ledger = run(&sim, seed);
+        hits += sim.disk.faults_hit();
+        sim.disk.heal();
+        let store = open(&sim).unwrap();
+        ledger.check(&store);
+        verify(&sim);
+        for _ in 0..6 {
+            ledger.step(&sim, &store, &mut rng).unwrap();
+        }
+        store.sync().unwrap();
+        ledger.closed();
+        let cut = sim.after_power_cut(rng.next_u64(), CrashPolicy::draw(&mut rng));
+        ledger.check(&open(&cut).unwrap());
+    }
+    hits
+}
+
+fn seeds(first: u64) -> std::ops::Range<u64> {
+    let count = asked("FAULT_SEEDS").unwrap_or(1);
+    asked("FAULT_SEED").map_or(first..first + count, |seed| seed..seed + 1)
 }
 
 #[test]
 fn acknowledged_batches_are_lost_when_a_write_fails() {
-    seeds(1..2).for_each(|seed| fail_everywhere(seed, Operation::writes));
+    let failures: u64 = seeds(1).map(|seed| fail_everywhere(seed, Operation::writes)).sum();
+    println!(
+        "{failures} failed writes, syncs, renames and removals, none lost what was acknowledged"
+    );
+    assert!(failures > 0);
 }
 
 #[test]
 fn acknowledged_batches_are_lost_when_a_read_fails() {
-    seeds(3..4).for_each(|seed| fail_everywhere(seed, |operation| !operation.writes()));
+    let reads = |operation: Operation| !operation.writes();
+    let failures: u64 = seeds(3).map(|seed| fail_everywhere(seed, reads)).sum();
+    println!("{failures} failed reads, none lost what was acknowledged");
+    assert!(failures > 0);
 }
