@@ -5,7 +5,6 @@
 //! moments are those of a real machine, so a seed alone does not bring a failure back: the store of one is kept.
 #![expect(
     clippy::disallowed_methods,
-    clippy::panic,
     clippy::unwrap_used,
     reason = "a test fails by panicking, and this one waits for a real moment"
 )]
