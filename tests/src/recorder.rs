@@ -25,6 +25,8 @@ pub struct Recorder {
     clock: i64,
     /// What the clock said when it was last not ahead of itself.
     settled: i64,
+    /// The latest moment at which it was not.
+    latest: i64,
     /// How long the clock has been running since it was set ahead, if it was.
     ahead: Option<i64>,
     /// By column of the model.
@@ -37,9 +39,10 @@ impl Recorder {
         match step {
             Step::Clock(now) => {
                 let forward = *now - self.clock;
+                let is_ahead = *now - self.latest > JUMP;
                 self.ahead = match self.ahead {
                     // The first step of a program sets the clock up.
-                    _ if forward > JUMP && !self.at_most.is_empty() => Some(0),
+                    _ if forward > JUMP && is_ahead && !self.at_most.is_empty() => Some(0),
                     _ if forward < 0 => None,
                     // What has stood for the lag is relied on.
                     Some(since) => Some(since + forward).filter(|since| *since < LAG),
@@ -56,6 +59,7 @@ impl Recorder {
         }
         if self.ahead.is_none() {
             self.settled = self.clock;
+            self.latest = self.latest.max(self.clock);
         }
         self.at_most.resize(model.columns.len(), Bounds::default());
         for (column, at_most) in self.at_most.iter_mut().enumerate() {
