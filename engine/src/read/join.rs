@@ -258,7 +258,11 @@ impl Joiner {
                 let known_at = match self.options.known {
                     JoinKnown::Anything => None,
                     JoinKnown::At(k) => Some(k),
-                    JoinKnown::RowLess(lag) => Some(self.known_at_row(row, lag)),
+                    JoinKnown::RowLess(lag) => match self.known_at_row(row, lag) {
+                        Some(k) => Some(k),
+                        // Before all time nothing was known.
+                        None => continue,
+                    },
                 };
                 let taken = &*self.state.taken;
                 let view = View { seen_from: self.stamp.commit, known_at, erased, taken };
@@ -274,12 +278,12 @@ impl Joiner {
     }
 
     /// What a row may have known: its own time, before delay and before its own microsecond are
-    /// taken off, less the lag.
-    fn known_at_row(&self, row: &SpineRow<'_>, lag: Span) -> KnownTime {
+    /// taken off, less the lag; `None`: before all time.
+    fn known_at_row(&self, row: &SpineRow<'_>, lag: Span) -> Option<KnownTime> {
         let at = i128::from(row.t.0)
             + i128::from(self.options.delay.micros())
             + i128::from(self.options.before);
-        KnownTime(clamp(at - i128::from(lag.micros())))
+        i64::try_from(at - i128::from(lag.micros())).ok().map(KnownTime)
     }
 }
 

@@ -194,7 +194,9 @@ impl FeatureState {
     /// of what the clock gives and what was recorded.
     pub(crate) fn bounds(&self, now: EventTime, oldest: Option<Commit>) -> Bounds {
         let terms = self.terms();
-        let by_clock = terms.history.map(|history| now.saturating_sub(history));
+        // A horizon before all time is none: it refuses not even what lies there.
+        let by_clock = terms.history.and_then(|history| now.0.checked_sub(history.micros()));
+        let by_clock = by_clock.map(EventTime);
         let horizon = by_clock.max(self.recorded.horizon);
         let Some(reach) = horizon else { return self.recorded };
         let since = oldest.map_or(reach.0, |oldest| reach.0.min(oldest.0));

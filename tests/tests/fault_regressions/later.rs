@@ -284,3 +284,34 @@ fn a_store_does_not_remember_every_reading_of_the_clock() {
     let grown = after.saturating_sub(before);
     assert!(grown < 8 << 20, "{grown} bytes for 1,500,000 batches of nothing in 30 seconds");
 }
+
+/// The horizon was held at the first moment of all when it lay before it, and refused what was asked from there.
+#[test]
+fn a_horizon_before_all_time_refuses_a_read_from_before_all_time() {
+    let sim = SimWorld::new(EventTime(-5));
+    let store = open(&sim).unwrap();
+    store.define(FeatureSpec::new("v:f", ValueType::I64).history(Span::MAX)).unwrap();
+    let read = Read::as_of(EventTime::MIN).before();
+    assert_eq!(store.read("a", "v:f", &read).unwrap().answer, Answer::Missing);
+    sim.clock.set(EventTime(-1));
+    assert!(matches!(store.read("a", "v:f", &read), Err(Error::BelowHorizon { .. })));
+}
+
+/// A lag that goes before all time was held at the first moment of all, so that a row knew what it could not.
+#[test]
+fn a_row_of_a_join_knows_what_was_known_after_its_lag() {
+    let sim = SimWorld::new(EventTime(0));
+    let store = made(&sim);
+    let mut batch = Batch::new();
+    batch.put("a", "v:f", EventTime::MIN, 1i64).known(KnownTime::MIN);
+    store.write(batch, Durability::Synced).unwrap();
+    let features = store.select(&["v:f"]).unwrap();
+    let status = |lag| {
+        let options = JoinOptions::new().known_at_row(Span::from_micros(lag).unwrap());
+        let joiner = store.joiner(&features, options).unwrap();
+        let joined = joiner.join(&[Some(("a", EventTime(EventTime::MIN.0 + 1)))]).unwrap();
+        joined.column(0).unwrap().status().to_vec()
+    };
+    assert_eq!(status(1), [Status::Value]);
+    assert_eq!(status(2), [Status::Missing]);
+}
