@@ -8,7 +8,7 @@
 
 mod background;
 mod convert;
-mod doors;
+mod reads;
 
 use std::collections::BTreeMap;
 
@@ -40,7 +40,9 @@ pub struct Engine {
     stamps: BTreeMap<String, Stamp>,
     /// The commits of the batches that were written, in order.
     written: Vec<Commit>,
-    all_doors: bool,
+    every_door: bool,
+    copies: bool,
+    killed: bool,
     tells_recorded: bool,
     trace: Option<Vec<String>>,
 }
@@ -71,7 +73,9 @@ impl Engine {
             stamps: BTreeMap::new(),
             written: Vec::new(),
             background: Background::default(),
-            all_doors: false,
+            every_door: false,
+            copies: false,
+            killed: false,
             tells_recorded: false,
             trace,
         })
@@ -84,9 +88,24 @@ impl Engine {
         self
     }
 
-    /// Every cell is read in all ways that the library has, and they must agree.
-    pub fn through_all_doors(mut self) -> Engine {
-        self.all_doors = true;
+    /// Each read of one cell is asked through every door of the library.
+    pub fn through_every_door(mut self) -> Engine {
+        self.every_door = true;
+        self
+    }
+
+    /// Each read is asked of what a power cut leaves of the synced store, opened read-only. While a
+    /// snapshot is held the store itself is asked: it holds the bounds S and B down, and a copy
+    /// knows nothing of it.
+    pub fn read_from_copies(mut self) -> Engine {
+        self.copies = true;
+        self
+    }
+
+    /// Where a program closes and opens the store its process is killed instead, so that the logs
+    /// are replayed.
+    pub fn killed_at_reopen(mut self) -> Engine {
+        self.killed = true;
         self
     }
 
@@ -145,6 +164,18 @@ impl Engine {
             batch.known(KnownTime(known));
         }
         Ok(())
+    }
+
+    /// Goes on in another world. The store that was open ends in the old one, where nobody looks at
+    /// what it does any more.
+    fn go_down(&mut self, after: SimWorld) {
+        self.finish_background();
+        self.snapshots.clear();
+        self.note_disk();
+        self.sim = after;
+        if self.trace.is_some() {
+            self.sim.disk.start_trace();
+        }
     }
 
     /// Opens the store again; snapshots do not outlive that.
@@ -248,6 +279,10 @@ impl Subject for Engine {
     }
 
     fn reopen(&mut self) -> Outcome {
+        if self.killed {
+            self.go_down(self.sim.after_kill());
+            return self.open();
+        }
         self.finish_background();
         self.snapshots.clear();
         match self.store.close() {
@@ -265,14 +300,7 @@ impl Subject for Engine {
         };
         let newest = self.store.stats().newest_commit.0;
         after.clock.set(EventTime(self.sim.clock.now().0.max(newest) + DOWN));
-        // The store that went down ends on a disk that nobody looks at any more.
-        self.finish_background();
-        self.snapshots.clear();
-        self.note_disk();
-        self.sim = after;
-        if self.trace.is_some() {
-            self.sim.disk.start_trace();
-        }
+        self.go_down(after);
         match self.open() {
             Outcome::Done => {
                 let newest = self.store.stats().newest_commit;

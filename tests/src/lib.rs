@@ -1,11 +1,14 @@
 //! What the tests of asofdb share: the naive model of the rules, programs over every operation, their
 //! replay on anything that claims to follow the rules, and a generator of such programs.
 //!
-//! Only `engine`, `killed`, `ledger` and what they stand on (`hook_disk`, `options`, `parked`) use the engine: an error in
+//! Only `engine`, `killed`, `ledger`, what they stand on (`doors`, `hook_disk`, `parked`) and what stands on them (`case`,
+//! `metamorphic`, `options`) use the engine: an error in
 //! the engine cannot hide in its own judge.
 
 pub mod answer;
+pub mod case;
 pub mod cores;
+pub mod doors;
 pub mod engine;
 pub mod generate;
 pub mod hook_disk;

@@ -133,9 +133,14 @@ impl Model {
         self.commits.last().copied().unwrap_or(i64::MIN)
     }
 
+    /// The commit that the next batch or change would take.
+    pub fn next_commit(&self) -> i64 {
+        self.now.max(self.last_commit().saturating_add(1))
+    }
+
     /// Takes the next commit, of something that is always durable.
     fn commit(&mut self) -> i64 {
-        let commit = self.now.max(self.last_commit().saturating_add(1));
+        let commit = self.next_commit();
         self.commits.push(commit);
         self.sync();
         commit
@@ -143,8 +148,7 @@ impl Model {
 
     /// Writes one batch.
     pub fn write(&mut self, puts: &[Put], source: Option<&str>) -> Result<(), Refusal> {
-        let seen = self.last_commit();
-        let commit = self.now.max(seen.saturating_add(1));
+        let (seen, commit) = (self.last_commit(), self.next_commit());
         let mut revisions = Vec::new();
         for (place, put) in puts.iter().enumerate() {
             let (index, column) = self.resolve(&put.feature, seen)?;

@@ -19,8 +19,10 @@ pub struct Setting {
     pub mode: Mode,
     /// Background work is drawn from this seed; none: it is done where the program says so.
     pub background: Option<u64>,
-    /// Whether every cell is read in all ways.
-    pub all_doors: bool,
+    /// Whether every cell is read through every door.
+    pub every_door: bool,
+    /// Whether copies of the store are read.
+    pub copies: bool,
     /// Whether the program's clock jumps.
     pub clock_jumps: bool,
 }
@@ -47,16 +49,18 @@ impl Setting {
             Mode::FlushAfterEveryStep,
             Mode::InMemory,
         ];
+        let (every_door, copies) = (rng.percent(30), rng.percent(10));
         let mode = *rng.pick(&modes).unwrap_or(&Mode::AsWritten);
         let background = rng.percent(70).then(|| rng.number());
-        Setting { options, mode, background, all_doors: rng.percent(30), clock_jumps }
+        Setting { options, mode, background, every_door, copies, clock_jumps }
     }
 
     /// A new store under this setting.
     pub fn engine(&self, traced: bool) -> Result<Engine, Error> {
         let options = self.options.clone();
         let engine = if traced { Engine::traced(options)? } else { Engine::new(options)? };
-        let engine = if self.all_doors { engine.through_all_doors() } else { engine };
+        let engine = if self.every_door { engine.through_every_door() } else { engine };
+        let engine = if self.copies { engine.read_from_copies() } else { engine };
         let engine = if self.clock_jumps { engine.telling_recorded() } else { engine };
         Ok(match self.background {
             Some(seed) => engine.stepped_at_random(seed),
@@ -90,6 +94,9 @@ impl fmt::Display for Setting {
         if let Some(seed) = self.background {
             write!(out, ", background work drawn from {seed}")?;
         }
-        if self.all_doors { out.write_str(", every cell read in all ways") } else { Ok(()) }
+        if self.copies {
+            out.write_str(", copies are read")?;
+        }
+        if self.every_door { out.write_str(", every cell through every door") } else { Ok(()) }
     }
 }

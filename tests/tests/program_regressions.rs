@@ -12,7 +12,7 @@ fn check(program: &str) {
         [Mode::AsWritten, Mode::InMemory, Mode::FlushAfterEveryStep, Mode::CompactAfterEveryStep]
     {
         let options = Options::new().clock_lag(Span::ZERO);
-        let mut engine = Engine::new(options).unwrap().through_all_doors();
+        let mut engine = Engine::new(options).unwrap().through_every_door();
         if let Err(difference) = replay(&program, &mut engine, mode) {
             panic!("{mode:?}: {difference}");
         }

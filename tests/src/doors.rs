@@ -1,0 +1,217 @@
+//! One question asked through every door of the library: alone, in a row, in rows, in a scan, in a join.
+//!
+//! There is one rule, so there is one answer. What a door other than [`Store::read`] says of a cell is held against what
+//! `read` says of it.
+//!
+//! Invariants:
+//! - nothing here knows what the answer should be: that is for the model;
+//! - a door is passed over only where the question cannot be put to it.
+
+use std::fmt::Debug;
+
+use asofdb::{
+    Answer, Error, EventTime, Feature, JoinOptions, KnownTime, Read as Asked, Row, Selection,
+    Snapshot, Span, Stamp, Status, Store, Value,
+};
+
+use crate::question::{Question, Read, Reader};
+
+/// Asks `read` of the feature that its name means now, and of all others that can be read beside it, through every
+/// door. `asked` is the same question in the library's words, seen from `snapshot` if there is one.
+///
+/// Tells how two doors differ, if they do.
+pub fn agree(
+    store: &Store,
+    read: &Read,
+    asked: &Asked,
+    snapshot: Option<&Snapshot>,
+) -> Result<(), String> {
+    if !matches!(read.question, Question::Latest | Question::AsOf(_)) {
+        return Ok(());
+    }
+    let entity = read.entity.as_slice();
+    refusals_agree(store, read, asked)?;
+    newest_version_agrees(store, read, asked)?;
+    stamp_agrees(store, read, asked)?;
+
+    let mut readable: Vec<(Feature, Answer)> = Vec::new();
+    let mut stamp = None;
+    for feature in store.features() {
+        if let Ok(reading) = store.read(entity, &feature.versioned_name(), asked) {
+            stamp = Some(reading.stamp);
+            readable.push((feature, reading.answer));
+        }
+    }
+    let Some(stamp) = stamp else { return Ok(()) };
+    let names: Vec<String> = readable.iter().map(|(feature, _)| feature.versioned_name()).collect();
+    let features = store.select(&names).map_err(|error| error.to_string())?;
+    let answers: Vec<Answer> = readable.into_iter().map(|(_, answer)| answer).collect();
+
+    let row = store.read_row(entity, &features, asked).map(|row| row.answers);
+    same("read_row", &answers, row)?;
+    let three: [&[u8]; 3] = [entity, NOBODY, entity];
+    for place in [0, 2] {
+        let rows = store.read_rows(&three, &features, asked);
+        let of_it = |mut rows: Vec<Row>| rows.swap_remove(place).answers;
+        same("read_rows", &answers, rows.map(of_it))?;
+    }
+    same("scan", &in_scan(&answers), scan(store, &features, asked, entity))?;
+    joins_agree(store, read, &features, stamp, snapshot, &answers)
+}
+
+/// An entity that no program writes.
+const NOBODY: &[u8] = b"nobody";
+
+/// What is refused alone is refused in a row, in the same words.
+fn refusals_agree(store: &Store, read: &Read, asked: &Asked) -> Result<(), String> {
+    let Ok(feature) = store.feature(&read.feature) else { return Ok(()) };
+    let name = feature.versioned_name();
+    let alone = match store.read(&read.entity, &name, asked) {
+        // Told with the names that look like it, which a selection does not know.
+        Ok(_) | Err(Error::UnknownFeature { .. }) => return Ok(()),
+        Err(error) => error.to_string(),
+    };
+    let features = store.select(&[&name]).map_err(|error| error.to_string())?;
+    match store.read_row(&read.entity, &features, asked) {
+        Err(error) if error.to_string() == alone => Ok(()),
+        there => Err(format!("read_row: {there:?}\n  alone: {alone}")),
+    }
+}
+
+/// The first of the newest versions is the one that a cell shows.
+fn newest_version_agrees(store: &Store, read: &Read, asked: &Asked) -> Result<(), String> {
+    let Ok(reading) = store.read(&read.entity, &read.feature, asked) else { return Ok(()) };
+    let newest = store.last_n(&read.entity, &read.feature, 1, asked);
+    let newest = newest.map(|found| found.answers.into_iter().next().unwrap_or(Answer::Missing));
+    same("last_n", &reading.answer, newest)
+}
+
+/// A stamp says again what the read said that returned it.
+fn stamp_agrees(store: &Store, read: &Read, asked: &Asked) -> Result<(), String> {
+    if read.question != Question::Latest || read.options.reader != Reader::Newest {
+        return Ok(());
+    }
+    let Ok(reading) = store.read(&read.entity, &read.feature, asked) else { return Ok(()) };
+    match store.read(&read.entity, &read.feature, &asked.clone().stamp(reading.stamp)) {
+        // While the clock stands below the horizon, a stamp of now is below it too.
+        Err(Error::BelowHorizon { horizon, .. }) if reading.stamp.now < horizon => Ok(()),
+        again => same("its stamp", &reading.answer, again.map(|again| again.answer)),
+    }
+}
+
+fn same<T: PartialEq + Debug>(
+    door: &str,
+    alone: &T,
+    there: Result<T, Error>,
+) -> Result<(), String> {
+    match there {
+        Ok(there) if there == *alone => Ok(()),
+        there => Err(format!("{door}: {there:?}\n  alone: {alone:?}")),
+    }
+}
+
+/// A scan gives only entities that have anything to answer.
+fn in_scan(answers: &[Answer]) -> Option<Vec<Answer>> {
+    let has_any = answers.iter().any(|answer| answer.status() != Status::Missing);
+    has_any.then(|| answers.to_vec())
+}
+
+fn scan(
+    store: &Store,
+    features: &Selection,
+    asked: &Asked,
+    entity: &[u8],
+) -> Result<Option<Vec<Answer>>, Error> {
+    let mut found = None;
+    for row in store.scan(features, asked, entity)? {
+        let (name, row) = row?;
+        if name == entity {
+            found = Some(row.answers);
+        }
+    }
+    Ok(found)
+}
+
+/// What a join tells of a cell.
+type Cell = (Status, Option<EventTime>, Option<Value>);
+
+fn joins_agree(
+    store: &Store,
+    read: &Read,
+    features: &Selection,
+    stamp: Stamp,
+    snapshot: Option<&Snapshot>,
+    answers: &[Answer],
+) -> Result<(), String> {
+    // A join stands at the newest commit or at a snapshot.
+    if matches!(read.options.reader, Reader::Stamp(_)) {
+        return Ok(());
+    }
+    let t = match read.question {
+        Question::AsOf(t) => EventTime(t),
+        _ => stamp.now,
+    };
+    let mut options = JoinOptions::new();
+    if read.options.before {
+        options = options.before();
+    }
+    if let Some(delay) = read.options.delay.and_then(Span::from_micros) {
+        options = options.delay(delay);
+    }
+    if let Some(max_age) = read.options.max_age.and_then(Span::from_micros) {
+        options = options.max_age(max_age);
+    }
+    if let Some(snapshot) = snapshot {
+        options = options.snapshot(snapshot);
+    }
+    let alone: Vec<Cell> = answers.iter().map(told).collect();
+    let Some(k) = read.options.known_at else {
+        return same_in_join("join", store, read, features, options, t, &alone);
+    };
+    let at = options.clone().known_at(KnownTime(k));
+    same_in_join("join known at a time", store, read, features, at, t, &alone)?;
+    // The same moment, told as a lag of the row's own time.
+    match t.0.checked_sub(k).and_then(Span::from_micros) {
+        Some(lag) => {
+            let at_row = options.known_at_row(lag);
+            same_in_join("join known at the row", store, read, features, at_row, t, &alone)
+        }
+        None => Ok(()),
+    }
+}
+
+fn told(answer: &Answer) -> Cell {
+    (answer.status(), answer.event_time(), answer.value().cloned())
+}
+
+fn same_in_join(
+    door: &str,
+    store: &Store,
+    read: &Read,
+    features: &Selection,
+    options: JoinOptions,
+    t: EventTime,
+    alone: &[Cell],
+) -> Result<(), String> {
+    let entity = read.entity.as_slice();
+    let joined = store.joiner(features, options).and_then(|joiner| {
+        joiner.join(&[Some((entity, t)), None, Some((NOBODY, t)), Some((entity, t))])
+    });
+    let joined = match joined {
+        // The newest moment of a clock that stepped back lies at the horizon, not at the clock.
+        Err(Error::BelowHorizon { .. }) if read.question == Question::Latest => return Ok(()),
+        joined => joined.map_err(|error| format!("{door}: {error}\n  alone: {alone:?}"))?,
+    };
+    for row in [0, 3] {
+        let cells: Vec<Cell> = joined
+            .columns()
+            .iter()
+            .map(|column| {
+                let status = column.status().get(row).copied().unwrap_or(Status::Missing);
+                (status, column.event_time(row), column.value(row).cloned())
+            })
+            .collect();
+        same(door, &alone, Ok(cells.as_slice()))?;
+    }
+    Ok(())
+}

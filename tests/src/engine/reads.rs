@@ -1,0 +1,80 @@
+//! A program's reads on the engine: of the store itself, through every door, or of a copy.
+
+use asofdb::world::sim::CrashPolicy;
+use asofdb::{Error, EventTime, KnownTime, Read as EngineRead, Store};
+
+use super::convert::{answer, refused, span};
+use super::{DIR, Engine};
+use crate::answer::{Outcome, Refusal};
+use crate::doors;
+use crate::question::{Question, Read, Reader};
+
+impl Engine {
+    /// The read in the engine's words.
+    fn asked(&self, read: &Read) -> Result<EngineRead, Outcome> {
+        let options = &read.options;
+        let mut asked = match read.question {
+            Question::AsOf(t) | Question::LastN { t, .. } => EngineRead::as_of(EventTime(t)),
+            Question::Latest | Question::Range { .. } => EngineRead::latest(),
+        };
+        if let Some(known_at) = options.known_at {
+            asked = asked.known_at(KnownTime(known_at));
+        }
+        if options.before {
+            asked = asked.before();
+        }
+        if let Some(delay) = options.delay {
+            asked = asked.delay(span(delay)?);
+        }
+        if let Some(max_age) = options.max_age {
+            asked = asked.max_age(span(max_age)?);
+        }
+        match &options.reader {
+            Reader::Newest => Ok(asked),
+            Reader::Snapshot(name) => {
+                let held = self.snapshots.get(name);
+                Ok(asked.snapshot(held.ok_or(Outcome::Refused(Refusal::UnknownSnapshot))?))
+            }
+            Reader::Stamp(name) => {
+                let stamp = self.stamps.get(name);
+                Ok(asked.stamp(*stamp.ok_or(Outcome::Refused(Refusal::UnknownStamp))?))
+            }
+        }
+    }
+
+    pub(super) fn try_read(&self, read: &Read) -> Result<Outcome, Outcome> {
+        let asked = self.asked(read)?;
+        let copy = match self.copies && self.snapshots.is_empty() {
+            true => Some(self.copy().map_err(refused)?),
+            false => None,
+        };
+        let store = copy.as_ref().unwrap_or(&self.store);
+        if self.every_door {
+            let snapshot = match &read.options.reader {
+                Reader::Snapshot(name) => self.snapshots.get(name),
+                _ => None,
+            };
+            doors::agree(store, read, &asked, snapshot).map_err(Outcome::Failed)?;
+        }
+        let (entity, feature) = (&read.entity, read.feature.as_str());
+        let versions = match read.question {
+            Question::Latest | Question::AsOf(_) => {
+                let reading = store.read(entity, feature, &asked).map_err(refused)?;
+                return Ok(Outcome::Cell(answer(&reading.answer)));
+            }
+            Question::Range { from, to } => {
+                store.range(entity, feature, EventTime(from), EventTime(to), &asked)
+            }
+            Question::LastN { n, .. } => store.last_n(entity, feature, n, &asked),
+        };
+        let versions = versions.map_err(refused)?;
+        Ok(Outcome::Versions(versions.answers.iter().map(answer).collect()))
+    }
+
+    /// What a power cut would leave of the store once it is synced, opened read-only.
+    fn copy(&self) -> Result<Store, Error> {
+        self.store.sync()?;
+        let sim = self.sim.after_power_cut(0, CrashPolicy::STRICT);
+        Store::open(DIR, self.options.clone().world(sim.world()).read_only(true))
+    }
+}
