@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use asofdb::world::sim::SimWorld;
 use asofdb::{
-    Batch, Durability, EventTime, FeatureSpec, JoinOptions, KnownTime, Options, Span, Store, Value,
-    ValueType,
+    Batch, Durability, EventTime, FeatureSpec, JoinOptions, KnownTime, Options, Span, Status,
+    Store, Value, ValueType,
 };
 use asofdb_tests::generate::Rng;
 
@@ -161,8 +161,8 @@ pub fn no_cell_differs_from_a_strict_asof_join() {
 
 /// Where real events with joins that DuckDB and Polars agree on lie beside the sources.
 fn real_data() -> Option<PathBuf> {
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
-    data.join("weather/features.csv").is_file().then_some(data)
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    beside.map(|dir| dir.join("shared/data")).find(|data| data.join("weather").is_dir())
 }
 
 fn read_csv(path: &Path) -> (Vec<String>, Vec<Vec<String>>) {
@@ -198,45 +198,54 @@ pub fn no_cell_differs_from_the_joins_of_real_events() {
         println!("there are no real events beside the sources");
         return;
     };
-    let day = Span::from_days(1);
-    let hours = Span::from_hours(2);
-    let max_age = |age| JoinOptions::new().max_age(age);
-    let known = JoinOptions::new().known_at_row(Span::ZERO);
-    compare_real(&data.join("weather"), "expected-no-ttl.csv", JoinOptions::new());
-    compare_real(&data.join("weather"), "expected-ttl-2h.csv", max_age(hours));
-    compare_real(&data.join("planes"), "expected-no-ttl.csv", JoinOptions::new());
-    compare_real(&data.join("planes"), "expected-ttl-1d.csv", max_age(day));
-    compare_real(&data.join("planes"), "expected-known-at-row.csv", known);
+    let any_age = || JoinOptions::new();
+    let weather = data.join("weather");
+    let store = real_store(&weather);
+    compare_real(&store, &weather, "expected-no-ttl.csv", any_age());
+    compare_real(&store, &weather, "expected-ttl-2h.csv", any_age().max_age(Span::from_hours(2)));
+    let planes = data.join("planes");
+    let store = real_store(&planes);
+    compare_real(&store, &planes, "expected-no-ttl.csv", any_age());
+    compare_real(&store, &planes, "expected-ttl-1d.csv", any_age().max_age(Span::from_days(1)));
+    let known = any_age().known_at_row(Span::ZERO);
+    compare_real(&store, &planes, "expected-known-at-row.csv", known);
 }
 
-/// Every cell as text: what a file holds is what comes back, and an empty cell is a null.
-fn compare_real(set: &Path, expected: &str, options: JoinOptions) {
+/// A store of a set's rows, every cell as text: what a file holds is what comes back, and an empty cell is a null.
+fn real_store(set: &Path) -> Store {
     let (head, rows) = read_csv(&set.join("features.csv"));
     let place = |name: &str| head.iter().position(|column| column == name);
     let (entity, e) = (place("entity").unwrap(), place("event_time").unwrap());
     let known = place("created_time");
+    let first = known.unwrap_or(e) + 1;
     let sim = SimWorld::new(EventTime(moment("2026-01-01 00:00:00")));
     let store = Store::open("/store", Options::new().world(sim.world())).unwrap();
-    let (names, expected_rows) = read_csv(&set.join(expected));
-    for name in names.iter().filter(|name| *name != "matched") {
+    for name in &head[first..] {
         store.define(FeatureSpec::new(name, ValueType::Text)).unwrap();
     }
     for rows in rows.chunks(1_000) {
         let mut batch = Batch::new();
         for row in rows {
-            for (column, name) in head.iter().enumerate().filter(|(_, name)| names.contains(name)) {
-                match row[column].as_str() {
-                    "" => batch.put_null(&row[entity], name, EventTime(moment(&row[e]))),
-                    text => batch.put(&row[entity], name, EventTime(moment(&row[e])), text),
+            let at = EventTime(moment(&row[e]));
+            let known = known.map(|known| KnownTime(moment(&row[known])));
+            for (name, text) in head.iter().zip(row).skip(first) {
+                match text.as_str() {
+                    "" => batch.put_null(&row[entity], name, at),
+                    text => batch.put(&row[entity], name, at, text),
                 };
                 if let Some(known) = known {
-                    batch.known(KnownTime(moment(&row[known])));
+                    batch.known(known);
                 }
             }
         }
         store.write(batch, Durability::Buffered).unwrap();
     }
     store.compact().unwrap();
+    store
+}
+
+fn compare_real(store: &Store, set: &Path, expected: &str, options: JoinOptions) {
+    let (names, expected_rows) = read_csv(&set.join(expected));
     let (_, spine) = read_csv(&set.join("spine.csv"));
     let spine: Vec<_> =
         spine.iter().map(|row| Some((row[0].as_str(), EventTime(moment(&row[1]))))).collect();
@@ -246,20 +255,19 @@ fn compare_real(set: &Path, expected: &str, options: JoinOptions) {
     let matched = names.iter().position(|name| name == "matched").unwrap();
     let (mut cells, mut values) = (0, 0);
     for (at, row) in expected_rows.iter().enumerate() {
-        let mut texts = row.iter().enumerate().filter(|(column, _)| *column != matched);
-        for column in joined.columns() {
-            let (_, text) = texts.next().unwrap();
+        let told = Some(row[matched].as_str()).filter(|text| !text.is_empty()).map(moment);
+        let texts = row.iter().enumerate().filter(|(column, _)| *column != matched);
+        for (column, (_, text)) in joined.columns().iter().zip(texts) {
             let value = column.value(at).and_then(Value::as_text);
             assert_eq!(value.unwrap_or_default(), text, "{expected}, row {at}");
-            let fresh = matches!(column.status()[at], asofdb::Status::Value | asofdb::Status::Null);
+            let fresh = matches!(column.status()[at], Status::Value | Status::Null);
             let time = column.event_time(at).filter(|_| fresh).map(|e| e.0);
-            let told = Some(row[matched].as_str()).filter(|text| !text.is_empty()).map(moment);
             assert_eq!(time, told, "{expected}, row {at}");
             cells += 1;
             values += usize::from(value.is_some());
         }
     }
-    println!("{}: {cells} cells, {values} of them values, none differs", expected);
+    println!("{}/{expected}: {cells} cells, {values} values, none differs", set.display());
     assert_eq!(expected_rows.len(), spine.len());
     assert!(values > 10_000, "{values} values prove nothing");
 }
