@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! u32      CRC-32 of the 32 bytes of the head behind the two sums, seeded with the file's id and number
+//!          and the place of the frame
 //! u32      CRC-32 of the payload, seeded with the CRC of the head
 //! u32      length of the payload
 //! u8       kind: 1 batch, 2 edit
@@ -64,7 +65,8 @@ pub struct FrameHead {
     pub ceiling: Commit,
 }
 
-/// What ties the frames of a file to it: frames of another file are no frames here.
+/// What ties the frames of a file to it, and each to its place: frames of another file, or of
+/// another place in this one, are no frames here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Seed(u32);
 
@@ -77,15 +79,16 @@ impl Seed {
         Self(crc32fast::hash(&bytes))
     }
 
-    fn sum(self, bytes: &[u8]) -> u32 {
+    fn sum(self, at: u64, bytes: &[u8]) -> u32 {
         let mut hasher = crc32fast::Hasher::new_with_initial(self.0);
+        hasher.update(&at.to_le_bytes());
         hasher.update(bytes);
         hasher.finalize()
     }
 }
 
-/// Writes a frame whose payload is the parts end to end.
-pub fn encode(head: &FrameHead, parts: &[&[u8]], seed: Seed, out: &mut Vec<u8>) {
+/// Writes a frame that begins at a place of its file and whose payload is the parts end to end.
+pub fn encode(head: &FrameHead, parts: &[&[u8]], seed: Seed, at: u64, out: &mut Vec<u8>) {
     let len: usize = parts.iter().map(|part| part.len()).sum();
     let mut body = Vec::with_capacity(FRAME_HEAD_LEN);
     body.put_u32(u32::try_from(len).unwrap_or(u32::MAX));
@@ -95,7 +98,7 @@ pub fn encode(head: &FrameHead, parts: &[&[u8]], seed: Seed, out: &mut Vec<u8>) 
     body.put_i64(head.ceiling.0);
     // The payload's sum stands before its length but is seeded with the sum of the head, so it
     // takes part in neither.
-    let head_sum = seed.sum(&body);
+    let head_sum = seed.sum(at, &body);
     let mut hasher = crc32fast::Hasher::new_with_initial(head_sum);
     parts.iter().for_each(|part| hasher.update(part));
     out.reserve(FRAME_HEAD_LEN + len);
@@ -184,7 +187,7 @@ fn decode_head(file: &[u8], at: usize, seed: Seed) -> Option<(FrameHead, u32, us
     let commit = Commit(body.i64().ok()?);
     let synced = body.u64().ok()?;
     let ceiling = Commit(body.i64().ok()?);
-    if seed.sum(reader.rest()) != head_sum {
+    if seed.sum(wide(at), reader.rest()) != head_sum {
         return None;
     }
     Some((
@@ -221,7 +224,7 @@ mod tests {
                 synced,
                 ceiling: Commit(9),
             };
-            encode(&head, &[b"pay", &vec![n as u8; n * 7]], SEED, &mut out);
+            encode(&head, &[b"pay", &vec![n as u8; n * 7]], SEED, out.len() as u64, &mut out);
         }
         (out, starts)
     }
@@ -258,6 +261,30 @@ mod tests {
         let (frames, end) = decode_all(&bytes, 0, Seed(78));
         assert!(frames.is_empty());
         assert_eq!(end, FileEnd::Torn { at: 0 });
+    }
+
+    /// Frames of one length stood at multiples of it, and a sector that was written to the place
+    /// of another, or a part that was cut out, took batches with it: what followed was taken.
+    #[test]
+    fn a_frame_is_taken_in_the_place_of_another() {
+        let mut bytes = Vec::new();
+        for commit in 0..4 {
+            let head = FrameHead {
+                kind: FrameKind::Batch,
+                commit: Commit(commit),
+                synced: bytes.len() as u64,
+                ceiling: Commit(9),
+            };
+            let at = bytes.len() as u64;
+            encode(&head, &[b"payload"], SEED, at, &mut bytes);
+        }
+        let len = bytes.len() / 4;
+        let without_the_second = [&bytes[..len], &bytes[2 * len..]].concat();
+        let (frames, _) = decode_all(&without_the_second, 0, SEED);
+        assert_eq!(frames.len(), 1);
+        bytes.copy_within(2 * len..3 * len, len);
+        let (frames, end) = decode_all(&bytes, 0, SEED);
+        assert_eq!((frames.len(), end), (1, FileEnd::Rot { at: len as u64 }));
     }
 
     #[test]

@@ -168,7 +168,7 @@ fn tags_of_files_and_frames() {
     let bytes_of = |kind| {
         let mut out = Vec::new();
         let head = FrameHead { kind, commit: Commit(1), synced: 0, ceiling: Commit(1) };
-        frame::encode(&head, &[], seed, &mut out);
+        frame::encode(&head, &[], seed, 0, &mut out);
         out
     };
     let kinds = [FrameKind::Batch, FrameKind::Edit]
@@ -178,7 +178,7 @@ fn tags_of_files_and_frames() {
         .filter(|&kind| {
             let mut bytes = bytes_of(FrameKind::Batch);
             bytes[12] = kind;
-            let sum = file_sum(&[&bytes[8..40]]).to_le_bytes();
+            let sum = file_sum(&[&0u64.to_le_bytes(), &bytes[8..40]]).to_le_bytes();
             bytes[..4].copy_from_slice(&sum);
             bytes[4..8].copy_from_slice(&sum);
             frame::decode_all(&bytes, 0, seed).0.len() == 1
@@ -383,8 +383,9 @@ fn file_sum(parts: &[&[u8]]) -> u32 {
 fn the_sums_of_a_frame_go_on_from_one_another() {
     assert_eq!(crc32fast::hash(b"123456789"), 0xcbf4_3926);
     let bytes = example("frame");
-    assert_eq!(bytes[..4], file_sum(&[&bytes[8..40]]).to_le_bytes());
-    assert_eq!(bytes[4..8], file_sum(&[&bytes[8..]]).to_le_bytes());
+    let place = 56u64.to_le_bytes();
+    assert_eq!(bytes[..4], file_sum(&[&place, &bytes[8..40]]).to_le_bytes());
+    assert_eq!(bytes[4..8], file_sum(&[&place, &bytes[8..]]).to_le_bytes());
     assert!(under("#### Example: frame").contains(&format!("`0x{:08x}`", file_sum(&[]))));
 }
 
@@ -429,7 +430,7 @@ fn the_example_of_a_frame() {
     };
     let mut out = Vec::new();
     let seed = Seed::of(store(), FileNumber(7));
-    frame::encode(&head, &[&batch.encode(), entries.as_bytes()], seed, &mut out);
+    frame::encode(&head, &[&batch.encode(), entries.as_bytes()], seed, 56, &mut out);
     assert_eq!(out, example("frame"));
 }
 

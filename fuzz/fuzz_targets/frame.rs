@@ -19,7 +19,7 @@ fn written(u: &mut Unstructured<'_>, seed: Seed) -> Result<()> {
         let payload: Vec<u8> = u.arbitrary()?;
         let start = file.len();
         let (one, two) = payload.split_at(payload.len() / 2);
-        frame::encode(&head, &[one, two], seed, &mut file);
+        frame::encode(&head, &[one, two], seed, start as u64, &mut file);
         heads.push((start, head, payload));
     }
     let (frames, end) = frame::decode_all(&file, 0, seed);

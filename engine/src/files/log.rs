@@ -80,19 +80,20 @@ impl FrameWriter {
         ceiling: Commit,
         parts: &[&[u8]],
     ) -> Result<u64> {
-        let mark = {
+        let (mark, at) = {
             let progress = self.progress.lock();
             // Behind half a frame nothing more may stand: a reader would not see it.
             if let Some(failed) = &progress.failed {
                 return Err(failed.clone());
             }
-            progress.durable
+            (progress.durable, progress.written)
         };
         let mut bytes = Vec::new();
         frame::encode(
             &FrameHead { kind, commit, synced: mark, ceiling },
             parts,
             self.seed,
+            at,
             &mut bytes,
         );
         let appended = self.file.append(&bytes);
