@@ -3,13 +3,16 @@
 //! The manifest tells which tables and logs there are. Tables must be there whole. A sealed log
 //! must be there whole; the newest log may end torn, behind its last synced mark, and what is whole
 //! of it is copied into a new log. What is found and not named was being made when the process
-//! stopped, and is removed, except a log that holds batches which the manifest's logs do not: then
-//! it is the manifest that is too old.
+//! stopped, and is removed, except a log that holds batches which the manifest's logs do not, or
+//! that tells of more of the manifest than there is: then it is the manifest that is too old.
+
+mod listing;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use asofdb_format::batch::BatchReader;
+use asofdb_format::edit::Edit;
 use asofdb_format::frame::{Frame, FrameKind};
 use asofdb_format::hash::EraseKey;
 use asofdb_format::header::{FileKind, Header};
@@ -19,14 +22,15 @@ use asofdb_format::wire::wide;
 use crate::files::log::{FrameFile, FrameWriter, read_whole};
 use crate::files::names;
 use crate::files::table::Table;
+use crate::open::listing::{Files, check_notes, look_at};
 use crate::state::durable::Durable;
 use crate::state::live::{Keeper, State};
-use crate::state::manifest;
+use crate::state::manifest::{self, Loaded};
 use crate::state::memtable::Memtable;
 use crate::types::error::{Error, Result};
 use crate::types::options::Options;
 use crate::world::disk::{Disk, FileLock};
-use crate::write::commit::{Committer, Standing, apply};
+use crate::write::commit::{Committer, Standing, apply, tell};
 
 /// A store that is open.
 #[derive(Debug)]
@@ -65,12 +69,12 @@ fn picture_of(disk: &dyn Disk, dir: &Path) -> Option<(Vec<u8>, u64)> {
 
 fn open_to_read(dir: &Path, options: Options) -> Result<Opened> {
     let found = look_at(&*options.world.disk, dir)?;
-    if !found.has_current {
-        return Err(found.not_a_store(dir));
-    }
     let disk = Arc::clone(&options.world.disk);
+    if !found.has_current {
+        return Err(found.without_current(&*disk, dir));
+    }
     let loaded = manifest::load(&*disk, dir)?;
-    let recovered = recover(&*disk, dir, loaded.store, loaded.durable, false)?;
+    let recovered = recover(&*disk, dir, &found, &loaded, false)?;
     let active = Memtable::new(FileNumber(0), 1 << 14, recovered.durable.newest);
     let state = state_of(dir, &options, loaded.store, &recovered, active)?;
     let last = recovered.durable.newest;
@@ -89,7 +93,7 @@ fn open_to_write(dir: &Path, options: Options) -> Result<Opened> {
     }
     let found = found?;
     if !found.has_current && (!options.create || !found.strangers.is_empty()) {
-        return Err(found.not_a_store(dir));
+        return Err(found.without_current(&*disk, dir));
     }
     let lock_path = names::lock(dir);
     let lock = disk.lock(&lock_path).map_err(|source| Error::io("lock", &lock_path, source))?;
@@ -98,7 +102,7 @@ fn open_to_write(dir: &Path, options: Options) -> Result<Opened> {
     let found = look_at(&*disk, dir)?;
     let (store, mut recovered, old_manifest) = if found.has_current {
         let loaded = manifest::load(&*disk, dir)?;
-        let recovered = recover(&*disk, dir, loaded.store, loaded.durable, true)?;
+        let recovered = recover(&*disk, dir, &found, &loaded, true)?;
         (loaded.store, recovered, Some(loaded.number))
     } else {
         found.check_unborn(&*disk, dir)?;
@@ -106,7 +110,6 @@ fn open_to_write(dir: &Path, options: Options) -> Result<Opened> {
         let (store, key) = identity(&options)?;
         (store, Recovered::nothing(Durable::new(key)), None)
     };
-    found.check_logs(&*disk, dir, store, &recovered.durable)?;
     let last = settle(&mut recovered);
     let durable = &mut recovered.durable;
     durable.next_file = durable.next_file.max(FileNumber(found.greatest.0 + 1));
@@ -128,6 +131,8 @@ fn open_to_write(dir: &Path, options: Options) -> Result<Opened> {
         FileKind::Log => recovered.durable.logs.contains_key(&number),
         _ => number == manifest_number,
     };
+    let told = Edit::ManifestSynced(manifest_number, writer.durable());
+    tell(&log, recovered.durable.newest, recovered.durable.ceiling, &told)?;
     found.remove_left_over(&*disk, dir, old_manifest, keep);
     let state = state_of(dir, &options, store, &recovered, active)?;
     let ceiling = recovered.durable.ceiling;
@@ -165,130 +170,6 @@ fn identity(options: &Options) -> Result<(StoreId, EraseKey)> {
     Ok((StoreId(half(store)), EraseKey(half(key))))
 }
 
-/// What is in a directory.
-#[derive(Debug)]
-struct Files {
-    has_current: bool,
-    numbered: Vec<(FileKind, FileNumber)>,
-    left_over: Vec<String>,
-    strangers: Vec<String>,
-    greatest: FileNumber,
-}
-
-fn look_at(disk: &dyn Disk, dir: &Path) -> Result<Files> {
-    let names = disk.list(dir).map_err(|source| match source.kind() {
-        std::io::ErrorKind::NotFound => Error::NotAStore {
-            dir: dir.to_path_buf(),
-            what: "there is no such directory".to_owned(),
-        },
-        std::io::ErrorKind::NotADirectory => {
-            Error::NotAStore { dir: dir.to_path_buf(), what: "it is a file".to_owned() }
-        }
-        _ => Error::io("list", dir, source),
-    })?;
-    let mut files = Files {
-        has_current: false,
-        numbered: Vec::new(),
-        left_over: Vec::new(),
-        strangers: Vec::new(),
-        greatest: FileNumber(0),
-    };
-    for name in names {
-        if name == "CURRENT" {
-            files.has_current = true;
-        } else if let Some((kind, number)) = names::parse(&name) {
-            files.greatest = files.greatest.max(number);
-            files.numbered.push((kind, number));
-        } else if name.ends_with(".tmp") {
-            files.left_over.push(name);
-        } else if name != "LOCK" {
-            files.strangers.push(name);
-        }
-    }
-    Ok(files)
-}
-
-impl Files {
-    fn not_a_store(&self, dir: &Path) -> Error {
-        let what = match (self.numbered.is_empty(), self.strangers.first()) {
-            (false, _) => "its file CURRENT is missing".to_owned(),
-            (true, Some(stranger)) => format!("it holds other files, such as {stranger:?}"),
-            (true, None) => "it is empty".to_owned(),
-        };
-        Error::NotAStore { dir: dir.to_path_buf(), what }
-    }
-
-    /// Without CURRENT there is no store yet: what is here may only be what making one leaves.
-    fn check_unborn(&self, disk: &dyn Disk, dir: &Path) -> Result<()> {
-        let missing = || Error::corrupt(&names::current(dir), 0, "the file is missing");
-        for (kind, number) in &self.numbered {
-            let path = names::numbered(dir, *kind, *number);
-            let grown = match kind {
-                FileKind::Table => true,
-                FileKind::Log => {
-                    let len = disk.open(&path).and_then(|file| file.len());
-                    let len = len.map_err(|source| Error::io("open", &path, source))?;
-                    len > wide(asofdb_format::header::HEADER_LEN)
-                }
-                _ => false,
-            };
-            if grown {
-                return Err(missing());
-            }
-        }
-        Ok(())
-    }
-
-    /// A log that no manifest names was made just before a crash and holds nothing.
-    fn check_logs(
-        &self,
-        disk: &dyn Disk,
-        dir: &Path,
-        store: StoreId,
-        durable: &Durable,
-    ) -> Result<()> {
-        for (kind, number) in &self.numbered {
-            if *kind != FileKind::Log
-                || durable.logs.contains_key(number)
-                || *number < durable.next_file
-            {
-                continue;
-            }
-            if let Ok(file) = FrameFile::read(disk, dir, FileKind::Log, *number, store)
-                && file.frames().0.iter().any(|frame| frame.head.commit > durable.newest)
-            {
-                let what = format!(
-                    "the manifest does not name {}, which holds newer batches: it is an old copy",
-                    file.path.display()
-                );
-                return Err(Error::corrupt(&names::current(dir), 0, what));
-            }
-        }
-        Ok(())
-    }
-
-    fn remove_left_over(
-        &self,
-        disk: &dyn Disk,
-        dir: &Path,
-        old_manifest: Option<FileNumber>,
-        keep: impl Fn(FileKind, FileNumber) -> bool,
-    ) {
-        // What cannot be removed now is left over again at the next open.
-        for (kind, number) in &self.numbered {
-            if !keep(*kind, *number) {
-                let _ = disk.remove(&names::numbered(dir, *kind, *number));
-            }
-        }
-        if let Some(old) = old_manifest {
-            let _ = disk.remove(&names::numbered(dir, FileKind::Manifest, old));
-        }
-        for name in &self.left_over {
-            let _ = disk.remove(&dir.join(name));
-        }
-    }
-}
-
 /// What the manifest and the logs tell.
 struct Recovered {
     durable: Durable,
@@ -314,21 +195,29 @@ const COPIED_LEN: u64 = 256 << 10;
 fn recover(
     disk: &dyn Disk,
     dir: &Path,
-    store: StoreId,
-    mut durable: Durable,
+    found: &Files,
+    loaded: &Loaded,
     to_write: bool,
 ) -> Result<Recovered> {
+    let mut newest_log = found.check_manifest(disk, dir, loaded)?;
+    let mut durable = loaded.durable.clone();
     let logs: Vec<(FileNumber, Option<u64>)> =
         durable.logs.iter().map(|(number, sealed)| (*number, *sealed)).collect();
     let sealed_len: u64 = logs.iter().filter_map(|(_, sealed)| *sealed).sum();
     let mut newest = durable.newest;
     let mut recovered = Recovered::nothing(Durable::new(EraseKey([0; 16])));
     for (number, sealed) in logs {
-        let file = FrameFile::read(disk, dir, FileKind::Log, number, store)?;
+        let file = match newest_log.take_if(|newest| newest.header.number == number) {
+            Some(newest) => newest,
+            None => FrameFile::read(disk, dir, FileKind::Log, number, loaded.store)?,
+        };
         let frames = match sealed {
             Some(len) => file.sealed_frames(len)?,
             None => {
                 let (frames, end) = file.whole_frames()?;
+                if durable.log_synced.is_some_and(|(log, len)| log == number && end < len) {
+                    return Err(file.rot(end));
+                }
                 if to_write {
                     // What a killed process left may be in the page cache alone: it becomes
                     // durable here first, so that the copy never knows more than the original.
@@ -340,6 +229,7 @@ fn recover(
                 frames
             }
         };
+        check_notes(dir, &file, &frames, loaded)?;
         newest = frames.iter().map(|frame| frame.head.commit).fold(newest, Ord::max);
         if to_write && (sealed.is_none() || sealed_len <= COPIED_LEN) {
             durable.logs.remove(&number);
@@ -355,6 +245,7 @@ fn recover(
     for memtable in &recovered.memtables {
         memtable.publish(newest);
     }
+    found.check_logs(disk, dir, loaded, &durable)?;
     recovered.durable = durable;
     Ok(recovered)
 }
@@ -369,7 +260,8 @@ fn copy_logs(
     for file in copied {
         let (frames, _) = file.frames();
         replay_all(memtable, &frames, file, durable)?;
-        for frame in &frames {
+        // What it tells of the manifest has been heard: there will be another one.
+        for frame in frames.iter().filter(|frame| frame.head.kind == FrameKind::Batch) {
             log.append(frame.head.kind, frame.head.commit, frame.head.ceiling, &[frame.payload])?;
         }
     }
@@ -384,7 +276,7 @@ fn replay_all(
     durable: &mut Durable,
 ) -> Result<()> {
     let mut last = None;
-    for frame in frames {
+    for frame in frames.iter().filter(|frame| frame.head.kind == FrameKind::Batch) {
         replay(memtable, frame, file, durable, last)?;
         last = Some(frame.head.commit);
     }
@@ -401,7 +293,7 @@ fn replay(
 ) -> Result<()> {
     let base = frame.end - wide(frame.payload.len());
     let corrupt = |at: u64, what: &str| Error::corrupt(&file.path, at, format!("expected {what}"));
-    if frame.head.kind != FrameKind::Batch || last.is_some_and(|last| frame.head.commit <= last) {
+    if last.is_some_and(|last| frame.head.commit <= last) {
         return Err(corrupt(frame.start, "batches with ascending commits"));
     }
     let malformed = |fault: asofdb_format::Malformed| corrupt(base + fault.at, fault.what);

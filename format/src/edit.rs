@@ -1,4 +1,5 @@
-//! The payload of a manifest frame: a list of edits that take effect together.
+//! The payload of a manifest frame: a list of edits that take effect together. Frames of a log
+//! that hold no batch hold one edit, of the last kind.
 //!
 //! ```text
 //! edits:   varint tag, bytes content; one after another up to the end of the payload
@@ -29,6 +30,8 @@
 //! | 36 | source | varint id, bytes label |
 //! | 38 | touch | varint source id, varint feature id, zigzag least commit |
 //! | 40 | mark | zigzag commit, varint source id, bytes name, bytes value |
+//! | 42 | log synced | varint number, varint length |
+//! | 44 | manifest synced | varint number, varint length |
 
 use bytes::Bytes;
 
@@ -119,6 +122,10 @@ pub enum Edit {
     Touch(SourceId, FeatureId, Commit),
     /// A mark of progress, set by a batch of this commit and source.
     Mark(Commit, SourceId, String, Bytes),
+    /// The log that takes batches was durable up to this length.
+    LogSynced(FileNumber, u64),
+    /// The manifest was this one, and durable up to this length: a log tells it.
+    ManifestSynced(FileNumber, u64),
 }
 
 /// Why edits cannot be taken.
@@ -277,6 +284,16 @@ impl Edit {
                 out.put_bytes(value);
                 40
             }
+            Self::LogSynced(number, len) => {
+                out.put_varint(number.0);
+                out.put_varint(*len);
+                42
+            }
+            Self::ManifestSynced(number, len) => {
+                out.put_varint(number.0);
+                out.put_varint(*len);
+                44
+            }
         }
     }
 
@@ -323,6 +340,8 @@ impl Edit {
                 reader.text()?.to_owned(),
                 Bytes::copy_from_slice(reader.bytes()?),
             ),
+            42 => Self::LogSynced(FileNumber(reader.varint()?), reader.varint()?),
+            44 => Self::ManifestSynced(FileNumber(reader.varint()?), reader.varint()?),
             _ => return Ok(None),
         }))
     }
@@ -435,6 +454,8 @@ mod tests {
             Edit::Source(SourceId(1), "job".to_owned()),
             Edit::Touch(SourceId(1), FeatureId(7), Commit(2)),
             Edit::Mark(Commit(2), SourceId(1), "m".to_owned(), Bytes::from_static(b"v")),
+            Edit::LogSynced(FileNumber(2), 300),
+            Edit::ManifestSynced(FileNumber(3), 70_000),
         ]
     }
 

@@ -257,6 +257,8 @@ fn one_of_each_edit() -> Vec<Edit> {
         Edit::Source(SourceId(1), "job".to_owned()),
         Edit::Touch(SourceId(1), id, commit),
         Edit::Mark(commit, SourceId(1), "m".to_owned(), Bytes::new()),
+        Edit::LogSynced(number, 56),
+        Edit::ManifestSynced(number, 56),
     ]
 }
 

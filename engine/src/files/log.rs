@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
+use asofdb_format::edit::{self, Edit, EditFault};
 use asofdb_format::frame::{self, FileEnd, Frame, FrameHead, FrameKind, Seed};
 use asofdb_format::header::{FileKind, HEADER_LEN, Header, HeaderFault};
 use asofdb_format::ids::{Commit, FileNumber, StoreId};
@@ -65,6 +66,11 @@ impl FrameWriter {
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// How much of it is known to be durable.
+    pub(crate) fn durable(&self) -> u64 {
+        self.progress.lock().durable
     }
 
     /// How long the file is.
@@ -176,6 +182,11 @@ impl FrameFile {
         Ok(Self { path, header, bytes })
     }
 
+    /// How long it is.
+    pub(crate) const fn len(&self) -> u64 {
+        wide(self.bytes.len())
+    }
+
     /// Its frames and how they end.
     pub(crate) fn frames(&self) -> (Vec<Frame<'_>>, FileEnd) {
         frame::decode_all(&self.bytes, HEADER_LEN, Seed::of(self.header.store, self.header.number))
@@ -204,9 +215,72 @@ impl FrameFile {
         Ok(frames)
     }
 
-    fn rot(&self, at: u64) -> Error {
+    pub(crate) fn rot(&self, at: u64) -> Error {
         Error::corrupt(&self.path, at, "there was a whole frame here, and it is not whole any more")
     }
+}
+
+/// What a frame of a log without a batch tells: which manifest there was, and how much of it was
+/// durable. `None` for a frame with a batch.
+pub(crate) fn manifest_synced(path: &Path, frame: &Frame<'_>) -> Result<Option<(FileNumber, u64)>> {
+    if frame.head.kind == FrameKind::Batch {
+        return Ok(None);
+    }
+    match edit::decode_all(frame.payload).as_deref() {
+        Ok([Edit::ManifestSynced(number, len)]) => Ok(Some((*number, *len))),
+        Err(EditFault::Unknown(_)) => Err(Error::NewerFormat {
+            file: path.to_path_buf(),
+            found: asofdb_format::FORMAT_VERSION + 1,
+            supported: asofdb_format::FORMAT_VERSION,
+        }),
+        _ => Err(Error::corrupt(path, frame.start, "expected a batch, or what the manifest was")),
+    }
+}
+
+/// What is wrong if a log tells of a newer manifest, or of more of it, than was found.
+pub(crate) fn old_manifest(
+    dir: &Path,
+    log: &Path,
+    (number, len): (FileNumber, u64),
+    (found, end): (FileNumber, u64),
+) -> Result<()> {
+    if number > found {
+        let newer = names::numbered(dir, FileKind::Manifest, number);
+        let what = format!(
+            "{} was written when {} was in use: this is an old copy",
+            log.display(),
+            newer.display()
+        );
+        return Err(Error::corrupt(&names::current(dir), 0, what));
+    }
+    if number == found && len > end {
+        let what = format!(
+            "it ends here, and {} tells that it was durable up to byte {len}: it is an old copy, \
+             or its end is damaged",
+            log.display()
+        );
+        return Err(Error::corrupt(&names::numbered(dir, FileKind::Manifest, found), end, what));
+    }
+    Ok(())
+}
+
+/// What is wrong if a log that no manifest names holds batches that are newer than all others.
+pub(crate) fn not_named(dir: &Path, log: &Path) -> Error {
+    let what = format!(
+        "the manifest does not name {}, which holds newer batches: it is an old copy",
+        log.display()
+    );
+    Error::corrupt(&names::current(dir), 0, what)
+}
+
+/// What is wrong if a manifest names a file that is missing, and had gone on behind its end.
+pub(crate) fn lost_end(dir: &Path, manifest: FileNumber, end: u64, missing: &Path) -> Error {
+    let what = format!(
+        "it ends here and names {}, which is missing, while newer files are there: it is an old \
+         copy, or its end is damaged",
+        missing.display()
+    );
+    Error::corrupt(&names::numbered(dir, FileKind::Manifest, manifest), end, what)
 }
 
 /// Reads a file whole.

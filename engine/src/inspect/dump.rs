@@ -4,7 +4,7 @@ use std::path::Path;
 
 use asofdb_format::batch::{BatchReader, Entry};
 use asofdb_format::catalog::Bounds;
-use asofdb_format::frame::{FileEnd, Frame};
+use asofdb_format::frame::{FileEnd, Frame, FrameKind};
 use asofdb_format::hash::EntityHash;
 use asofdb_format::header::{HEADER_LEN, Header};
 use asofdb_format::ids::{EventTime, FeatureId, KnownTime, SourceId};
@@ -126,9 +126,9 @@ fn frames(
     let file = FrameBytes::read(disk, path, kind)?;
     let (frames, end) = file.frames();
     for frame in &frames {
-        match kind {
-            FileKind::Log => batch(&file, frame, picture, out)?,
-            _ => edits(&file, frame, out)?,
+        match frame.head.kind {
+            FrameKind::Batch => batch(&file, frame, picture, out)?,
+            FrameKind::Edit => edits(&file, frame, out)?,
         }
     }
     match end {

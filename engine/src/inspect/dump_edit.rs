@@ -43,6 +43,12 @@ fn head(edit: &Edit) -> (&'static str, Fields) {
             ("seal_log", vec![file(*number), ("bytes", Field::Count(*len))])
         }
         Edit::RemoveLog(number) => ("remove_log", vec![file(*number)]),
+        Edit::LogSynced(number, len) => {
+            ("log_synced", vec![file(*number), ("bytes", Field::Count(*len))])
+        }
+        Edit::ManifestSynced(number, len) => {
+            ("manifest_synced", vec![file(*number), ("bytes", Field::Count(*len))])
+        }
         Edit::NextFile(number) => ("next_file", vec![file(*number)]),
         Edit::Clock(newest, ceiling) => {
             ("clock", vec![("newest", at(*newest)), ("ceiling", at(*ceiling))])

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use asofdb_format::batch::{BatchReader, Entry};
-use asofdb_format::frame::{FileEnd, Frame};
+use asofdb_format::frame::{FileEnd, Frame, FrameKind};
 use asofdb_format::hash::EntityHash;
 use asofdb_format::header::FileKind;
 use asofdb_format::ids::{Commit, EventTime, FeatureId, FileNumber, KnownTime, SourceId};
@@ -217,7 +217,7 @@ impl Search<'_> {
     fn log(&mut self, file: &Searching<'_>) -> Result<()> {
         let bytes = FrameBytes::read(self.disk, file.path, FileKind::Log)?;
         let (frames, end) = bytes.frames();
-        for frame in &frames {
+        for frame in frames.iter().filter(|frame| frame.head.kind == FrameKind::Batch) {
             let fail = |fault| bytes.malformed(frame, &fault);
             let mut batch = BatchReader::decode(frame.payload).map_err(fail)?;
             while let Some(entry) = batch.next_entry().map_err(fail)? {

@@ -165,6 +165,13 @@ pub(super) struct ManifestRead {
     pub(super) faults: Faults,
 }
 
+impl ManifestRead {
+    /// Where its whole frames end.
+    pub(super) fn end(&self) -> u64 {
+        self.torn.unwrap_or(self.len)
+    }
+}
+
 impl Picture {
     /// Reads CURRENT and the manifest that it names; the newest one if CURRENT cannot be read.
     pub(super) fn read(disk: &dyn Disk, dir: &Path, listing: &Listing) -> Self {

@@ -16,6 +16,7 @@ use super::picture::{Faults, FrameBytes, Listing, Picture, file_len};
 use super::verify_log::{LogSummary, verify_log};
 use super::verify_table::verify_table;
 use super::{Stray, Verified, VerifiedFile};
+use crate::files::log::{lost_end, manifest_synced, not_named, old_manifest};
 use crate::files::names;
 use crate::types::error::{Error, Result};
 use crate::world::disk::Disk;
@@ -202,36 +203,47 @@ fn changed(disk: &dyn Disk, dir: &Path, picture: &Picture) -> Option<Picture> {
     (stand(&now) != stand(picture)).then_some(now)
 }
 
-/// A log that the manifest ought to name, as it is as new as the manifest and holds batches newer
-/// than all that are named: then CURRENT names an old copy. Older batches there are those of an
-/// open that was cut off while it copied them.
-fn newer_log(
+/// What tells that CURRENT or the manifest is an old copy, or that the manifest lost its end: a log
+/// that holds newer batches than all that are named, or that tells of a newer manifest or of more
+/// of it; a file that is missing while there are newer ones.
+fn old_copy(
     disk: &dyn Disk,
     dir: &Path,
     listing: &Listing,
     picture: &Picture,
     files: &[(Key, Done)],
 ) -> Option<Error> {
+    let manifest = picture.manifest.as_ref().filter(|manifest| manifest.whole)?;
     let durable = &picture.durable;
-    let unnamed = |number: &FileNumber| {
-        !durable.logs.contains_key(number) && *number >= durable.next_file && picture.is_whole()
-    };
+    let stand = (manifest.number, manifest.end());
     let commits = files.iter().filter_map(|(_, done)| done.log.as_ref()?.commits);
     let newest = commits.map(|(_, last)| last).fold(durable.newest, Ord::max);
-    listing.of_kind(FileKind::Log).filter(unnamed).find_map(|number| {
+    let named = files.iter().filter_map(|((_, number), done)| {
+        let told = done.log.as_ref()?.manifest?;
+        let path = names::numbered(dir, FileKind::Log, *number);
+        old_manifest(dir, &path, told, stand).err()
+    });
+    let unnamed = listing.of_kind(FileKind::Log).filter(|n| !durable.logs.contains_key(n));
+    let unnamed = unnamed.filter_map(|number| {
         let path = names::numbered(dir, FileKind::Log, number);
         let log = FrameBytes::read(disk, &path, FileKind::Log).ok()?;
         log.belongs(picture.store, number).ok()?;
-        let newer = log.frames().0.iter().any(|frame| frame.head.commit > newest);
-        // A writer beside us may have begun the log since the manifest was read.
-        (newer && changed(disk, dir, picture).is_none()).then(|| {
-            let what = format!(
-                "the manifest does not name {}, which holds newer batches: it is an old copy",
-                path.display()
-            );
-            Error::corrupt(&names::current(dir), 0, what)
-        })
-    })
+        let (frames, _) = log.frames();
+        let told = frames.iter().filter_map(|frame| manifest_synced(&path, frame).ok().flatten());
+        let told = told.max().and_then(|told| old_manifest(dir, &path, told, stand).err());
+        // Older batches are those of a log that was flushed, or that an open was copying.
+        let newer = frames.iter().any(|frame| frame.head.commit > newest);
+        told.or_else(|| newer.then(|| not_named(dir, &path)))
+    });
+    let is_old =
+        || manifest.torn.is_some() || listing.numbered.iter().any(|file| durable.is_newer(*file));
+    let missing = || {
+        let path = &files.iter().find(|(_, done)| done.file.bytes == 0)?.1.file.path;
+        is_old().then(|| lost_end(dir, manifest.number, manifest.end(), path))
+    };
+    let found = named.chain(unnamed).next().or_else(missing)?;
+    // A writer beside us may have written all that since the manifest was read.
+    changed(disk, dir, picture).is_none().then_some(found)
 }
 
 /// Whether a value is of a type, and a record of another kind has none.
@@ -252,11 +264,17 @@ fn report(
     let path = names::current(dir);
     let bytes = file_len(disk, &path);
     let mut current = picture.current.clone();
-    if let Some(fault) = newer_log(disk, dir, listing, &picture, &files) {
-        current.push(fault);
+    let mut of_manifest = None;
+    match old_copy(disk, dir, listing, &picture, &files) {
+        Some(Error::Corruption { file, offset, what }) if file != path => {
+            of_manifest = Some(Error::Corruption { file, offset, what });
+        }
+        Some(fault) => current.push(fault),
+        None => {}
     }
     let mut all = vec![Done::new(FileKind::Current, path, bytes).with(current).file];
-    if let Some(manifest) = picture.manifest {
+    if let Some(mut manifest) = picture.manifest {
+        of_manifest.into_iter().for_each(|fault| manifest.faults.push(fault));
         let done = Done::new(FileKind::Manifest, manifest.path, manifest.len);
         let mut file = done.with(manifest.faults).file;
         file.records = manifest.edits;

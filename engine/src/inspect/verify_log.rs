@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use asofdb_format::batch::{BatchReader, Entry};
-use asofdb_format::frame::{FileEnd, Frame, FrameKind};
+use asofdb_format::frame::{FileEnd, Frame};
 use asofdb_format::ids::{Commit, FileNumber, SourceId};
 
 use super::FileKind;
 use super::picture::{Faults, FrameBytes, Picture, rot};
 use super::verify::{Done, fits};
+use crate::files::log::manifest_synced;
 use crate::types::error::{Error, Result};
 use crate::world::disk::Disk;
 
@@ -20,6 +21,8 @@ pub(super) struct LogSummary {
     pub(super) commits: Option<(Commit, Commit)>,
     /// The sources that its batches name.
     pub(super) sources: BTreeMap<SourceId, String>,
+    /// The newest that it tells of the manifest: which one, and how long.
+    pub(super) manifest: Option<(FileNumber, u64)>,
 }
 
 /// Verifies a log, against a picture if there is a whole one.
@@ -46,6 +49,7 @@ pub(super) fn verify_log(
         return done.with(faults);
     }
     let sealed = against.and_then(|picture| picture.durable.logs.get(&number).copied()).flatten();
+    let synced = against.and_then(|picture| picture.durable.log_synced);
     done.settled = sealed.is_some();
     let (frames, end) = file.frames();
     let mut check =
@@ -64,6 +68,9 @@ pub(super) fn verify_log(
             check.faults.push(rot(&file.path, whole.min(len)));
         }
         (None, FileEnd::Rot { at }) => check.faults.push(rot(&file.path, at)),
+        (None, _) if synced.is_some_and(|(log, len)| log == number && whole < len) => {
+            check.faults.push(rot(&file.path, whole));
+        }
         (None, FileEnd::Torn { at }) => done.file.torn = Some(at),
         _ => {}
     }
@@ -88,8 +95,9 @@ impl Check<'_> {
         let strange =
             |what: &str| Error::corrupt(&self.file.path, frame.start, format!("expected {what}"));
         let commit = frame.head.commit;
-        if frame.head.kind != FrameKind::Batch {
-            return Err(strange("only batches in a log"));
+        if let Some(told) = manifest_synced(&self.file.path, frame)? {
+            self.summary.manifest = self.summary.manifest.max(Some(told));
+            return Ok(());
         }
         let last = self.summary.commits.map(|(_, last)| last);
         if last.is_some_and(|last| commit <= last) {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use asofdb_format::catalog::{Bounds, Terms};
 use asofdb_format::edit::{Edit, TableEntry};
 use asofdb_format::hash::EraseKey;
+use asofdb_format::header::FileKind;
 use asofdb_format::ids::{Commit, FeatureId, FileNumber, SourceId};
 
 use crate::state::catalog::Catalog;
@@ -20,6 +21,8 @@ pub(crate) struct Durable {
     pub(crate) tables: BTreeMap<FileNumber, TableEntry>,
     /// Logs, with their length once they are sealed.
     pub(crate) logs: BTreeMap<FileNumber, Option<u64>>,
+    /// How far the log that takes batches was durable when the catalog changed last.
+    pub(crate) log_synced: Option<(FileNumber, u64)>,
     pub(crate) next_file: FileNumber,
     pub(crate) newest: Commit,
     pub(crate) ceiling: Commit,
@@ -37,6 +40,7 @@ impl Durable {
         Self {
             tables: BTreeMap::new(),
             logs: BTreeMap::new(),
+            log_synced: None,
             next_file: FileNumber(1),
             newest: Commit::MIN,
             ceiling: Commit::MIN,
@@ -124,9 +128,18 @@ impl Durable {
                     self.marks.insert(name.clone(), Mark { commit, source, value });
                 }
             }
-            _ => return Err("an edit of this format"),
+            Edit::LogSynced(number, len) => {
+                self.logs.get(number).ok_or("a log that is there")?;
+                self.log_synced = Some((*number, *len));
+            }
+            _ => return Err("an edit of a manifest"),
         }
         Ok(())
+    }
+
+    /// Whether a log or table is newer than all that the picture tells of.
+    pub(crate) fn is_newer(&self, (kind, number): (FileKind, FileNumber)) -> bool {
+        matches!(kind, FileKind::Log | FileKind::Table) && number >= self.next_file
     }
 
     fn took(&mut self, commit: Commit) {
@@ -184,6 +197,8 @@ impl Durable {
             edits.push(Edit::AddLog(*number));
             edits.extend(sealed.map(|len| Edit::SealLog(*number, len)));
         }
+        let synced = self.log_synced.filter(|(log, _)| self.logs.get(log) == Some(&None));
+        edits.extend(synced.map(|(log, len)| Edit::LogSynced(log, len)));
         edits.push(Edit::Clock(self.newest, self.ceiling));
         edits
     }

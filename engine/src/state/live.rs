@@ -180,6 +180,14 @@ impl Keeper {
         at(&self.kept.lock().durable)
     }
 
+    /// The manifest and how much of it is durable, for a log to tell; `None` if the store is open
+    /// read-only.
+    pub(crate) fn manifest_synced(&self) -> Option<Edit> {
+        let kept = self.kept.lock();
+        let manifest = kept.manifest.as_ref()?;
+        Some(Edit::ManifestSynced(manifest.number(), manifest.durable()))
+    }
+
     /// Makes edits durable and then changes the state, both or neither: `edits` tells them when
     /// nobody else can change anything.
     pub(crate) fn change(

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use asofdb_format::edit::{self, Edit, EditFault};
-use asofdb_format::frame::{FrameKind, MAX_PAYLOAD_LEN};
+use asofdb_format::frame::{self, FrameKind, MAX_PAYLOAD_LEN, Seed};
 use asofdb_format::hash::EraseKey;
-use asofdb_format::header::{FileKind, Header};
+use asofdb_format::header::{FileKind, HEADER_LEN, Header};
 use asofdb_format::ids::{Commit, FileNumber, StoreId};
 use asofdb_format::wire::wide;
 
@@ -23,6 +23,10 @@ const PICTURE_FRAME_LEN: usize = 4 << 20;
 pub(crate) struct Loaded {
     pub(crate) store: StoreId,
     pub(crate) number: FileNumber,
+    /// Where its whole frames end.
+    pub(crate) end: u64,
+    /// Whether it goes on behind them.
+    pub(crate) torn: bool,
     pub(crate) durable: Durable,
 }
 
@@ -67,7 +71,17 @@ pub(crate) fn load(disk: &dyn Disk, dir: &Path) -> Result<Loaded> {
             "the picture that a manifest begins with ends here",
         ));
     }
-    Ok(Loaded { store: named.store, number: named.number, durable })
+    let torn = end < file.len();
+    Ok(Loaded { store: named.store, number: named.number, end, torn, durable })
+}
+
+/// Whether a manifest tells of any commit, so that its store was in use.
+pub(crate) fn has_commits(disk: &dyn Disk, path: &Path) -> bool {
+    let Ok(bytes) = read_whole(disk, path) else { return false };
+    let Ok(header) = check_header(path, &bytes, FileKind::Manifest) else { return false };
+    let seed = Seed::of(header.store, header.number);
+    let (frames, _) = frame::decode_all(&bytes, HEADER_LEN, seed);
+    frames.iter().any(|frame| frame.head.commit > Commit::MIN)
 }
 
 /// Writes a new manifest that holds a picture whole, and makes CURRENT name it.

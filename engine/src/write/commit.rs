@@ -12,7 +12,7 @@ use asofdb_format::batch::{
     BatchHead, BatchReader, Entry, EntryEncoder, EntryValue, MAX_BATCH_LEN, MAX_ENTITY_LEN,
 };
 use asofdb_format::catalog::Definition;
-use asofdb_format::edit::Edit;
+use asofdb_format::edit::{self, Edit};
 use asofdb_format::frame::{FrameKind, MAX_PAYLOAD_LEN};
 use asofdb_format::header::{FileKind, Header};
 use asofdb_format::ids::{Commit, FeatureId, KnownTime, SourceId};
@@ -149,14 +149,15 @@ impl Committer {
     ) -> Result<Commit> {
         // What was committed before the edit is durable before it: a crash then takes no commit
         // that lies below one that it leaves.
-        let log = order.log.as_ref().ok_or(Error::Closed)?;
-        log.sync().map_err(|error| self.keeper.poison(error))?;
+        let log = Arc::clone(order.log.as_ref().ok_or(Error::Closed)?);
+        let len = log.sync().map_err(|error| self.keeper.poison(error))?;
         let commit = self.next_commit(order)?;
         let raised = commit.saturating_add(self.keeper.options.commit_lease);
         let ceiling = if commit > order.ceiling { raised } else { order.ceiling };
         self.keeper.change(
             |durable| {
                 let mut edits = edits(commit, durable)?;
+                edits.push(Edit::LogSynced(log.number(), len));
                 edits.push(Edit::Clock(commit, ceiling));
                 Ok(edits)
             },
@@ -168,7 +169,16 @@ impl Committer {
         if let Some(memtable) = self.keeper.state().memtables.first() {
             memtable.publish(commit);
         }
+        // The change is done; a failure here only ends writing.
+        let _ = self.tell_manifest(&log, commit, ceiling);
         Ok(commit)
+    }
+
+    /// Tells in a log how much of the manifest is durable, so that an old copy of the manifest is
+    /// known for what it is. It becomes durable with what follows it.
+    fn tell_manifest(&self, log: &FrameWriter, newest: Commit, ceiling: Commit) -> Result<()> {
+        let Some(told) = self.keeper.manifest_synced() else { return Ok(()) };
+        tell(log, newest, ceiling, &told).map_err(|error| self.keeper.poison(error))
     }
 
     /// The number of a source label, which is new to the store if it has none yet.
@@ -230,8 +240,9 @@ impl Committer {
             |_| Ok(vec![Edit::SealLog(old.number(), len), Edit::AddLog(number), clock]),
             |state, _| state.memtables.insert(0, Arc::new(memtable)),
         )?;
+        let told = self.tell_manifest(&new, full.visible(), order.ceiling);
         order.log = Some(Arc::new(new));
-        Ok(())
+        told
     }
 
     /// Ends writing: everything is durable, and the next open knows that nothing was lost.
@@ -246,6 +257,12 @@ impl Committer {
         let edits = vec![Edit::SealLog(log.number(), len), clock];
         self.keeper.change(|_| Ok(edits), |_, _| {})
     }
+}
+
+/// Appends a frame with one edit to a log.
+pub(crate) fn tell(log: &FrameWriter, newest: Commit, ceiling: Commit, what: &Edit) -> Result<()> {
+    let payload = edit::encode_all(std::slice::from_ref(what));
+    log.append(FrameKind::Edit, newest, ceiling, &[&payload]).map(drop)
 }
 
 /// A batch whose names are resolved and whose values are checked.

@@ -1,0 +1,140 @@
+//! Damage that once gave a wrong answer, or accused a file that was sound, each with its story.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::{Path, PathBuf};
+
+use asofdb::world::sim::SimWorld;
+use asofdb::{
+    Batch, Durability, Error, EventTime, FeatureSpec, Options, Store, Value, ValueType, inspect,
+};
+
+const DIR: &str = "/db";
+
+fn options(sim: &SimWorld) -> Options {
+    Options::new().world(sim.world()).identity(Some([7; 32]))
+}
+
+fn made(sim: &SimWorld) -> Store {
+    let store = Store::open(DIR, options(sim)).unwrap();
+    store.define(FeatureSpec::new("v:f", ValueType::Bytes)).unwrap();
+    store
+}
+
+fn put(store: &Store, entity: &str, e: i64, len: usize) {
+    let mut batch = Batch::new();
+    batch.put(entity, "v:f", EventTime(e), Value::from(vec![1; len]));
+    store.write(batch, Durability::Synced).unwrap();
+}
+
+/// The newest file of a kind.
+fn newest(sim: &SimWorld, kind: &str) -> PathBuf {
+    let files = sim.disk.files().into_iter().map(|(path, _)| path);
+    files.filter(|path| path.to_string_lossy().contains(kind)).next_back().unwrap()
+}
+
+/// The store does not open, in no way, and `verify` tells of the same file.
+fn names(sim: &SimWorld, file: &Path) {
+    let verified = inspect::verify(Path::new(DIR), &sim.world(), &mut |_, _| {}).unwrap();
+    let is_it = |error: &Error| matches!(error, Error::Corruption { file: of, .. } if of == file);
+    assert!(verified.faults().any(is_it), "{:?}", verified.faults().collect::<Vec<_>>());
+    for read_only in [true, false] {
+        let options = options(&sim.after_kill()).read_only(read_only);
+        let refused = Store::open(DIR, options).unwrap_err();
+        assert!(is_it(&refused), "{refused}");
+    }
+}
+
+/// A manifest cut between two frames, or put back as it had been, was whole: the last erases,
+/// reverts and definitions were gone without an error, and an erased entity was there again.
+#[test]
+fn an_erased_entity_comes_back_with_an_old_manifest() {
+    let sim = SimWorld::new(EventTime(1_000_000));
+    let store = made(&sim);
+    put(&store, "gone", 1, 1);
+    let manifest = newest(&sim, "MANIFEST");
+    let old = sim.disk.read_file(&manifest).unwrap();
+    store.erase("gone").unwrap();
+    put(&store, "other", 2, 1);
+    for closed in [false, true] {
+        if closed {
+            store.close().unwrap();
+        }
+        let sim = sim.after_kill();
+        sim.disk.write_file(&manifest, &old).unwrap();
+        names(&sim, &manifest);
+    }
+}
+
+/// The newest log put back as it had been before a change of the catalog: its batches were lost,
+/// and the change that came after them was not.
+#[test]
+fn batches_before_an_erase_are_lost_with_an_old_log() {
+    let sim = SimWorld::new(EventTime(1_000_000));
+    let store = made(&sim);
+    let log = newest(&sim, "LOG");
+    let old = sim.disk.read_file(&log).unwrap();
+    put(&store, "a", 1, 1);
+    store.erase("b").unwrap();
+    let sim = sim.after_kill();
+    sim.disk.write_file(&log, &old).unwrap();
+    names(&sim, &log);
+}
+
+/// Without CURRENT a store that held definitions and no batches was taken for one that was being
+/// made: it was made anew, and empty.
+#[test]
+fn definitions_are_gone_with_current() {
+    let sim = SimWorld::new(EventTime(1_000_000));
+    made(&sim).close().unwrap();
+    for lost in ["LOG", "MANIFEST"] {
+        let sim = sim.after_kill();
+        sim.disk.lose_file(&newest(&sim, lost)).unwrap();
+        sim.disk.lose_file(&Path::new(DIR).join("CURRENT")).unwrap();
+        names(&sim, &Path::new(DIR).join("CURRENT"));
+    }
+}
+
+/// Who opened read-only did not look at logs that no manifest names: with CURRENT and the manifest
+/// of an earlier day it answered as on that day.
+#[test]
+fn a_reader_answers_from_an_old_manifest() {
+    let sim = SimWorld::new(EventTime(1_000_000));
+    let store = made(&sim);
+    // Too long to be copied when the store is opened again: this log stays.
+    put(&store, "a", 1, 300 << 10);
+    store.close().unwrap();
+    let current = Path::new(DIR).join("CURRENT");
+    let old: Vec<(PathBuf, Vec<u8>)> = [current.clone(), newest(&sim, "MANIFEST")]
+        .map(|path| (path.clone(), sim.disk.read_file(&path).unwrap()))
+        .into();
+    let store = Store::open(DIR, options(&sim)).unwrap();
+    put(&store, "a", 2, 1);
+    let sim = sim.after_kill();
+    for (path, bytes) in &old {
+        sim.disk.write_file(path, bytes).unwrap();
+    }
+    names(&sim, &current);
+    drop(store);
+}
+
+/// A manifest whose last edits are damaged named a log that a flush had taken away: the error told
+/// of that log and not of the manifest.
+#[test]
+fn a_damaged_manifest_accuses_a_log() {
+    let sim = SimWorld::new(EventTime(1_000_000));
+    let store = made(&sim);
+    put(&store, "a", 1, 1);
+    let manifest = newest(&sim, "MANIFEST");
+    let before = sim.disk.read_file(&manifest).unwrap().len();
+    store.flush().unwrap();
+    let whole = sim.disk.read_file(&manifest).unwrap();
+    for len in before..whole.len() - 40 {
+        let sim = sim.after_kill();
+        let mut damaged = whole.clone();
+        damaged[len..].fill(0);
+        sim.disk.write_file(&manifest, &damaged).unwrap();
+        names(&sim, &manifest);
+        sim.disk.write_file(&manifest, &whole[..len]).unwrap();
+        names(&sim, &manifest);
+    }
+}
