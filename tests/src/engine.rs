@@ -38,8 +38,8 @@ pub struct Engine {
     store: Store,
     snapshots: BTreeMap<String, Snapshot>,
     stamps: BTreeMap<String, Stamp>,
-    /// The commits of the batches that were written, in order.
-    written: Vec<Commit>,
+    /// The commits of the batches that were written, in order, and their sources.
+    written: Vec<(Commit, Option<String>)>,
     every_door: bool,
     copies: bool,
     killed: bool,
@@ -258,7 +258,7 @@ impl Subject for Engine {
         self.make_room();
         let durability = if synced { Durability::Synced } else { Durability::Buffered };
         match self.store.write(batch, durability) {
-            Ok(commit) => self.written.push(commit),
+            Ok(commit) => self.written.push((commit, source.map(str::to_owned))),
             Err(error) => return refused(error),
         }
         self.begin_background()
@@ -304,9 +304,9 @@ impl Subject for Engine {
         match self.open() {
             Outcome::Done => {
                 let newest = self.store.stats().newest_commit;
-                self.written.retain(|commit| *commit <= newest);
+                self.written.retain(|(commit, _)| *commit <= newest);
                 match self.store.write(Batch::new(), Durability::Synced) {
-                    Ok(commit) => self.written.push(commit),
+                    Ok(commit) => self.written.push((commit, None)),
                     Err(error) => return refused(error),
                 }
                 Outcome::Survived(newest.0)
@@ -351,7 +351,7 @@ impl Subject for Engine {
     }
 
     fn revert_batches(&mut self, places: &[usize]) -> Outcome {
-        let commits = places.iter().map(|place| self.written.get(*place).copied());
+        let commits = places.iter().map(|place| self.written.get(*place).map(|it| it.0));
         match commits.collect::<Option<Vec<Commit>>>() {
             Some(commits) => done(self.store.revert(Revert::commits(commits))),
             None => Outcome::Refused(Refusal::NothingToRevert),

@@ -354,10 +354,20 @@ impl Generator {
                     Ok("bool") => Value::Other((number > 0).to_string().into_bytes()),
                     Ok("f32" | "f64") => Value::Other(format!("{number}.25").into_bytes()),
                     Ok("vector(2)") => Value::Other(format!("{number}.5 0.5").into_bytes()),
-                    _ => Value::Other(format!("value {number}").into_bytes()),
+                    _ => self.text(number),
                 })
             }
         }
+    }
+
+    /// Text, now and then too long for the place where short values lie.
+    fn text(&mut self, number: i64) -> Value {
+        let mut text = format!("value {number}");
+        if self.settings.every_operation && self.rng.percent(20) {
+            let words = usize::try_from(self.rng.between(5, 60)).unwrap_or(5);
+            text.push_str(&format!(" of {number}").repeat(words));
+        }
+        Value::Other(text.into_bytes())
     }
 
     fn release(&mut self) {

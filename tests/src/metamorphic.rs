@@ -8,6 +8,8 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
+use asofdb::world::sim::SimWorld;
+
 use crate::engine::Engine;
 use crate::generate::{Rng, Settings, generate};
 use crate::options::Setting;
@@ -144,22 +146,32 @@ pub struct Trace {
 /// Runs a program under one setting and writes down all that happens.
 pub fn trace(seed: u64, kind: Kind, setting: &Setting) -> Trace {
     let mut lines = vec![format!("seed {seed}, {kind}: {setting}")];
-    let mut engine = new_engine(setting, true);
+    let disk = run(seed, kind, setting, Some(&mut lines)).disk;
+    let files = disk.files().into_iter();
+    let files = files.map(|(path, _)| (path.clone(), disk.read_file(&path).unwrap_or_default()));
+    Trace { lines, files: files.collect() }
+}
+
+/// Runs a program under one setting; the world as it is left when the store is closed.
+pub fn world_after(seed: u64, kind: Kind, setting: &Setting) -> SimWorld {
+    run(seed, kind, setting, None)
+}
+
+fn run(seed: u64, kind: Kind, setting: &Setting, mut lines: Option<&mut Vec<String>>) -> SimWorld {
+    let mut engine = new_engine(setting, lines.is_some());
     for (at, step) in generate(seed, kind.settings()).iter().enumerate() {
         if is_left_out(step, setting.mode) {
             continue;
         }
-        lines.push(format!("{at:4}  {step}"));
         let mut outcome = apply(step, &mut engine).to_string();
         if let Err(failed) = go_between(at, &mut engine, setting.mode) {
             outcome = failed.to_string();
         }
-        lines.extend(engine.trace().into_iter().map(|line| format!("            {line}")));
-        lines.push(format!("        -> {outcome}"));
+        if let Some(lines) = &mut lines {
+            lines.push(format!("{at:4}  {step}"));
+            lines.extend(engine.trace().into_iter().map(|line| format!("            {line}")));
+            lines.push(format!("        -> {outcome}"));
+        }
     }
-    let disk = engine.world().disk.clone();
-    drop(engine);
-    let files = disk.files().into_iter();
-    let files = files.map(|(path, _)| (path.clone(), disk.read_file(&path).unwrap_or_default()));
-    Trace { lines, files: files.collect() }
+    engine.world().clone()
 }

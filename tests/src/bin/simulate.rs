@@ -3,6 +3,7 @@
 //! One seed with `--trace` prints every step, every operation of the disk and every stop of the
 //! background work; the same seed prints the same for ever.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use asofdb_tests::metamorphic::{self, Counts, Kind};
@@ -23,6 +24,9 @@ struct Asked {
     /// Print all that happens, for each setting that the program is run under.
     #[arg(long)]
     trace: bool,
+    /// Leave the store of each run, as its program left it, in a folder of this one.
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -55,6 +59,12 @@ fn main() -> ExitCode {
             if asked.trace {
                 print_trace(seed, kind);
             }
+            if let Some(dir) = &asked.keep
+                && let Err(error) = keep(seed, kind, dir)
+            {
+                eprintln!("cannot write to {}: {error}", dir.display());
+                return ExitCode::FAILURE;
+            }
             match metamorphic::check(seed, kind) {
                 Ok(of_seed) => counts.add(of_seed),
                 Err(failure) => {
@@ -67,6 +77,15 @@ fn main() -> ExitCode {
         println!("{kind}, seeds {} and on: {counts}", asked.seed);
     }
     ExitCode::from(u8::from(failures > 0))
+}
+
+/// `DIR/seed-7-crashes-0/store` and so on, one for each setting.
+fn keep(seed: u64, kind: Kind, dir: &Path) -> std::io::Result<()> {
+    for (place, setting) in metamorphic::settings(seed, kind).iter().enumerate() {
+        let world = metamorphic::world_after(seed, kind, setting);
+        world.disk.copy_to_real(&dir.join(format!("seed-{seed}-{kind}-{place}")))?;
+    }
+    Ok(())
 }
 
 fn print_trace(seed: u64, kind: Kind) {

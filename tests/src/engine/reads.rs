@@ -1,7 +1,7 @@
 //! A program's reads on the engine: of the store itself, through every door, or of a copy.
 
 use asofdb::world::sim::CrashPolicy;
-use asofdb::{Error, EventTime, KnownTime, Read as EngineRead, Store};
+use asofdb::{Answer as Found, Error, EventTime, KnownTime, Read as EngineRead, Store};
 
 use super::convert::{answer, refused, span};
 use super::{DIR, Engine};
@@ -60,6 +60,7 @@ impl Engine {
         let versions = match read.question {
             Question::Latest | Question::AsOf(_) => {
                 let reading = store.read(entity, feature, &asked).map_err(refused)?;
+                self.check_origin(&reading)?;
                 return Ok(Outcome::Cell(answer(&reading.answer)));
             }
             Question::Range { from, to } => {
@@ -69,6 +70,16 @@ impl Engine {
         };
         let versions = versions.map_err(refused)?;
         Ok(Outcome::Versions(versions.answers.iter().map(answer).collect()))
+    }
+
+    /// An answer comes from a batch that was written, and tells that batch's source.
+    fn check_origin(&self, found: &Found) -> Result<(), Outcome> {
+        let Some(origin) = found.origin() else { return Ok(()) };
+        let batch = self.written.iter().find(|(commit, _)| *commit == origin.commit);
+        if batch.is_some_and(|(_, source)| source.as_deref() == origin.source.as_deref()) {
+            return Ok(());
+        }
+        Err(Outcome::Failed(format!("the origin {origin:?} is of a batch {batch:?}")))
     }
 
     /// What a power cut would leave of the store once it is synced, opened read-only.
