@@ -3,6 +3,7 @@
 //! One seed with `--trace` prints every step, every operation of the disk and every stop of the
 //! background work; the same seed prints the same for ever.
 
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -50,37 +51,46 @@ impl From<Named> for Kind {
 }
 
 fn main() -> ExitCode {
-    let asked = Asked::parse();
+    match run(&Asked::parse()) {
+        Ok(failures) => ExitCode::from(u8::from(failures > 0)),
+        // Who reads the beginning of a trace wants no more.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// How many programs failed.
+fn run(asked: &Asked) -> io::Result<usize> {
+    let mut out = io::stdout().lock();
     let kinds = asked.kind.map_or(Kind::ALL.to_vec(), |kind| vec![kind.into()]);
     let mut failures = 0;
     for kind in kinds {
         let mut counts = Counts::default();
         for seed in asked.seed..asked.seed.saturating_add(asked.seeds) {
             if asked.trace {
-                print_trace(seed, kind);
+                print_trace(seed, kind, &mut out)?;
             }
-            if let Some(dir) = &asked.keep
-                && let Err(error) = keep(seed, kind, dir)
-            {
-                eprintln!("cannot write to {}: {error}", dir.display());
-                return ExitCode::FAILURE;
+            if let Some(dir) = &asked.keep {
+                keep(seed, kind, dir)?;
             }
             match metamorphic::check(seed, kind) {
                 Ok(of_seed) => counts.add(of_seed),
                 Err(failure) => {
-                    println!("{failure}");
-                    println!("replay: simulate --seed {seed} --kind {kind}");
+                    writeln!(out, "{failure}\nreplay: simulate --seed {seed} --kind {kind}")?;
                     failures += 1;
                 }
             }
         }
-        println!("{kind}, seeds {} and on: {counts}", asked.seed);
+        writeln!(out, "{kind}, seeds {} and on: {counts}", asked.seed)?;
     }
-    ExitCode::from(u8::from(failures > 0))
+    Ok(failures)
 }
 
 /// `DIR/seed-7-crashes-0/store` and so on, one for each setting.
-fn keep(seed: u64, kind: Kind, dir: &Path) -> std::io::Result<()> {
+fn keep(seed: u64, kind: Kind, dir: &Path) -> io::Result<()> {
     for (place, setting) in metamorphic::settings(seed, kind).iter().enumerate() {
         let world = metamorphic::world_after(seed, kind, setting);
         world.disk.copy_to_real(&dir.join(format!("seed-{seed}-{kind}-{place}")))?;
@@ -88,10 +98,11 @@ fn keep(seed: u64, kind: Kind, dir: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-fn print_trace(seed: u64, kind: Kind) {
+fn print_trace(seed: u64, kind: Kind, out: &mut impl Write) -> io::Result<()> {
     for setting in metamorphic::settings(seed, kind) {
         for line in metamorphic::trace(seed, kind, &setting).lines {
-            println!("{line}");
+            writeln!(out, "{line}")?;
         }
     }
+    Ok(())
 }
