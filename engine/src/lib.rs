@@ -37,6 +37,7 @@
 //! | `files` | logs and tables |
 //! | [`world`] | disk, clock, scheduler |
 //! | `types` | the words of the API |
+//! | `sync` | locks, atomics and cells |
 
 #[cfg(feature = "arrow")]
 mod arrow;
@@ -48,6 +49,7 @@ mod shape;
 mod state;
 mod stats;
 mod store;
+mod sync;
 mod types;
 pub mod world;
 mod write;

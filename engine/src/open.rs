@@ -27,6 +27,7 @@ use crate::state::durable::Durable;
 use crate::state::live::{Keeper, State};
 use crate::state::manifest::{self, Loaded};
 use crate::state::memtable::Memtable;
+use crate::sync::Shared;
 use crate::types::error::{Error, Result};
 use crate::types::options::Options;
 use crate::world::disk::{Disk, FileLock};
@@ -345,8 +346,8 @@ fn state_of(
     let mut recent = Vec::new();
     let mut run = Vec::new();
     for entry in durable.tables.values() {
-        let table = Table::open(disk, dir, store, entry, options.read_mode)?;
-        if entry.level == 0 { recent.push(Arc::new(table)) } else { run.push(Arc::new(table)) }
+        let table = Shared::new(Table::open(disk, dir, store, entry, options.read_mode)?);
+        if entry.level == 0 { recent.push(table) } else { run.push(table) }
     }
     recent.sort_unstable_by_key(|table| std::cmp::Reverse(table.entry.number));
     run.sort_unstable_by_key(|table| table.entry.min_hash);

@@ -11,9 +11,9 @@ use asofdb_format::frame::{self, FileEnd, Frame, FrameHead, FrameKind, Seed};
 use asofdb_format::header::{FileKind, HEADER_LEN, Header, HeaderFault};
 use asofdb_format::ids::{Commit, FileNumber, StoreId};
 use asofdb_format::wire::{narrow, wide};
-use parking_lot::{Condvar, Mutex};
 
 use crate::files::names;
+use crate::sync::{Condvar, Mutex};
 use crate::types::error::{Error, Result};
 use crate::world::disk::{Disk, FileWriter};
 

@@ -2,8 +2,6 @@
 //! through the map, so that a merge neither takes a fault of the map nor pushes what serving
 //! reads out of the page cache by touching it.
 
-use std::sync::Arc;
-
 use asofdb_format::chunk::{Chunk, Column};
 use asofdb_format::hash::EntityHash;
 use asofdb_format::head::{Head, Slot, len_to_near};
@@ -16,6 +14,7 @@ use asofdb_format::wire::{Malformed, narrow, wide};
 use bytes::Bytes;
 
 use crate::files::table::Table;
+use crate::sync::Shared;
 use crate::types::error::{Error, Result};
 
 const WINDOW_LEN: u64 = 256 << 10;
@@ -31,7 +30,7 @@ pub(crate) struct EntityRevisions {
 /// Reads the entities of a table in the order of its directory.
 #[derive(Debug)]
 pub(crate) struct TableScan {
-    table: Arc<Table>,
+    table: Shared<Table>,
     row: usize,
     directory: Window,
     heads: Window,
@@ -40,7 +39,7 @@ pub(crate) struct TableScan {
 }
 
 impl TableScan {
-    pub(crate) fn new(table: Arc<Table>) -> Self {
+    pub(crate) fn new(table: Shared<Table>) -> Self {
         let window = Window::default;
         Self {
             table,
@@ -54,7 +53,7 @@ impl TableScan {
 
     /// The next row of the directory: an entity, or a part of one.
     pub(crate) fn next_row(&mut self) -> Result<Option<EntityRevisions>> {
-        let table = Arc::clone(&self.table);
+        let table = Shared::clone(&self.table);
         if self.row >= table.directory().rows() {
             return Ok(None);
         }

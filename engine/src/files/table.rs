@@ -8,7 +8,7 @@
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 
 use asofdb_format::directory::{self, Directory};
 use asofdb_format::edit::TableEntry;
@@ -25,6 +25,7 @@ use bytes::Bytes;
 
 use crate::files::log::{check_header, open_error};
 use crate::files::names;
+use crate::sync::{AtomicBool, Ordering};
 use crate::types::error::{Error, Result};
 use crate::types::options::ReadMode;
 use crate::world::disk::{Disk, FileReader};
@@ -275,7 +276,7 @@ impl Table {
 
 impl Drop for Table {
     fn drop(&mut self) {
-        if *self.obsolete.get_mut() {
+        if self.obsolete.load(Ordering::Acquire) {
             // Left over at the worst: the next open removes what no manifest names.
             let _ = self.disk.remove(&self.path);
         }

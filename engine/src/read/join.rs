@@ -22,6 +22,7 @@ use crate::read::source::{Found, offer_memtable, offer_row};
 use crate::state::live::{Keeper, State};
 use crate::state::memtable::EntityNode;
 use crate::state::snapshots::Snapshot;
+use crate::sync::Shared;
 use crate::types::answer::{Answer, Stamp, Status};
 use crate::types::error::{Error, Result};
 use crate::types::spec::Feature;
@@ -33,7 +34,7 @@ pub struct Joiner {
     features: Selection,
     options: JoinOptions,
     asks: Vec<Ask>,
-    state: Arc<State>,
+    state: Shared<State>,
     stamp: Stamp,
     /// Keeps compaction from dropping what the join sees.
     _held: Snapshot,

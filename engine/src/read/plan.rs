@@ -1,7 +1,5 @@
 //! A read made ready: the state pinned, the moment fixed, the horizons checked.
 
-use std::sync::Arc;
-
 use asofdb_format::ids::{Commit, EventTime, FeatureId, KnownTime, Span};
 use asofdb_format::value::ValueType;
 
@@ -10,6 +8,7 @@ use crate::read::resolve::{Terms, View};
 use crate::read::selection::Selection;
 use crate::state::catalog::FeatureState;
 use crate::state::live::{Keeper, State};
+use crate::sync::Shared;
 use crate::types::answer::Stamp;
 use crate::types::error::{Error, InvalidArgument, Result};
 use crate::types::spec::Feature;
@@ -17,7 +16,7 @@ use crate::types::spec::Feature;
 /// A read that can go ahead.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    pub(crate) state: Arc<State>,
+    pub(crate) state: Shared<State>,
     pub(crate) stamp: Stamp,
     pub(crate) known_at: Option<KnownTime>,
     /// What is asked, ascending by feature.
@@ -42,7 +41,7 @@ pub(crate) struct Ask {
 /// The state pinned, and from which commit it is seen.
 #[derive(Debug)]
 pub(crate) struct Pinned {
-    pub(crate) state: Arc<State>,
+    pub(crate) state: Shared<State>,
     /// What the clock says: bounds are judged by it.
     clock: EventTime,
     /// What the read takes for now.

@@ -1,13 +1,12 @@
 //! All entities, in the order of their hashes.
 
-use std::sync::Arc;
-
 use asofdb_format::hash::EntityHash;
 use bytes::Bytes;
 
 use crate::files::table::Table;
 use crate::read::plan::Plan;
 use crate::read::row::read_row;
+use crate::sync::Shared;
 use crate::types::answer::{Row, Status};
 use crate::types::error::Result;
 
@@ -30,7 +29,7 @@ struct Cursor {
 
 #[derive(Debug)]
 enum Rest {
-    Table(Arc<Table>, usize),
+    Table(Shared<Table>, usize),
     Memtable(std::vec::IntoIter<(EntityHash, Bytes)>),
 }
 
@@ -53,7 +52,7 @@ impl Cursor {
 
 impl Scan {
     pub(crate) fn new(plan: Plan, prefix: &[u8]) -> Result<Self> {
-        let tables = plan.state.tables().map(|table| Rest::Table(Arc::clone(table), 0));
+        let tables = plan.state.tables().map(|table| Rest::Table(Shared::clone(table), 0));
         let memtables = plan.state.memtables.iter().map(|memtable| {
             let keys: Vec<_> = memtable
                 .entities()

@@ -5,8 +5,6 @@
 //! The run is therefore merged when the flushed tables hold at least a third of what it holds, or
 //! are very many, so that a byte is rewritten a bounded number of times as the store grows.
 
-use std::sync::Arc;
-
 use asofdb_format::edit::Edit;
 use asofdb_format::ids::FileNumber;
 
@@ -15,13 +13,14 @@ use crate::shape::bounds;
 use crate::shape::merge::Merge;
 use crate::shape::output;
 use crate::state::live::{Keeper, State};
+use crate::sync::Shared;
 use crate::types::error::Result;
 use crate::types::options::Options;
 
 /// What is to be merged.
 #[derive(Debug)]
 struct Plan {
-    inputs: Vec<Arc<Table>>,
+    inputs: Vec<Shared<Table>>,
     level: u8,
 }
 
@@ -48,15 +47,15 @@ fn due(state: &State, options: &Options) -> Option<Plan> {
     if state.recent.len() < most {
         return None;
     }
-    let bytes = |tables: &[Arc<Table>]| tables.iter().map(|table| table.entry.len).sum::<u64>();
+    let bytes = |tables: &[Shared<Table>]| tables.iter().map(|table| table.entry.len).sum::<u64>();
     let many = state.recent.len() >= most.saturating_mul(4);
     if many || bytes(&state.recent).saturating_mul(3) >= bytes(&state.run) {
         return Some(Plan { inputs: state.tables().cloned().collect(), level: 1 });
     }
     // Only tables of less than half the length that tables are made: merging two or more of them
     // makes fewer, so this comes to an end.
-    let is_small = |table: &&Arc<Table>| table.entry.len < options.table_bytes / 2;
-    let inputs: Vec<Arc<Table>> = state.recent.iter().filter(is_small).cloned().collect();
+    let is_small = |table: &&Shared<Table>| table.entry.len < options.table_bytes / 2;
+    let inputs: Vec<Shared<Table>> = state.recent.iter().filter(is_small).cloned().collect();
     (inputs.len() >= (most / 2).max(2)).then_some(Plan { inputs, level: 0 })
 }
 

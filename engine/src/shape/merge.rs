@@ -4,8 +4,6 @@
 //! revisions equal in order, which can only be one that was written twice in a batch and is
 //! already resolved, one is kept.
 
-use std::sync::Arc;
-
 use asofdb_format::hash::EntityHash;
 use asofdb_format::ids::FeatureId;
 use asofdb_format::revision::Revision;
@@ -14,6 +12,7 @@ use bytes::Bytes;
 use crate::files::scan::{EntityRevisions, TableScan};
 use crate::files::table::Table;
 use crate::state::memtable::{EntityNode, Memtable};
+use crate::sync::Shared;
 use crate::types::error::Result;
 
 /// Sources read side by side.
@@ -55,8 +54,8 @@ impl Source<'_> {
 
 impl<'m> Merge<'m> {
     /// Reads tables and memtables side by side.
-    pub(crate) fn new(tables: &[Arc<Table>], memtables: &[&'m Memtable]) -> Result<Self> {
-        let tables = tables.iter().map(|table| Rest::Table(TableScan::new(Arc::clone(table))));
+    pub(crate) fn new(tables: &[Shared<Table>], memtables: &[&'m Memtable]) -> Result<Self> {
+        let tables = tables.iter().map(|table| Rest::Table(TableScan::new(Shared::clone(table))));
         let memtables =
             memtables.iter().map(|memtable| Rest::Memtable(memtable.entities().into_iter()));
         let mut sources: Vec<Source<'m>> =

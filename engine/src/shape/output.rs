@@ -17,13 +17,14 @@ use crate::files::table::Table;
 use crate::shape::garbage::{Dropped, Limits, drop_garbage};
 use crate::shape::merge::Merge;
 use crate::state::live::{Keeper, State};
+use crate::sync::Shared;
 use crate::types::error::{Error, Result};
 use crate::world::disk::{Disk, FileWriter};
 
 /// What came of a merge.
 #[derive(Debug, Default)]
 pub(crate) struct Written {
-    pub(crate) tables: Vec<Arc<Table>>,
+    pub(crate) tables: Vec<Shared<Table>>,
     pub(crate) dropped: Dropped,
 }
 
@@ -173,7 +174,7 @@ impl Output {
         Ok(())
     }
 
-    fn finish(mut self, keeper: &Keeper, level: u8) -> Result<Arc<Table>> {
+    fn finish(mut self, keeper: &Keeper, level: u8) -> Result<Shared<Table>> {
         self.write(true)?;
         let (rest, finished) = self.builder.finish();
         self.file.append(&rest).map_err(|source| Error::io("write", &self.path, source))?;
@@ -198,6 +199,6 @@ impl Output {
         let table =
             Table::open(&options.world.disk, &keeper.dir, keeper.store, &entry, options.read_mode)?;
         self.unfinished.path = None;
-        Ok(Arc::new(table))
+        Ok(Shared::new(table))
     }
 }

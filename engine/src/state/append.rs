@@ -5,8 +5,7 @@
 //! `Release` and loaded before it with `Acquire`; each cell is a [`OnceLock`], so that even a
 //! second writer could only fail to append.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{AtomicUsize, OnceLock, Ordering};
 
 const SEGMENTS: usize = 32;
 const FIRST_SEGMENT: usize = 4;
@@ -22,7 +21,7 @@ pub(crate) struct AppendList<T> {
 type Segment<T> = Box<[OnceLock<T>]>;
 
 impl<T> AppendList<T> {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { len: AtomicUsize::new(0), first: OnceLock::new(), segments: OnceLock::new() }
     }
 
@@ -50,7 +49,7 @@ impl<T> AppendList<T> {
         } else if let Some((segment, offset)) = place(index) {
             let segments = self.segments.get_or_init(|| {
                 grown += SEGMENTS * size_of::<OnceLock<Segment<T>>>();
-                Box::new([const { OnceLock::new() }; SEGMENTS])
+                Box::new(std::array::from_fn(|_| OnceLock::new()))
             });
             let cell = segments.get(segment).map(|segment_cell| {
                 segment_cell.get_or_init(|| {

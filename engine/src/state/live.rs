@@ -10,13 +10,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use asofdb_format::edit::Edit;
 use asofdb_format::hash::EntityHash;
 use asofdb_format::ids::{Commit, EventTime, FileNumber, SourceId, StoreId};
-use parking_lot::Mutex;
 
 use crate::files::log::FrameWriter;
 use crate::files::table::Table;
@@ -28,6 +26,7 @@ use crate::state::manifest;
 use crate::state::memtable::{Mark, Memtable};
 use crate::state::snapshots::Registry;
 use crate::state::taken::Taken;
+use crate::sync::{ArcSwap, Mutex, OnceLock, Shared};
 use crate::types::error::{Error, Result};
 use crate::types::options::Options;
 
@@ -37,9 +36,9 @@ pub(crate) struct State {
     /// The one that takes batches first, then the older ones.
     pub(crate) memtables: Vec<Arc<Memtable>>,
     /// Flushed tables, the newest first; they may overlap.
-    pub(crate) recent: Vec<Arc<Table>>,
+    pub(crate) recent: Vec<Shared<Table>>,
     /// Merged tables, ascending by hash; no two hold the same entity.
-    pub(crate) run: Vec<Arc<Table>>,
+    pub(crate) run: Vec<Shared<Table>>,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) taken: Arc<Taken>,
     pub(crate) sources: Arc<BTreeMap<SourceId, Arc<str>>>,
@@ -56,15 +55,16 @@ impl State {
 
     /// The tables that may hold an entity of this hash, the newest first.
     #[inline]
-    pub(crate) fn tables_of(&self, hash: EntityHash) -> impl Iterator<Item = &Arc<Table>> {
-        let covers =
-            move |table: &&Arc<Table>| table.entry.min_hash <= hash && hash <= table.entry.max_hash;
+    pub(crate) fn tables_of(&self, hash: EntityHash) -> impl Iterator<Item = &Shared<Table>> {
+        let covers = move |table: &&Shared<Table>| {
+            table.entry.min_hash <= hash && hash <= table.entry.max_hash
+        };
         let place = self.run.partition_point(|table| table.entry.max_hash < hash);
         let run = self.run.get(place).filter(covers);
         self.recent.iter().filter(covers).chain(run)
     }
 
-    pub(crate) fn tables(&self) -> impl Iterator<Item = &Arc<Table>> {
+    pub(crate) fn tables(&self) -> impl Iterator<Item = &Shared<Table>> {
         self.recent.iter().chain(&self.run)
     }
 
@@ -72,10 +72,10 @@ impl State {
     pub(crate) fn replace_tables(
         &mut self,
         out: &[FileNumber],
-        recent: Vec<Arc<Table>>,
-        run: Vec<Arc<Table>>,
+        recent: Vec<Shared<Table>>,
+        run: Vec<Shared<Table>>,
     ) {
-        let stays = |table: &Arc<Table>| !out.contains(&table.entry.number);
+        let stays = |table: &Shared<Table>| !out.contains(&table.entry.number);
         self.recent.retain(stays);
         self.run.retain(stays);
         self.recent.splice(0..0, recent);
@@ -141,7 +141,7 @@ impl Keeper {
 
     /// The state now.
     #[inline]
-    pub(crate) fn state(&self) -> Arc<State> {
+    pub(crate) fn state(&self) -> Shared<State> {
         self.live.load_full()
     }
 
@@ -219,7 +219,7 @@ impl Keeper {
         }
         let mut state = State::clone(&self.live.load());
         change(&mut state, &kept.durable);
-        self.live.store(Arc::new(state));
+        self.live.store(Shared::new(state));
         let least = self.options.manifest_bytes;
         if kept.manifest.as_ref().is_some_and(|m| m.len() > (4 * kept.whole_len).max(least)) {
             // The change is done; a failure here only ends writing.

@@ -15,18 +15,18 @@
 //! is stored, with `Release`.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use asofdb_format::hash::EntityHash;
 use asofdb_format::ids::{Commit, EventTime, FeatureId, FileNumber, KnownTime, SourceId};
 use asofdb_format::revision::{Order, Revision};
 use bytes::Bytes;
-use crossbeam_skiplist::SkipMap;
-use parking_lot::Mutex;
 
 use crate::state::append::AppendList;
 use crate::state::commits::CommitSpans;
+use crate::sync::{
+    AtomicI64, AtomicU64, AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering, SkipMap,
+};
 
 const FEATURE_BUCKETS: usize = 8;
 
@@ -130,7 +130,7 @@ impl Memtable {
         }
     }
 
-    pub(crate) fn aside(&self) -> parking_lot::MutexGuard<'_, Aside> {
+    pub(crate) fn aside(&self) -> MutexGuard<'_, Aside> {
         self.aside.lock()
     }
 
@@ -166,7 +166,7 @@ impl Memtable {
                     hash,
                     entity: Bytes::copy_from_slice(entity),
                     next: OnceLock::new(),
-                    features: [const { OnceLock::new() }; FEATURE_BUCKETS],
+                    features: std::array::from_fn(|_| OnceLock::new()),
                 })
             });
             if node.hash == hash && node.entity == entity {

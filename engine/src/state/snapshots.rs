@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use asofdb_format::ids::Commit;
-use parking_lot::Mutex;
+
+use crate::sync::Mutex;
 
 /// The commits that are held, and by how many.
 #[derive(Debug, Default)]

@@ -19,13 +19,13 @@ use asofdb_format::ids::{Commit, FeatureId, KnownTime, SourceId};
 use asofdb_format::revision::{Order, Revision};
 use asofdb_format::value::{MAX_VALUE_LEN, Value};
 use asofdb_format::wire::{Decoded, wide};
-use parking_lot::{Mutex, MutexGuard};
 
 use crate::files::log::FrameWriter;
 use crate::state::catalog::{Catalog, FeatureState};
 use crate::state::durable::Durable;
 use crate::state::live::{Keeper, State};
 use crate::state::memtable::{Mark, Memtable};
+use crate::sync::{Mutex, MutexGuard};
 use crate::types::error::{Error, InvalidArgument, Result};
 use crate::write::batch::{Batch, Durability, Named, Put};
 

@@ -13,6 +13,7 @@ use crate::shape::merge::Merge;
 use crate::state::durable::Durable;
 use crate::state::live::{Keeper, State};
 use crate::state::memtable::{Mark, Memtable};
+use crate::sync::Shared;
 use crate::types::error::{InvalidArgument, Result};
 use crate::write::commit::Committer;
 
@@ -231,7 +232,7 @@ impl Found {
             let (commit, source) = (revision.order.commit, revision.source);
             named && !state.taken.is_reverted(commit, source, visible)
         };
-        let may_hold = |table: &&Arc<crate::files::table::Table>| match found.source {
+        let may_hold = |table: &&Shared<crate::files::table::Table>| match found.source {
             Some(source) => table.meta.sources.contains_key(&source),
             None => true,
         };

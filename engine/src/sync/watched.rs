@@ -1,0 +1,161 @@
+//! Stand-ins for locks, atomics and cells, of which loom sees every step.
+//!
+//! Each promises no more than what it stands for: a lock orders those who hold it, a cell orders
+//! who fills it before who finds it full, a swap orders who stores before who loads. Loads of a
+//! swapped pointer find the newest one and order nothing for later stores.
+
+use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut, RangeToInclusive};
+use std::sync::{Arc, PoisonError};
+
+pub(crate) use loom::sync::Arc as Shared;
+pub(crate) use loom::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+
+/// Stands for a lock of parking_lot.
+#[derive(Debug, Default)]
+pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+
+/// Stands for the guard of such a lock; it is empty while its holder waits.
+#[derive(Debug)]
+pub(crate) struct MutexGuard<'a, T>(Option<loom::sync::MutexGuard<'a, T>>);
+
+impl<T> Mutex<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(loom::sync::Mutex::new(value))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        MutexGuard(Some(self.0.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+impl<T> Deref for MutexGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.0.as_ref().unwrap()
+    }
+}
+
+impl<T> DerefMut for MutexGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.0.as_mut().unwrap()
+    }
+}
+
+/// Stands for a condition variable of parking_lot.
+#[derive(Debug)]
+pub(crate) struct Condvar(loom::sync::Condvar);
+
+impl Condvar {
+    pub(crate) fn new() -> Self {
+        Self(loom::sync::Condvar::new())
+    }
+
+    pub(crate) fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
+        let held = guard.0.take().unwrap();
+        guard.0 = Some(self.0.wait(held).unwrap_or_else(PoisonError::into_inner));
+    }
+
+    pub(crate) fn notify_all(&self) {
+        self.0.notify_all();
+    }
+}
+
+/// Stands for a cell that is filled once. What is in it is found by who sees the flag.
+#[derive(Debug)]
+pub(crate) struct OnceLock<T> {
+    value: std::sync::OnceLock<T>,
+    is_full: AtomicBool,
+}
+
+impl<T> OnceLock<T> {
+    pub(crate) fn new() -> Self {
+        Self { value: std::sync::OnceLock::new(), is_full: AtomicBool::new(false) }
+    }
+
+    pub(crate) fn get(&self) -> Option<&T> {
+        self.is_full.load(Ordering::Acquire).then(|| self.value.get()).flatten()
+    }
+
+    pub(crate) fn set(&self, value: T) -> Result<(), T> {
+        self.value.set(value)?;
+        self.is_full.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// The cells that are filled so have one writer: two of them never meet here.
+    pub(crate) fn get_or_init(&self, init: impl FnOnce() -> T) -> &T {
+        if let Some(value) = self.get() {
+            return value;
+        }
+        let value = self.value.get_or_init(init);
+        self.is_full.store(true, Ordering::Release);
+        value
+    }
+}
+
+/// Stands for a pointer that is swapped. Who loads holds the slot until it has counted itself, so
+/// that what a store replaces is let go of by the last of them.
+#[derive(Debug)]
+pub(crate) struct ArcSwap<T> {
+    stores: AtomicUsize,
+    slot: std::sync::Mutex<Arc<Shared<T>>>,
+}
+
+impl<T> ArcSwap<T> {
+    pub(crate) fn from_pointee(value: T) -> Self {
+        let slot = std::sync::Mutex::new(Arc::new(Shared::new(value)));
+        Self { stores: AtomicUsize::new(0), slot }
+    }
+
+    pub(crate) fn load_full(&self) -> Shared<T> {
+        self.stores.fetch_add(0, Ordering::Acquire);
+        let slot = Arc::clone(&self.slot.lock().unwrap());
+        Shared::clone(&slot)
+    }
+
+    pub(crate) fn load(&self) -> Shared<T> {
+        self.load_full()
+    }
+
+    pub(crate) fn store(&self, value: Shared<T>) {
+        self.stores.fetch_add(1, Ordering::AcqRel);
+        let old = std::mem::replace(&mut *self.slot.lock().unwrap(), Arc::new(value));
+        drop(old);
+    }
+}
+
+/// Stands for a skip list: an ordered map behind a lock.
+#[derive(Debug)]
+pub(crate) struct SkipMap<K, V>(Mutex<BTreeMap<K, Arc<V>>>);
+
+/// An entry of the map.
+#[derive(Debug)]
+pub(crate) struct Entry<K, V>(K, Arc<V>);
+
+impl<K: Ord + Copy, V> SkipMap<K, V> {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(BTreeMap::new()))
+    }
+
+    pub(crate) fn insert(&self, key: K, value: V) {
+        self.0.lock().insert(key, Arc::new(value));
+    }
+
+    pub(crate) fn range(&self, keys: RangeToInclusive<K>) -> std::vec::IntoIter<Entry<K, V>> {
+        let map = self.0.lock();
+        let found = map.range(keys).map(|(key, value)| Entry(*key, Arc::clone(value)));
+        found.collect::<Vec<_>>().into_iter()
+    }
+}
+
+impl<K, V> Entry<K, V> {
+    pub(crate) fn key(&self) -> &K {
+        &self.0
+    }
+
+    pub(crate) fn value(&self) -> &V {
+        &self.1
+    }
+}
