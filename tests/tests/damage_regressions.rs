@@ -29,7 +29,8 @@ fn put(store: &Store, entity: &str, e: i64, len: usize) {
 /// The newest file of a kind.
 fn newest(sim: &SimWorld, kind: &str) -> PathBuf {
     let files = sim.disk.files().into_iter().map(|(path, _)| path);
-    files.filter(|path| path.to_string_lossy().contains(kind)).next_back().unwrap()
+    let is_it = |path: &PathBuf| path.to_string_lossy().contains(kind);
+    files.rev().find(is_it).unwrap()
 }
 
 /// The store does not open, in no way, and `verify` tells of the same file.
