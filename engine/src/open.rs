@@ -27,6 +27,7 @@ use crate::state::durable::Durable;
 use crate::state::live::{Keeper, State};
 use crate::state::manifest::{self, Loaded};
 use crate::state::memtable::Memtable;
+use crate::state::visible::Visible;
 use crate::sync::Shared;
 use crate::types::error::{Error, Result};
 use crate::types::options::Options;
@@ -76,7 +77,7 @@ fn open_to_read(dir: &Path, options: Options) -> Result<Opened> {
     }
     let loaded = manifest::load(&*disk, dir)?;
     let recovered = recover(&*disk, dir, &found, &loaded, false)?;
-    let active = Memtable::new(FileNumber(0), 1 << 14, recovered.durable.newest);
+    let active = Memtable::new(FileNumber(0), 1 << 14);
     let state = state_of(dir, &options, loaded.store, &recovered, active)?;
     let last = recovered.durable.newest;
     let durable = recovered.durable;
@@ -123,7 +124,7 @@ fn open_to_write(dir: &Path, options: Options) -> Result<Opened> {
     let made = options.world.clock.now().0;
     let log_header = Header::new(FileKind::Log, store, log_number, made);
     let log = FrameWriter::create(&*disk, dir, &log_header)?;
-    let active = Memtable::new(log_number, options.memtable_bytes, durable.newest);
+    let active = Memtable::new(log_number, options.memtable_bytes);
     copy_logs(&recovered.copied, &log, &active, durable)?;
     durable.logs.insert(log_number, None);
     let writer = manifest::create(&*disk, dir, store, manifest_number, made, durable)?;
@@ -238,14 +239,11 @@ fn recover(
             continue;
         }
         let bytes: usize = frames.iter().map(|frame| frame.payload.len()).sum();
-        let memtable = Memtable::new(number, bytes * 4, Commit::MIN);
+        let memtable = Memtable::new(number, bytes * 4);
         replay_all(&memtable, &frames, &file, &mut durable)?;
         recovered.memtables.push(Arc::new(memtable));
     }
     durable.newest = newest;
-    for memtable in &recovered.memtables {
-        memtable.publish(newest);
-    }
     found.check_logs(disk, dir, loaded, &durable)?;
     recovered.durable = durable;
     Ok(recovered)
@@ -366,6 +364,7 @@ fn state_of(
     let mut memtables = vec![Arc::new(active)];
     memtables.extend(recovered.memtables.iter().rev().cloned());
     Ok(State {
+        visible: Arc::new(Visible::new(durable.newest)),
         memtables,
         recent,
         run,

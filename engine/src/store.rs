@@ -475,3 +475,6 @@ impl Drop for Inner {
         let _ = self.close();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,7 +37,7 @@ pub(crate) fn flush_one(keeper: &Keeper) -> Result<bool> {
     let tables = written.tables.clone();
     let changed = keeper.change(
         |durable| {
-            let newest = durable.newest.max(memtable.visible());
+            let newest = durable.newest.max(aside.commits.last());
             edits.push(Edit::Clock(newest, durable.ceiling.max(newest)));
             Ok(edits)
         },

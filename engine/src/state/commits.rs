@@ -22,6 +22,11 @@ impl CommitSpans {
         &self.spans
     }
 
+    /// The last commit; the least of all if there is none.
+    pub(crate) fn last(&self) -> Commit {
+        self.spans.last().map_or(Commit::MIN, |span| span.1)
+    }
+
     /// Adds a commit.
     pub(crate) fn add(&mut self, commit: Commit) {
         self.add_span(commit, commit);

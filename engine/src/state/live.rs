@@ -1,9 +1,9 @@
 //! The state that reads pin, and the one way to change it.
 //!
-//! A [`State`] is immutable but for its first memtable, which grows. The [`Keeper`] swaps it: under
-//! its lock edits are made durable in the manifest, applied to the durable picture, and a new
-//! state takes the place of the old one. A reader pins a state with one load and reads all of it
-//! at the newest commit that its first memtable shows.
+//! A [`State`] is immutable but for its first memtable, which grows, and how much of it is
+//! [`Visible`]. The [`Keeper`] swaps it: under its lock edits are made durable in the manifest,
+//! applied to the durable picture, and a new state takes the place of the old one. A reader pins a
+//! state with one load and reads all of it at the newest commit that is visible in it.
 //!
 //! Locks, in the order in which they may be taken: commit (see [`write`](crate::write)), flush or
 //! compaction, keeper, then the small ones (snapshots, commit spans, a memtable's aside).
@@ -26,6 +26,7 @@ use crate::state::manifest;
 use crate::state::memtable::{Mark, Memtable};
 use crate::state::snapshots::Registry;
 use crate::state::taken::Taken;
+use crate::state::visible::Visible;
 use crate::sync::{ArcSwap, Mutex, OnceLock, Shared};
 use crate::types::error::{Error, Result};
 use crate::types::options::Options;
@@ -33,6 +34,7 @@ use crate::types::options::Options;
 /// All that a read needs, at a moment.
 #[derive(Clone, Debug)]
 pub(crate) struct State {
+    pub(crate) visible: Arc<Visible>,
     /// The one that takes batches first, then the older ones.
     pub(crate) memtables: Vec<Arc<Memtable>>,
     /// Flushed tables, the newest first; they may overlap.
@@ -50,7 +52,18 @@ impl State {
     /// The newest commit that may be seen.
     #[inline]
     pub(crate) fn visible(&self) -> Commit {
-        self.memtables.first().map_or(Commit::MIN, |memtable| memtable.visible())
+        self.visible.get()
+    }
+
+    /// Lets readers see a commit, of which all is put in.
+    pub(crate) fn publish(&self, commit: Commit) {
+        self.visible.publish(commit);
+    }
+
+    /// Says something else of commits than the state that it was cloned from, whose readers see
+    /// no further than now. The caller holds the commit lock.
+    pub(crate) fn part_at(&mut self, commit: Commit) {
+        self.visible = Arc::new(Visible::new(commit));
     }
 
     /// The tables that may hold an entity of this hash, the newest first.

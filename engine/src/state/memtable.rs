@@ -11,8 +11,7 @@
 //! costs an append; one that comes late goes to the skip list beside it. Of revisions equal in
 //! order, which only one batch can write, the one that came last stands.
 //!
-//! `visible` is the newest commit that readers may see; revisions of a commit are put in before it
-//! is stored, with `Release`.
+//! Revisions of a commit are all put in before it is [`visible`](crate::state::visible).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,7 +37,6 @@ pub(crate) struct Memtable {
     buckets: Box<[OnceLock<Box<EntityNode>>]>,
     bytes: AtomicUsize,
     revisions: AtomicU64,
-    visible: AtomicI64,
     max_event_time: AtomicI64,
     max_known_time: AtomicI64,
     aside: Mutex<Aside>,
@@ -84,29 +82,17 @@ pub(crate) struct FeatureNode {
 
 impl Memtable {
     /// An empty memtable beside a log, for about so many bytes of memory.
-    pub(crate) fn new(log: FileNumber, budget: usize, visible: Commit) -> Self {
+    pub(crate) fn new(log: FileNumber, budget: usize) -> Self {
         let buckets = (budget / 512).clamp(16, 1 << 18).next_power_of_two();
         Self {
             log,
             buckets: (0..buckets).map(|_| OnceLock::new()).collect(),
             bytes: AtomicUsize::new(0),
             revisions: AtomicU64::new(0),
-            visible: AtomicI64::new(visible.0),
             max_event_time: AtomicI64::new(i64::MIN),
             max_known_time: AtomicI64::new(i64::MIN),
             aside: Mutex::new(Aside::default()),
         }
-    }
-
-    /// The newest commit that readers may see.
-    #[inline]
-    pub(crate) fn visible(&self) -> Commit {
-        Commit(self.visible.load(Ordering::Acquire))
-    }
-
-    /// Lets readers see a commit, of which all is put in.
-    pub(crate) fn publish(&self, commit: Commit) {
-        self.visible.store(commit.0, Ordering::Release);
     }
 
     /// About how many bytes of memory it takes.

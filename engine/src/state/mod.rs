@@ -8,6 +8,7 @@
 //! | `snapshots` | which commits somebody holds |
 //! | `lagging` | the clock that compaction relies on |
 //! | `memtable` | revisions not yet in a table |
+//! | `visible` | up to which commit a state is seen |
 //! | `durable` | the picture that the manifest draws of all that |
 //! | `live` | the state that reads pin, and how it is changed |
 
@@ -22,3 +23,4 @@ pub(crate) mod live;
 pub(crate) mod manifest;
 pub(crate) mod memtable;
 pub(crate) mod taken;
+pub(crate) mod visible;

@@ -104,8 +104,9 @@ impl Committer {
         let applied = BatchReader::decode(&payload)
             .and_then(|mut reader| apply(memtable, commit, &mut reader, Standing::ALL));
         applied.map_err(|fault| Error::corrupt(log.path(), fault.at, fault.what))?;
-        self.took(&mut order, commit);
-        memtable.publish(commit);
+        order.last = commit;
+        self.keeper.commits.lock().add(commit);
+        state.publish(commit);
         drop(order);
         if durability == Durability::Synced {
             log.sync_to(end).map_err(|error| self.keeper.poison(error))?;
@@ -135,11 +136,6 @@ impl Committer {
         Ok(Commit(self.keeper.now().0.clamp(next, i64::MAX - 1)))
     }
 
-    fn took(&self, order: &mut Sequence, commit: Commit) {
-        order.last = commit;
-        self.keeper.commits.lock().add(commit);
-    }
-
     /// Gives a commit to edits and makes them durable and visible.
     pub(crate) fn change(
         &self,
@@ -161,14 +157,15 @@ impl Committer {
                 edits.push(Edit::Clock(commit, ceiling));
                 Ok(edits)
             },
-            change,
+            |state, durable| {
+                change(state, durable);
+                self.keeper.commits.lock().add(commit);
+                state.part_at(commit);
+            },
         )?;
         // Only now is it durable: a refused edit has reserved nothing.
         order.ceiling = ceiling;
-        self.took(order, commit);
-        if let Some(memtable) = self.keeper.state().memtables.first() {
-            memtable.publish(commit);
-        }
+        order.last = commit;
         // The change is done; a failure here only ends writing.
         let _ = self.tell_manifest(&log, commit, ceiling);
         Ok(commit)
@@ -199,6 +196,7 @@ impl Committer {
                 let mut sources = BTreeMap::clone(&state.sources);
                 sources.insert(id, Arc::clone(&label));
                 state.sources = Arc::new(sources);
+                state.part_at(state.visible());
             },
         )?;
         Ok((id, label))
@@ -233,14 +231,14 @@ impl Committer {
         let new = FrameWriter::create(&*keeper.options.world.disk, &keeper.dir, &header)
             .map_err(|error| keeper.poison(error))?;
         let len = old.sync().map_err(|error| keeper.poison(error))?;
-        let memtable = Memtable::new(number, keeper.options.memtable_bytes, full.visible());
+        let memtable = Memtable::new(number, keeper.options.memtable_bytes);
         // The ceiling stood in frames of the old log alone.
-        let clock = Edit::Clock(full.visible(), order.ceiling);
+        let clock = Edit::Clock(state.visible(), order.ceiling);
         keeper.change(
             |_| Ok(vec![Edit::SealLog(old.number(), len), Edit::AddLog(number), clock]),
             |state, _| state.memtables.insert(0, Arc::new(memtable)),
         )?;
-        let told = self.tell_manifest(&new, full.visible(), order.ceiling);
+        let told = self.tell_manifest(&new, state.visible(), order.ceiling);
         order.log = Some(Arc::new(new));
         told
     }
