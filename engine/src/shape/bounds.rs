@@ -5,6 +5,7 @@ use std::sync::Arc;
 use asofdb_format::edit::Edit;
 use asofdb_format::ids::Commit;
 
+use crate::state::durable::Durable;
 use crate::state::live::Keeper;
 use crate::types::error::Result;
 
@@ -14,8 +15,10 @@ pub(crate) fn record(keeper: &Keeper) -> Result<Commit> {
     let now = keeper.lagging.read(&*keeper.options.world.clock);
     let newest = || keeper.state().visible();
     let seen_by_all = keeper.snapshots.seen_by_all(newest);
-    let oldest = keeper.snapshots.oldest();
-    let risen = |durable: &crate::state::durable::Durable| {
+    let risen = |durable: &Durable| {
+        // Asked under the keeper's lock: whoever takes a snapshot later sees every alter that is
+        // in this picture, and needs no TTL from before it.
+        let oldest = keeper.snapshots.oldest();
         let edits = durable.catalog.all().filter_map(|feature| {
             let bounds = feature.bounds(now, oldest);
             (bounds != feature.recorded).then(|| Edit::Bounds(feature.definition.id, bounds))
