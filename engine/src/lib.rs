@@ -43,6 +43,8 @@
 mod arrow;
 mod files;
 pub mod inspect;
+#[cfg(all(loom, test))]
+mod interleavings;
 mod open;
 mod read;
 mod shape;

@@ -1,0 +1,155 @@
+//! A batch is seen whole or not at all, and in the order of commits.
+
+use std::sync::Arc;
+
+use asofdb_format::hash::EntityHash;
+use asofdb_format::ids::{Commit, EventTime, FeatureId, FileNumber, KnownTime, SourceId};
+use asofdb_format::revision::{Order, Payload, Revision};
+use asofdb_format::value::Kind;
+use loom::thread;
+
+use super::explore;
+use super::lab::{Lab, NOW, Seen};
+use crate::read::how::{Read, Stand};
+use crate::read::plan::{Pinned, Plan};
+use crate::read::row::read_row;
+use crate::state::append::AppendList;
+use crate::state::memtable::Memtable;
+use crate::state::visible::Visible;
+use crate::types::spec::Terms;
+
+/// A read sees the last of the batches at or below its stamp, which are given in their order.
+fn check(seen: &Seen, batches: &[(Commit, i64)]) {
+    let last = batches.iter().rev().find(|(commit, _)| *commit <= seen.stamp.commit);
+    assert_eq!(seen.numbers, [last.map(|(_, number)| *number); 2], "{seen:?} of {batches:?}");
+}
+
+#[test]
+fn a_read_sees_half_a_batch() {
+    explore(3, || {
+        let lab = Lab::new(Terms::default());
+        let first = (lab.write(1, EventTime(1)), 1);
+        let reader = thread::spawn({
+            let lab = Arc::clone(&lab);
+            move || lab.read(&Read::latest()).unwrap()
+        });
+        let second = (lab.write(2, EventTime(2)), 2);
+        check(&reader.join().unwrap(), &[first, second]);
+    });
+}
+
+#[test]
+fn a_read_sees_an_older_commit_than_the_read_before_it() {
+    explore(3, || {
+        let lab = Lab::new(Terms::default());
+        let reader = thread::spawn({
+            let lab = Arc::clone(&lab);
+            move || [(); 2].map(|()| Pinned::new(&lab.keeper, &Stand::Newest).unwrap().seen_from)
+        });
+        for number in [1, 2] {
+            lab.write(number, EventTime(number));
+        }
+        assert!(reader.join().unwrap().is_sorted(), "commits go back");
+    });
+}
+
+#[test]
+fn a_read_sees_a_commit_and_not_the_one_below_it() {
+    explore(2, || {
+        let lab = Lab::new(Terms::default());
+        let other = thread::spawn({
+            let lab = Arc::clone(&lab);
+            move || (lab.write(1, EventTime(1)), 1)
+        });
+        let reader = thread::spawn({
+            let lab = Arc::clone(&lab);
+            move || {
+                let plan = Plan::new(&lab.keeper, &lab.selection, &Read::latest()).unwrap();
+                (plan.stamp.commit, read_row(&plan, b"ant").unwrap().answers[0].as_i64())
+            }
+        });
+        let own = (lab.write(2, EventTime(1)), 2);
+        let mut batches = [own, other.join().unwrap()];
+        batches.sort_unstable();
+        let (seen_from, number) = reader.join().unwrap();
+        let below = batches.iter().rev().find(|(commit, _)| *commit <= seen_from);
+        assert_eq!(number, below.map(|(_, number)| *number), "{seen_from:?} of {batches:?}");
+        let last = lab.read(&Read::latest()).unwrap();
+        assert_eq!(last.stamp.commit, batches[1].0, "the newest commit is not seen");
+        check(&last, &batches);
+    });
+}
+
+#[test]
+fn a_writer_does_not_see_its_own_batch() {
+    explore(2, || {
+        let lab = Lab::new(Terms::default());
+        let other = thread::spawn({
+            let lab = Arc::clone(&lab);
+            move || lab.write(1, EventTime(1))
+        });
+        let own = lab.write(2, EventTime(2));
+        let seen = lab.read(&Read::latest()).unwrap();
+        assert!(own <= seen.stamp.commit && seen.numbers == [Some(2); 2], "{own:?} {seen:?}");
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn a_list_has_a_length_and_lacks_an_element() {
+    explore(3, || {
+        let list = Arc::new(AppendList::new());
+        list.push(0);
+        let reader = thread::spawn({
+            let list = Arc::clone(&list);
+            move || (0..list.len()).map(|index| list.get(index).copied()).collect::<Vec<_>>()
+        });
+        for element in 1..4 {
+            list.push(element);
+        }
+        let elements = reader.join().unwrap();
+        let whole: Vec<_> = (0..elements.len()).map(Some).collect();
+        assert_eq!(elements, whole);
+    });
+}
+
+/// A revision that comes late stands beside the list of those in order; one behind another grows it.
+#[test]
+fn a_memtable_shows_a_commit_and_lacks_revisions_of_it() {
+    explore(3, || {
+        let shared = Arc::new((Memtable::new(FileNumber(1), 0), Visible::new(Commit(0))));
+        let reader = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || find(&shared.0, &shared.1)
+        });
+        for (commit, time) in (1..).zip(TIMES) {
+            let (event_time, known_time) = (EventTime(time), KnownTime(commit));
+            let order = Order { event_time, known_time, commit: Commit(commit) };
+            let (kind, source) = (Kind::Value, SourceId::NONE);
+            let revision = Revision { order, kind, source, payload: Payload::Bits(7) };
+            shared.0.insert(ENTITY, FEATURE_ID, revision);
+            shared.1.publish(Commit(commit));
+        }
+        reader.join().unwrap();
+    });
+}
+
+const FEATURE_ID: FeatureId = FeatureId(1);
+const ENTITY: &[u8] = b"ant";
+const TIMES: [i64; 3] = [10, 30, 20];
+
+/// Finds all that is visible, newest first.
+fn find(memtable: &Memtable, visible: &Visible) {
+    let visible = visible.get();
+    let bound = memtable.upper_bound();
+    let node = memtable.find(EntityHash::of(ENTITY), ENTITY);
+    let found = node.and_then(|node| node.feature(FEATURE_ID));
+    let found = found.map(|feature| feature.newest_first(NOW).map(|(order, _)| order));
+    let mut found: Vec<Order> = found.into_iter().flatten().collect();
+    found.retain(|order| order.commit <= visible);
+    assert!(found.is_sorted_by(|a, b| a > b), "not newest first: {found:?}");
+    let shown = visible.0 as usize;
+    assert_eq!(found.len(), shown, "{visible:?} is shown, of it are found {found:?}");
+    let above = |order: &Order| order.event_time > bound.event_time;
+    assert!(!found.iter().any(above), "{found:?} are above {bound:?}");
+}
