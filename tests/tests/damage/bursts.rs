@@ -1,4 +1,5 @@
-//! Damage of many bytes: bursts, holes of zeros, sectors in the place of others.
+//! Damage of many bytes: bursts, holes of zeros, sectors in the place of others; sometimes in two
+//! files, but never in both the manifest and the newest log, which vouch for one another.
 
 use std::path::PathBuf;
 
@@ -6,7 +7,8 @@ use asofdb::world::sim::Rng;
 
 use crate::harmless;
 use crate::stores::{self, Lab};
-use crate::tally::{Replay, Tally};
+use crate::tail::newest_log;
+use crate::tally::{Replay, Tally, kind_of};
 use crate::trial::{Damage, MODES, Verdict};
 use crate::{asked, is_full};
 
@@ -51,7 +53,9 @@ fn draw(lab: &Lab, rng: &mut Rng) -> (Damage, &'static str) {
     let mut damage = vec![(path.clone(), Some(bytes))];
     if rng.percent(20) {
         let other = *rng.choose(&paths).unwrap();
-        if other != path {
+        let (newest, _) = newest_log(&lab.files).unwrap();
+        let vouches = |path: &PathBuf| path == newest || kind_of(path) == "MANIFEST";
+        if other != path && !(vouches(path) && vouches(other)) {
             let mut bytes = lab.files[other].clone();
             let at = rng.index(bytes.len());
             bytes[at] ^= 0x10;

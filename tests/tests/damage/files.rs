@@ -20,9 +20,10 @@ fn must_tell(lab: &Lab, damage: &Damage, what: &str, tally: &mut Tally) {
         // It is sound in itself; the manifest that it names is missing, or of another store.
         named.push(path.with_file_name(format!("MANIFEST-{:06}", header.number.0)));
     }
+    let Some(turn) = tally.turn() else { return };
     let replay = format!(
-        "DAMAGE_STORE={} cargo test -p asofdb-tests --test damage files -- --nocapture  \
-         # {what}: {names:?}",
+        "DAMAGE_STORE={} DAMAGE_AT={turn} \
+         cargo test -p asofdb-tests --test damage files -- --nocapture  # {what}: {names:?}",
         lab.name
     );
     let _replay = Replay(&replay);

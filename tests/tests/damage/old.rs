@@ -16,10 +16,12 @@ use crate::trial::{Damage, MODES, Verdict};
 use crate::{asked, is_full};
 
 fn put_back(lab: &Lab, damage: &Damage, number: usize, what: &str, tally: &mut Tally) {
+    let Some(turn) = tally.turn() else { return };
     let names: Vec<&str> = damage.0.iter().map(|(path, _)| file_name(path)).collect();
+    let full = if is_full() { "ASOFDB_DAMAGE=full " } else { "" };
     let replay = format!(
-        "DAMAGE_STORE={} cargo test -p asofdb-tests --test damage old -- --nocapture  \
-         # {what} {number}: {names:?}",
+        "{full}DAMAGE_STORE={} DAMAGE_AT={turn} \
+         cargo test -p asofdb-tests --test damage old -- --nocapture  # {what}: {names:?}",
         lab.name
     );
     let _replay = Replay(&replay);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
+use crate::asked;
 use crate::trial::{Trial, Verdict};
 
 /// Counts of trials.
@@ -11,6 +12,7 @@ use crate::trial::{Trial, Verdict};
 pub struct Tally {
     counts: BTreeMap<(String, &'static str), u64>,
     tried: u64,
+    turn: u64,
     memory: u64,
     operations: u64,
 }
@@ -58,6 +60,13 @@ impl Tally {
         self.memory = self.memory.max(trial.memory);
         self.operations = self.operations.max(trial.operations);
         *self.counts.entry((of.to_owned(), name_of(&trial.verdict))).or_default() += 1;
+    }
+
+    /// The number of the next trial, if it is to be tried: `DAMAGE_AT` asks for one.
+    pub fn turn(&mut self) -> Option<u64> {
+        self.turn += 1;
+        let is_it = asked("DAMAGE_AT").is_none_or(|asked| asked == self.turn.to_string());
+        is_it.then_some(self.turn)
     }
 
     /// Counts something apart, as the reason why damage is harmless.
