@@ -148,7 +148,7 @@ fn find(memtable: &Memtable, visible: &Visible) {
     let mut found: Vec<Order> = found.into_iter().flatten().collect();
     found.retain(|order| order.commit <= visible);
     assert!(found.is_sorted_by(|a, b| a > b), "not newest first: {found:?}");
-    let shown = visible.0 as usize;
+    let shown = usize::try_from(visible.0).unwrap();
     assert_eq!(found.len(), shown, "{visible:?} is shown, of it are found {found:?}");
     let above = |order: &Order| order.event_time > bound.event_time;
     assert!(!found.iter().any(above), "{found:?} are above {bound:?}");
