@@ -27,6 +27,11 @@ impl Console {
         Self { json, out: Box::new(out), warnings: Box::new(io::stderr()) }
     }
 
+    /// What is said goes to these.
+    pub fn to(json: bool, out: impl Write + 'static, warnings: impl Write + 'static) -> Self {
+        Self { json, out: Box::new(out), warnings: Box::new(warnings) }
+    }
+
     /// One line.
     pub fn line(&mut self, line: impl AsRef<str>) -> Result<()> {
         writeln!(self.out, "{}", line.as_ref()).map_err(Error::output)
