@@ -20,6 +20,7 @@ use asofdb::{
 };
 
 use self::background::Background;
+pub use self::convert::answer;
 use self::convert::{done, other_value, refused, terms};
 use crate::answer::{Kind, Outcome, Refusal, Value};
 use crate::model::Bounds;
@@ -65,7 +66,11 @@ impl Engine {
         }
         let options = options.max_ahead(None).identity(Some([7; 32]));
         let store = Store::open(DIR, options.clone().world(parked::world(&sim)))?;
-        Ok(Engine {
+        Ok(Engine { trace, ..Engine::of(sim, options, store) })
+    }
+
+    fn of(sim: SimWorld, options: Options, store: Store) -> Engine {
+        Engine {
             sim,
             options,
             store,
@@ -77,8 +82,8 @@ impl Engine {
             copies: false,
             killed: false,
             tells_recorded: false,
-            trace,
-        })
+            trace: None,
+        }
     }
 
     /// Background work is done at random places, drawn from a seed: whole steps after writes, and
@@ -178,15 +183,32 @@ impl Engine {
         }
     }
 
-    /// Opens the store again; snapshots do not outlive that.
-    fn open(&mut self) -> Outcome {
-        match Store::open(DIR, self.options.clone().world(parked::world(&self.sim))) {
-            Ok(store) => {
-                self.store = store;
-                Outcome::Done
-            }
-            Err(error) => refused(error),
-        }
+    /// Closes the store, as the first half of a reopening; snapshots do not outlive that.
+    pub fn close(&mut self) -> Result<(), Error> {
+        self.finish_background();
+        self.snapshots.clear();
+        self.store.close()
+    }
+
+    /// Opens the store that was closed or has gone down.
+    pub fn open(&mut self) -> Result<(), Error> {
+        self.store = Store::open(DIR, self.options.clone().world(parked::world(&self.sim)))?;
+        Ok(())
+    }
+
+    /// The files of another world opened as this store is, under options changed so. Stamps are
+    /// remembered there, and what was written; snapshots do not outlive an opening.
+    pub fn open_in(
+        &self,
+        sim: SimWorld,
+        change: impl FnOnce(Options) -> Options,
+    ) -> Result<Engine, Error> {
+        let options = change(self.options.clone());
+        let store = Store::open(DIR, options.clone().world(parked::world(&sim)))?;
+        let mut other = Engine::of(sim, options, store);
+        other.stamps = self.stamps.clone();
+        other.written = self.written.clone();
+        Ok(other)
     }
 }
 
@@ -281,14 +303,9 @@ impl Subject for Engine {
     fn reopen(&mut self) -> Outcome {
         if self.killed {
             self.go_down(self.sim.after_kill());
-            return self.open();
+            return done(self.open());
         }
-        self.finish_background();
-        self.snapshots.clear();
-        match self.store.close() {
-            Ok(()) => self.open(),
-            Err(error) => refused(error),
-        }
+        done(self.close().and_then(|()| self.open()))
     }
 
     fn crash(&mut self, crash: Crash) -> Outcome {
@@ -302,7 +319,7 @@ impl Subject for Engine {
         after.clock.set(EventTime(self.sim.clock.now().0.max(newest) + DOWN));
         self.go_down(after);
         match self.open() {
-            Outcome::Done => {
+            Ok(()) => {
                 let newest = self.store.stats().newest_commit;
                 self.written.retain(|(commit, _)| *commit <= newest);
                 match self.store.write(Batch::new(), Durability::Synced) {
@@ -311,7 +328,7 @@ impl Subject for Engine {
                 }
                 Outcome::Survived(newest.0)
             }
-            failed => failed,
+            Err(error) => refused(error),
         }
     }
 
@@ -359,7 +376,7 @@ impl Subject for Engine {
     }
 
     fn read(&mut self, read: &Read) -> Outcome {
-        self.try_read(read).unwrap_or_else(|outcome| outcome)
+        self.ask(read).unwrap_or_else(|error| Outcome::Failed(error.to_string()))
     }
 
     fn recorded(&self) -> Vec<(String, Bounds)> {

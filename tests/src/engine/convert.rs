@@ -43,7 +43,8 @@ pub(super) fn value(value: &asofdb::Value) -> Value {
     }
 }
 
-pub(super) fn answer(answer: &asofdb::Answer) -> Answer {
+/// An answer of the engine in the form in which two stores are compared.
+pub fn answer(answer: &asofdb::Answer) -> Answer {
     let e = answer.event_time().map_or(0, |time| time.0);
     let known = answer.origin().map_or(0, |origin| origin.known_time.0);
     match answer {
@@ -56,7 +57,12 @@ pub(super) fn answer(answer: &asofdb::Answer) -> Answer {
 }
 
 pub(super) fn refused(error: Error) -> Outcome {
-    let refusal = match &error {
+    refusal(&error).map_or_else(|| Outcome::Failed(error.to_string()), Outcome::Refused)
+}
+
+/// The refusal that the rules know, if the error is one.
+pub(super) fn refusal(error: &Error) -> Option<Refusal> {
+    Some(match error {
         Error::BelowHorizon { .. }
         | Error::InvalidArgument(InvalidArgument::RevertBelowHorizon { .. }) => {
             Refusal::BelowHorizon
@@ -72,9 +78,8 @@ pub(super) fn refused(error: Error) -> Outcome {
         }
         Error::InvalidArgument(InvalidArgument::NothingToRevert { .. }) => Refusal::NothingToRevert,
         Error::InvalidArgument(InvalidArgument::WrongType { .. }) => Refusal::WrongType,
-        _ => return Outcome::Failed(error.to_string()),
-    };
-    Outcome::Refused(refusal)
+        _ => return None,
+    })
 }
 
 pub(super) fn done<T>(result: Result<T, Error>) -> Outcome {

@@ -3,15 +3,38 @@
 use asofdb::world::sim::CrashPolicy;
 use asofdb::{Answer as Found, Error, EventTime, KnownTime, Read as EngineRead, Store};
 
-use super::convert::{answer, refused, span};
+use super::convert::{answer, refusal, span};
 use super::{DIR, Engine};
 use crate::answer::{Outcome, Refusal};
 use crate::doors;
 use crate::question::{Question, Read, Reader};
 
+/// Why a read is not answered.
+enum Unanswered {
+    /// By the rules, or because two ways to ask differ.
+    Told(Outcome),
+    /// For a reason that no rule knows.
+    Failed(Error),
+}
+
+impl From<Error> for Unanswered {
+    fn from(error: Error) -> Unanswered {
+        let told = refusal(&error).map(|refusal| Unanswered::Told(refusal.into()));
+        told.unwrap_or(Unanswered::Failed(error))
+    }
+}
+
 impl Engine {
+    /// What a read answers: an outcome that the rules know, or else an error.
+    pub fn ask(&self, read: &Read) -> Result<Outcome, Error> {
+        match self.try_read(read) {
+            Ok(outcome) | Err(Unanswered::Told(outcome)) => Ok(outcome),
+            Err(Unanswered::Failed(error)) => Err(error),
+        }
+    }
+
     /// The read in the engine's words.
-    fn asked(&self, read: &Read) -> Result<EngineRead, Outcome> {
+    fn asked(&self, read: &Read) -> Result<EngineRead, Unanswered> {
         let options = &read.options;
         let mut asked = match read.question {
             Question::AsOf(t) | Question::LastN { t, .. } => EngineRead::as_of(EventTime(t)),
@@ -24,28 +47,28 @@ impl Engine {
             asked = asked.before();
         }
         if let Some(delay) = options.delay {
-            asked = asked.delay(span(delay)?);
+            asked = asked.delay(span(delay).map_err(Unanswered::Told)?);
         }
         if let Some(max_age) = options.max_age {
-            asked = asked.max_age(span(max_age)?);
+            asked = asked.max_age(span(max_age).map_err(Unanswered::Told)?);
         }
         match &options.reader {
             Reader::Newest => Ok(asked),
             Reader::Snapshot(name) => {
                 let held = self.snapshots.get(name);
-                Ok(asked.snapshot(held.ok_or(Outcome::Refused(Refusal::UnknownSnapshot))?))
+                Ok(asked.snapshot(held.ok_or(Unanswered::Told(Refusal::UnknownSnapshot.into()))?))
             }
             Reader::Stamp(name) => {
                 let stamp = self.stamps.get(name);
-                Ok(asked.stamp(*stamp.ok_or(Outcome::Refused(Refusal::UnknownStamp))?))
+                Ok(asked.stamp(*stamp.ok_or(Unanswered::Told(Refusal::UnknownStamp.into()))?))
             }
         }
     }
 
-    pub(super) fn try_read(&self, read: &Read) -> Result<Outcome, Outcome> {
+    fn try_read(&self, read: &Read) -> Result<Outcome, Unanswered> {
         let asked = self.asked(read)?;
         let copy = match self.copies && self.snapshots.is_empty() {
-            true => Some(self.copy().map_err(refused)?),
+            true => Some(self.copy()?),
             false => None,
         };
         let store = copy.as_ref().unwrap_or(&self.store);
@@ -54,12 +77,13 @@ impl Engine {
                 Reader::Snapshot(name) => self.snapshots.get(name),
                 _ => None,
             };
-            doors::agree(store, read, &asked, snapshot).map_err(Outcome::Failed)?;
+            let agreed = doors::agree(store, read, &asked, snapshot);
+            agreed.map_err(|how| Unanswered::Told(Outcome::Failed(how)))?;
         }
         let (entity, feature) = (&read.entity, read.feature.as_str());
         let versions = match read.question {
             Question::Latest | Question::AsOf(_) => {
-                let reading = store.read(entity, feature, &asked).map_err(refused)?;
+                let reading = store.read(entity, feature, &asked)?;
                 self.check_origin(&reading)?;
                 return Ok(Outcome::Cell(answer(&reading.answer)));
             }
@@ -68,18 +92,19 @@ impl Engine {
             }
             Question::LastN { n, .. } => store.last_n(entity, feature, n, &asked),
         };
-        let versions = versions.map_err(refused)?;
+        let versions = versions?;
         Ok(Outcome::Versions(versions.answers.iter().map(answer).collect()))
     }
 
     /// An answer comes from a batch that was written, and tells that batch's source.
-    fn check_origin(&self, found: &Found) -> Result<(), Outcome> {
+    fn check_origin(&self, found: &Found) -> Result<(), Unanswered> {
         let Some(origin) = found.origin() else { return Ok(()) };
         let batch = self.written.iter().find(|(commit, _)| *commit == origin.commit);
         if batch.is_some_and(|(_, source)| source.as_deref() == origin.source.as_deref()) {
             return Ok(());
         }
-        Err(Outcome::Failed(format!("the origin {origin:?} is of a batch {batch:?}")))
+        let how = format!("the origin {origin:?} is of a batch {batch:?}");
+        Err(Unanswered::Told(Outcome::Failed(how)))
     }
 
     /// What a power cut would leave of the store once it is synced, opened read-only.
