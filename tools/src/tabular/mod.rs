@@ -3,6 +3,7 @@
 pub mod cell;
 pub mod csv_read;
 pub mod csv_write;
+mod guard;
 pub mod parquet_read;
 pub mod sink;
 pub mod source;

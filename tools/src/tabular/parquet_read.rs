@@ -1,4 +1,6 @@
 //! Reading Parquet as a stream of chunks of rows.
+//!
+//! The library that reads it panics on some damaged files: such a file is an error like any other.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -11,11 +13,13 @@ use arrow_array::types::{
 };
 use arrow_array::{Array, RecordBatch};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
-use arrow_schema::{ArrowError, DataType, SchemaRef, TimeUnit};
+use arrow_schema::{DataType, SchemaRef, TimeUnit};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::errors::ParquetError;
 
 use super::CHUNK_ROWS;
 use super::cell::Cell;
+use super::guard::guarded;
 use crate::error::{Error, Result};
 use crate::times;
 
@@ -78,14 +82,17 @@ pub struct ParquetReader {
 impl ParquetReader {
     /// Reads the footer; tells the number of rows too.
     pub fn new(input: File, file: &str) -> Result<(Self, u64)> {
-        let wrong = |error: parquet::errors::ParquetError| {
-            Error::Failed(format!("{file} cannot be read as Parquet: {error}"))
-        };
-        let builder = ParquetRecordBatchReaderBuilder::try_new(input).map_err(wrong)?;
-        let rows = builder.metadata().file_metadata().num_rows();
-        let schema = builder.schema().clone();
+        let opened = guarded(|| {
+            let builder = ParquetRecordBatchReaderBuilder::try_new(input)?;
+            let rows = builder.metadata().file_metadata().num_rows();
+            let schema = builder.schema().clone();
+            Ok((rows, schema, builder.with_batch_size(CHUNK_ROWS).build()?))
+        });
+        let opened = opened
+            .and_then(|opened: Result<_, ParquetError>| opened.map_err(|error| error.to_string()));
+        let (rows, schema, batches) = opened
+            .map_err(|error| Error::Failed(format!("{file} cannot be read as Parquet: {error}")))?;
         let columns = schema.fields().iter().map(|field| field.name().clone()).collect();
-        let batches = builder.with_batch_size(CHUNK_ROWS).build().map_err(wrong)?;
         let file = file.to_owned();
         let reader = Self { batches, file, schema, columns, rest: None, next_row: 1 };
         Ok((reader, u64::try_from(rows).unwrap_or_default()))
@@ -109,17 +116,18 @@ impl ParquetReader {
     /// The next rows, `None` at the end.
     pub fn next_chunk(&mut self, max_rows: usize) -> Result<Option<ParquetChunk>> {
         let read = match self.rest.take() {
-            Some(rest) => Some(Ok(rest)),
-            None => self.batches.next(),
+            Some(rest) => Ok(Some(rest)),
+            None => guarded(|| self.batches.next().transpose())
+                .and_then(|read| read.map_err(|error| error.to_string())),
         };
-        let Some(batch) = read else { return Ok(None) };
-        let batch = batch.map_err(|error: ArrowError| {
+        let batch = read.map_err(|error| {
             Error::Failed(format!(
                 "{} cannot be read after row {}: {error}",
                 self.file,
                 self.position()
             ))
         })?;
+        let Some(batch) = batch else { return Ok(None) };
         let rows = batch.num_rows().min(max_rows);
         if rows < batch.num_rows() {
             self.rest = Some(batch.slice(rows, batch.num_rows() - rows));

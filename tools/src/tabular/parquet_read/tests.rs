@@ -107,3 +107,37 @@ fn lists_of_floats_are_vectors_and_what_is_nested_is_text() {
     assert_eq!(chunk.cell(1, 0).unwrap(), Cell::Floats(None));
     assert_eq!(chunk.cell(0, 1).unwrap(), text("{a: x}"));
 }
+
+/// The library that reads Parquet panics on some of these files.
+#[test]
+fn a_damaged_file_ends_the_program() {
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("s", Arc::new(StringArray::from(vec![Some("x"), None]))),
+        ("n", Arc::new(Int8Array::from(vec![1, 2]))),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let mut whole = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut whole, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    let mut refused = 0;
+    for at in 0..whole.len() {
+        for bits in [0x01, 0x10, 0xff] {
+            let mut file = tempfile::tempfile().unwrap();
+            let mut damaged = whole.clone();
+            damaged[at] ^= bits;
+            std::io::Write::write_all(&mut file, &damaged).unwrap();
+            let read = ParquetReader::new(file, "x.parquet").and_then(|(mut reader, _)| {
+                while let Some(chunk) = reader.next_chunk(9)? {
+                    for (row, column) in [(0, 0), (0, 1)].into_iter().take(chunk.rows() * 2) {
+                        chunk.cell(row, column)?;
+                    }
+                }
+                Ok(())
+            });
+            refused += u32::from(read.is_err());
+        }
+    }
+    println!("{} bytes, {refused} of {} damages refused", whole.len(), 3 * whole.len());
+    assert!(refused > 100, "{refused}");
+}
