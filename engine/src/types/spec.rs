@@ -4,7 +4,13 @@ use std::collections::BTreeMap;
 
 pub use asofdb_format::catalog::{Bounds, Terms};
 use asofdb_format::ids::{Commit, FeatureId, Span};
+use asofdb_format::value::MAX_VECTOR_DIM;
 pub use asofdb_format::value::ValueType;
+
+use crate::types::error::{InvalidArgument, Result};
+
+/// The most bytes that a feature's description and tags may have together.
+const MAX_WORDS_LEN: usize = 64 << 10;
 
 /// What a user says of a feature: its name, its type and how long what is written stays.
 ///
@@ -32,6 +38,17 @@ impl FeatureSpec {
     #[must_use]
     pub fn new(name: impl Into<String>, value_type: ValueType) -> Self {
         Self { name: name.into(), value_type, terms: Terms::default() }
+    }
+
+    /// Whether any store would take it, if it has no feature of this name yet. Who defines several
+    /// features checks all of them before the first.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`] if the name, the type or the terms cannot be.
+    pub fn check(&self) -> Result<()> {
+        check_name(&self.name)?;
+        check_type(self.value_type)?;
+        check_terms(&self.name, &self.terms)
     }
 
     /// Sets the TTL.
@@ -158,4 +175,36 @@ impl Feature {
     pub fn versioned_name(&self) -> String {
         format!("{}@{}", self.name, self.schema)
     }
+}
+
+fn check_name(name: &str) -> Result<()> {
+    let plain = !name.is_empty()
+        && name.len() <= 255
+        && !name.chars().any(|char| char == '@' || char.is_control());
+    if plain { Ok(()) } else { Err(InvalidArgument::FeatureName { name: name.to_owned() }.into()) }
+}
+
+pub(crate) fn check_type(value_type: ValueType) -> Result<()> {
+    match value_type {
+        ValueType::Vector(dim) if dim == 0 || dim > MAX_VECTOR_DIM => {
+            let what = format!("a vector has 1 to {MAX_VECTOR_DIM} numbers, not {dim}");
+            Err(InvalidArgument::Other(what).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn check_terms(name: &str, terms: &Terms) -> Result<()> {
+    let tags = terms.tags.iter().map(|(key, value)| key.len() + value.len() + 2);
+    let words = terms.description.len() + tags.sum::<usize>();
+    if words > MAX_WORDS_LEN {
+        let what = format!(
+            "{name}: description and tags have at most {MAX_WORDS_LEN} bytes together, not {words}"
+        );
+        return Err(InvalidArgument::Other(what).into());
+    }
+    if terms.forget_after.is_some() && terms.ttl.is_none() {
+        return Err(InvalidArgument::ForgetWithoutTtl { name: name.to_owned() }.into());
+    }
+    Ok(())
 }

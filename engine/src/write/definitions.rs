@@ -5,20 +5,17 @@ use std::sync::Arc;
 use asofdb_format::catalog::{Definition, Terms};
 use asofdb_format::edit::Edit;
 use asofdb_format::ids::{Commit, Span};
-use asofdb_format::value::{MAX_VECTOR_DIM, ValueType};
+use asofdb_format::value::ValueType;
 
 use crate::state::catalog::FeatureState;
 use crate::state::durable::Durable;
 use crate::state::live::{Keeper, State};
 use crate::types::error::{InvalidArgument, Result};
-use crate::types::spec::{Alter, Feature, FeatureSpec};
+use crate::types::spec::{Alter, Feature, FeatureSpec, check_terms, check_type};
 use crate::write::commit::Committer;
 
 /// The most features that a store may have, retired ones and older schemas included.
 pub(crate) const MAX_FEATURES: usize = 65_536;
-
-/// The most bytes that a feature's description and tags may have together.
-const MAX_WORDS_LEN: usize = 64 << 10;
 
 fn swap_catalog(state: &mut State, durable: &Durable) {
     state.catalog = Arc::new(durable.catalog.clone());
@@ -26,9 +23,7 @@ fn swap_catalog(state: &mut State, durable: &Durable) {
 
 /// Defines a feature; nothing happens if it is already defined just so.
 pub(crate) fn define(keeper: &Keeper, committer: &Committer, spec: FeatureSpec) -> Result<Feature> {
-    check_name(&spec.name)?;
-    check_type(spec.value_type)?;
-    check_terms(&spec.name, &spec.terms)?;
+    spec.check()?;
     let mut order = committer.lock()?;
     let state = keeper.state();
     if let Ok(existing) = state.catalog.resolve(&spec.name, Commit::MAX) {
@@ -134,38 +129,6 @@ fn described(keeper: &Keeper, name: &str) -> Result<Feature> {
 fn check_room(state: &State) -> Result<()> {
     if state.catalog.len() >= MAX_FEATURES {
         return Err(InvalidArgument::TooManyFeatures.into());
-    }
-    Ok(())
-}
-
-fn check_name(name: &str) -> Result<()> {
-    let plain = !name.is_empty()
-        && name.len() <= 255
-        && !name.chars().any(|char| char == '@' || char.is_control());
-    if plain { Ok(()) } else { Err(InvalidArgument::FeatureName { name: name.to_owned() }.into()) }
-}
-
-fn check_type(value_type: ValueType) -> Result<()> {
-    match value_type {
-        ValueType::Vector(dim) if dim == 0 || dim > MAX_VECTOR_DIM => {
-            let what = format!("a vector has 1 to {MAX_VECTOR_DIM} numbers, not {dim}");
-            Err(InvalidArgument::Other(what).into())
-        }
-        _ => Ok(()),
-    }
-}
-
-fn check_terms(name: &str, terms: &Terms) -> Result<()> {
-    let tags = terms.tags.iter().map(|(key, value)| key.len() + value.len() + 2);
-    let words = terms.description.len() + tags.sum::<usize>();
-    if words > MAX_WORDS_LEN {
-        let what = format!(
-            "{name}: description and tags have at most {MAX_WORDS_LEN} bytes together, not {words}"
-        );
-        return Err(InvalidArgument::Other(what).into());
-    }
-    if terms.forget_after.is_some() && terms.ttl.is_none() {
-        return Err(InvalidArgument::ForgetWithoutTtl { name: name.to_owned() }.into());
     }
     Ok(())
 }

@@ -147,12 +147,15 @@ pub fn run(args: &ImportArgs, console: &mut Console) -> Result<()> {
         checked.push((source, name, index, Some(found)));
     }
     explicit.all_found()?;
+    let terms = define::Terms { ttl: args.ttl, history: args.history };
+    for view in &views {
+        define::check(existing.as_ref(), view, terms)?;
+    }
 
     let store = match existing {
         Some(store) => store,
         None => stores::open_or_create(&args.store.dir)?,
     };
-    let terms = define::Terms { ttl: args.ttl, history: args.history };
     for view in &mut views {
         define::define(&store, view, terms, console)?;
     }
@@ -205,6 +208,12 @@ fn rules(args: &ImportArgs) -> Result<Rules> {
             }
         },
     };
+    if let Some(label) = &args.source
+        && !(1..=255).contains(&label.len())
+    {
+        let len = label.len();
+        return Err(Error::Usage(format!("--source takes 1 to 255 bytes, and this has {len}")));
+    }
     Ok(Rules {
         entity,
         time: args.time.clone(),

@@ -186,6 +186,31 @@ fn a_definition_that_conflicts_with_the_stores_names_both() {
     assert!(lab.ok("as-of store 2013-02-01 a").contains("3.0"));
 }
 
+/// A column that no feature can be called after stands behind one that could be defined.
+#[test]
+fn an_import_that_cannot_be_ended_defines_features() {
+    refused(
+        "k,t,x,y@1\na,2013-01-01,1.5,2\n",
+        "",
+        "error: \"v:y@1\" is no feature name: it has 1 to 255 bytes of UTF-8 and no '@' or control \
+         character",
+    );
+    let lab = lab(GOOD);
+    lab.fails(
+        2,
+        &format!("{IMPORT} --source ''"),
+        "error: --source takes 1 to 255 bytes, and this has 0",
+    );
+    assert!(!lab.path("store").exists());
+}
+
+/// Marks of progress carry the view in their names, which have room for less than a feature's.
+#[test]
+fn a_view_that_features_can_have_is_too_long_for_an_import() {
+    let lab = lab(GOOD);
+    lab.ok(&format!("{IMPORT} --view {}", "w".repeat(250)));
+}
+
 #[test]
 fn wrong_calls_exit_with_two() {
     let lab = lab(GOOD);

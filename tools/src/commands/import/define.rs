@@ -16,18 +16,37 @@ pub struct Terms {
     pub history: Option<Duration>,
 }
 
-/// Defines what is missing. Nothing is defined unless all of it can be.
-pub fn define(store: &Store, view: &mut View, terms: Terms, console: &mut Console) -> Result<()> {
+/// Whether all that is missing can be defined, so that nothing is unless all of it is. Without a
+/// store all of it is missing.
+pub fn check(store: Option<&Store>, view: &View, terms: Terms) -> Result<()> {
     for feature in &view.features {
-        if let Ok(defined) = store.feature(&feature.name) {
-            agree(&defined, "ttl", defined.terms.ttl, terms.ttl)?;
-            agree(&defined, "history", defined.terms.history, terms.history)?;
+        match store.and_then(|store| store.feature(&feature.name).ok()) {
+            Some(defined) => {
+                agree(&defined, "ttl", defined.terms.ttl, terms.ttl)?;
+                agree(&defined, "history", defined.terms.history, terms.history)?;
+            }
+            None => spec(feature, value_type(feature).unwrap_or(ValueType::Text), terms).check()?,
         }
     }
+    Ok(())
+}
+
+/// Defines what is missing.
+pub fn define(store: &Store, view: &mut View, terms: Terms, console: &mut Console) -> Result<()> {
     for feature in &mut view.features {
         let defined = match store.feature(&feature.name) {
             Ok(defined) => defined,
-            Err(_) => store.define(spec(feature, terms, console)?)?,
+            Err(_) => {
+                if value_type(feature).is_none() {
+                    console.warn(format!(
+                        "column {} has no value in any row, so {} becomes text; say --features \
+                         {}:TYPE if it is to be another type",
+                        feature.column, feature.name, feature.column
+                    ))?;
+                }
+                let value_type = value_type(feature).unwrap_or(ValueType::Text);
+                store.define(spec(feature, value_type, terms))?
+            }
         };
         feature.stored = Some((defined.id, defined.value_type));
         feature.history = defined.terms.history;
@@ -35,22 +54,16 @@ pub fn define(store: &Store, view: &mut View, terms: Terms, console: &mut Consol
     Ok(())
 }
 
-fn spec(feature: &ViewFeature, terms: Terms, console: &mut Console) -> Result<FeatureSpec> {
-    let value_type = match feature.wanted.or(feature.seen.value_type()) {
-        Some(value_type) => value_type,
-        None => {
-            console.warn(format!(
-                "column {} has no value in any row, so {} becomes text; say --features {}:TYPE if \
-                 it is to be another type",
-                feature.column, feature.name, feature.column
-            ))?;
-            ValueType::Text
-        }
-    };
+/// The type of a feature that is new; `None` if nothing tells it.
+fn value_type(feature: &ViewFeature) -> Option<ValueType> {
+    feature.wanted.or(feature.seen.value_type())
+}
+
+fn spec(feature: &ViewFeature, value_type: ValueType, terms: Terms) -> FeatureSpec {
     let mut spec = FeatureSpec::new(&feature.name, value_type);
     spec.terms.ttl = terms.ttl.and_then(|ttl| ttl.0);
     spec.terms.history = terms.history.and_then(|history| history.0);
-    Ok(spec)
+    spec
 }
 
 /// An error if the import says of a feature what its definition does not.

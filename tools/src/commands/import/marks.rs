@@ -67,9 +67,17 @@ pub fn name(source: &Source, view: &str, args: &ImportArgs) -> Result<String> {
     Ok(format!("import:{:032x}", hasher.finish128().as_u128()))
 }
 
+/// The longest view that the name of a mark has room for.
+const MAX_VIEW_IN_NAME: usize = 200;
+
 /// The name of the mark that tells when a view was last imported without known times.
 pub fn plain_import(view: &str) -> String {
-    format!("plain-import:{view}")
+    if view.len() <= MAX_VIEW_IN_NAME {
+        return format!("plain-import:{view}");
+    }
+    let mut hasher = SipHasher13::new();
+    hasher.write(view.as_bytes());
+    format!("plain-import:{:032x}", hasher.finish128().as_u128())
 }
 
 /// When a view was last imported without known times, in microseconds.
