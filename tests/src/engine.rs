@@ -126,7 +126,7 @@ impl Engine {
     }
 
     /// The world that the store is in.
-    pub fn world(&self) -> &SimWorld {
+    pub fn sim(&self) -> &SimWorld {
         &self.sim
     }
 

@@ -173,5 +173,5 @@ fn run(seed: u64, kind: Kind, setting: &Setting, mut lines: Option<&mut Vec<Stri
             lines.push(format!("        -> {outcome}"));
         }
     }
-    engine.world().clone()
+    engine.sim().clone()
 }
