@@ -2,7 +2,7 @@
 //! whatever is asked is answered as before, or with an error that names a damaged file; in the
 //! newest log, past what is told to be durable, a prefix of whole batches may be left.
 //!
-//! `ASOFDB_DAMAGE=full cargo test --release -p asofdb-tests --test damage -- --nocapture` tries
+//! `ASOFDB_DAMAGE=full cargo test -p asofdb-tests --test damage -- --nocapture` tries
 //! everything. A failure prints the command that replays its one trial.
 #![expect(
     clippy::indexing_slicing,

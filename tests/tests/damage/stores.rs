@@ -400,7 +400,7 @@ pub fn large() -> Lab {
     for (name, value_type) in &TYPES[..8] {
         maker.define(FeatureSpec::new(*name, *value_type));
     }
-    maker.define(FeatureSpec::new("v:vector", ValueType::Vector(600)));
+    maker.define(FeatureSpec::new("v:vector", ValueType::Vector(1_000)));
     maker.changed();
     maker.sim.clock.set(hour(50));
     for n in 0..46 {
@@ -416,8 +416,8 @@ pub fn large() -> Lab {
             if (entity + n) % 9 == 0 {
                 batch.put(&key, "v:profile", hour(n), text);
             }
-            if n > 40 && (entity + n) % 4 == 0 {
-                let many = noise(u64::try_from(entity + n).unwrap(), 600);
+            if n > 40 {
+                let many = noise(u64::try_from(entity + n).unwrap(), 1_000);
                 let many: Vec<f32> = many.into_iter().map(f32::from).collect();
                 batch.put(&key, "v:vector", hour(n), Vector::from_slice(&many));
             }
@@ -437,7 +437,13 @@ pub fn large() -> Lab {
             maker.ask();
         }
     }
-    maker.end("large", false)
+    let lab = maker.end("large", false);
+    let (newest, _) = crate::tail::newest_log(&lab.files).unwrap();
+    let is_sealed = |path: &PathBuf| path != newest && path.to_string_lossy().contains("LOG-");
+    let sealed = lab.files.iter().filter(|(path, _)| is_sealed(path));
+    let sealed: usize = sealed.map(|(_, bytes)| bytes.len()).sum();
+    assert!(sealed > 256 << 10, "an open copies so short logs: {sealed} bytes");
+    lab
 }
 
 /// All small stores.
