@@ -22,7 +22,7 @@ use bytes::Bytes;
 
 use crate::ids::{EventTime, FeatureId, KnownTime, SourceId};
 use crate::revision::Payload;
-use crate::value::{Kind, MAX_VALUE_LEN};
+use crate::value::{Kind, MAX_VALUE_LEN, Value, ValueType};
 use crate::wire::{Decoded, Malformed, Reader, Writer, wide};
 
 /// The most bytes of entries that a batch may have: 256 MiB.
@@ -97,6 +97,18 @@ pub enum EntryValue<'a> {
 }
 
 impl EntryValue<'_> {
+    /// Whether it is a value of this type.
+    #[must_use]
+    pub fn is_of(self, value_type: ValueType) -> bool {
+        match (self, value_type) {
+            (Self::Bits(bits), _) => Value::from_bits(value_type, bits).is_some(),
+            (Self::Raw(raw), ValueType::Text) => std::str::from_utf8(raw).is_ok(),
+            (Self::Raw(_), ValueType::Bytes) => true,
+            (Self::Raw(raw), ValueType::Vector(dim)) => wide(raw.len()) == 4 * u64::from(dim),
+            _ => false,
+        }
+    }
+
     /// The value with its own bytes.
     #[must_use]
     pub fn to_payload(self) -> Payload {

@@ -197,7 +197,24 @@ impl<'a> Chunk<'a> {
         let ends = reader.position();
         reader.take(columns.saturating_mul(end_width))?;
         let bodies = reader.position();
-        Ok(Self { bytes, commits, columns, id_width, end_width, ids, ends, bodies })
+        let chunk = Self { bytes, commits, columns, id_width, end_width, ids, ends, bodies };
+        if chunk.end_of(columns) != bytes.len() {
+            return Err(Malformed::new(wide(ends), "columns up to the end of the chunk"));
+        }
+        Ok(chunk)
+    }
+
+    /// Where the first so many columns end.
+    fn end_of(&self, columns: usize) -> usize {
+        let width = self.end_width;
+        let told = |last| narrow(uint(self.bytes, self.ends + last * width, width));
+        self.bodies.saturating_add(columns.checked_sub(1).map_or(0, told))
+    }
+
+    /// Whether the list of commits ascends, which no read looks at.
+    #[must_use]
+    pub fn commits_ascend(&self) -> bool {
+        (1..self.commits.len()).all(|index| self.commits.get(index - 1) < self.commits.get(index))
     }
 
     /// How many columns it has.
@@ -237,11 +254,7 @@ impl<'a> Chunk<'a> {
         if index >= self.columns {
             return Err(fault);
         }
-        let end_at = |index: usize| {
-            narrow(uint(self.bytes, self.ends + index * self.end_width, self.end_width))
-        };
-        let from = if index == 0 { 0 } else { end_at(index - 1) };
-        let (from, to) = (self.bodies + from, self.bodies + end_at(index));
+        let (from, to) = (self.end_of(index), self.end_of(index + 1));
         let whole = self.bytes.get(..to).ok_or(fault.clone())?;
         let mut reader = Reader::new(whole);
         reader.take(from).map_err(|_| fault)?;
@@ -387,7 +400,11 @@ impl<'a> Column<'a> {
 
     /// Where the values are, in the chunk that the column is of.
     pub fn values(&self) -> Decoded<Values<'a>> {
-        Values::decode(&mut self.values.clone(), self.count)
+        let mut reader = self.values;
+        let values = Values::decode(&mut reader, self.count)?;
+        // The reader ends where the column does.
+        reader.end()?;
+        Ok(values)
     }
 
     /// Where the i-th revision's value is; places count from the start of the chunk.

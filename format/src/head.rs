@@ -188,7 +188,7 @@ impl<'a> Head<'a> {
         let count = usize::from(reader.u16()?) + 1;
         let widths = reader.u8()?;
         let more = reader.u8()?;
-        reader.u16()?;
+        let zero = reader.u16()?;
         let chunk_len = reader.u32()?;
         let heap_len = reader.u32()?;
         let start = reader.u64()?;
@@ -198,7 +198,12 @@ impl<'a> Head<'a> {
         let entity = reader.take(entity_len)?;
         let (id_width, time_width) = (usize::from(widths & 15), usize::from(widths >> 4));
         let (commit_width, flags) = (usize::from(more & 15), more >> 4);
-        if ![1, 2, 4].contains(&id_width) || time_width > 8 || commit_width > 8 || flags > 7 {
+        if ![1, 2, 4].contains(&id_width)
+            || time_width > 8
+            || commit_width > 8
+            || flags > 7
+            || zero != 0
+        {
             return Err(Malformed::new(4, "the widths and flags of a head"));
         }
         let mut skip = |width: usize| -> Decoded<usize> {
@@ -253,6 +258,12 @@ impl<'a> Head<'a> {
     #[must_use]
     pub const fn top_time(&self) -> EventTime {
         EventTime(self.top_time)
+    }
+
+    /// The greatest commit of its versions.
+    #[must_use]
+    pub const fn top_commit(&self) -> Commit {
+        Commit(self.top_commit)
     }
 
     /// The i-th feature.

@@ -217,7 +217,11 @@ impl TableMeta {
         };
         for _ in 0..reader.count()? {
             let name = reader.text()?.to_owned();
+            let fault = reader.fault("features that ascend");
             let id = FeatureId(reader.varint_u32()?);
+            if meta.features.last_key_value().is_some_and(|(last, _)| *last >= id) {
+                return Err(fault);
+            }
             let feature = FeatureMeta {
                 name,
                 schema: reader.varint_u32()?,
@@ -238,7 +242,11 @@ impl TableMeta {
             meta.features.insert(id, feature);
         }
         for _ in 0..reader.count()? {
+            let fault = reader.fault("sources that ascend");
             let id = SourceId(reader.varint_u32()?);
+            if meta.sources.last_key_value().is_some_and(|(last, _)| *last >= id) {
+                return Err(fault);
+            }
             meta.sources.insert(id, reader.text()?.to_owned());
         }
         reader.end()?;

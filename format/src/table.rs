@@ -146,10 +146,15 @@ impl Footer {
             if !(1..=CHECKSUMS).contains(&tag) && ignorable == 0 {
                 return Err(TableFault::Unknown(tag));
             }
+            if ignorable > 1 {
+                return Err(Malformed::new(base, "sections ignorable or required").into());
+            }
             if extent.start > base || extent.end() > base {
                 return Err(Malformed::new(base, "sections before their table").into());
             }
-            found.insert(tag, extent);
+            if found.insert(tag, extent).is_some() {
+                return Err(Malformed::new(base, "each section once").into());
+            }
         }
         let checksums = found.get(&CHECKSUMS).copied().unwrap_or_default();
         if found.iter().any(|(tag, extent)| *tag != CHECKSUMS && extent.end() > checksums.start) {

@@ -48,9 +48,14 @@ impl ValueType {
         }
     }
 
-    /// The type with this number in files; `dim` counts for vectors alone.
+    /// The type with this number in files; `dim` is 1 to [`MAX_VECTOR_DIM`] for a vector and 0 for
+    /// every other type.
     #[must_use]
     pub const fn from_tag(tag: u8, dim: u32) -> Option<Self> {
+        let is_vector = tag == 7;
+        if is_vector != (dim >= 1) || dim > MAX_VECTOR_DIM {
+            return None;
+        }
         Some(match tag {
             1 => Self::Bool,
             2 => Self::I64,
