@@ -207,6 +207,7 @@ fn recover(
         durable.logs.iter().map(|(number, sealed)| (*number, *sealed)).collect();
     let sealed_len: u64 = logs.iter().filter_map(|(_, sealed)| *sealed).sum();
     let mut newest = durable.newest;
+    let mut last = None;
     let mut recovered = Recovered::nothing(Durable::new(EraseKey([0; 16])));
     for (number, sealed) in logs {
         let file = match newest_log.take_if(|newest| newest.header.number == number) {
@@ -232,6 +233,7 @@ fn recover(
             }
         };
         check_notes(dir, &file, &frames, loaded)?;
+        check_heads(&file, &frames, &mut last)?;
         newest = frames.iter().map(|frame| frame.head.commit).fold(newest, Ord::max);
         if to_write && (sealed.is_none() || sealed_len <= COPIED_LEN) {
             durable.logs.remove(&number);
@@ -247,6 +249,30 @@ fn recover(
     found.check_logs(disk, dir, loaded, &durable)?;
     recovered.durable = durable;
     Ok(recovered)
+}
+
+/// Commits rise from batch to batch and from log to log, and no head tells what was not so when its
+/// frame was written.
+fn check_heads(file: &FrameFile, frames: &[Frame<'_>], last: &mut Option<Commit>) -> Result<()> {
+    for frame in frames {
+        let strange =
+            |what: &str| Error::corrupt(&file.path, frame.start, format!("expected {what}"));
+        if frame.head.synced > frame.start {
+            return Err(strange("a synced mark before the frame"));
+        }
+        if frame.head.kind != FrameKind::Batch {
+            continue;
+        }
+        let commit = frame.head.commit;
+        if commit > frame.head.ceiling {
+            return Err(strange("a ceiling not below the commit"));
+        }
+        if last.is_some_and(|last| commit <= last) {
+            return Err(strange("a commit above those of all earlier batches"));
+        }
+        *last = Some(commit);
+    }
+    Ok(())
 }
 
 /// Writes the batches of logs into a new one and its memtable; they are durable when it returns.
@@ -274,10 +300,8 @@ fn replay_all(
     file: &FrameFile,
     durable: &mut Durable,
 ) -> Result<()> {
-    let mut last = None;
     for frame in frames.iter().filter(|frame| frame.head.kind == FrameKind::Batch) {
-        replay(memtable, frame, file, durable, last)?;
-        last = Some(frame.head.commit);
+        replay(memtable, frame, file, durable)?;
     }
     durable.commits.add_all(&memtable.aside().commits);
     Ok(())
@@ -288,26 +312,27 @@ fn replay(
     frame: &Frame<'_>,
     file: &FrameFile,
     durable: &mut Durable,
-    last: Option<Commit>,
 ) -> Result<()> {
     let base = frame.end - wide(frame.payload.len());
     let corrupt = |at: u64, what: &str| Error::corrupt(&file.path, at, format!("expected {what}"));
-    if last.is_some_and(|last| frame.head.commit <= last) {
-        return Err(corrupt(frame.start, "batches with ascending commits"));
-    }
     let malformed = |fault: asofdb_format::Malformed| corrupt(base + fault.at, fault.what);
     let mut reader = BatchReader::decode(frame.payload).map_err(malformed)?;
     let commit = frame.head.commit;
     let mut source = SourceId::NONE;
     if let Some((id, label)) = &reader.head.source {
         source = *id;
-        durable.sources.insert(source, Arc::from(label.as_str()));
+        let known = durable.sources.entry(source).or_insert_with(|| Arc::from(label.as_str()));
+        if **known != *label.as_str() || label.is_empty() {
+            return Err(corrupt(base, "the label that its source has"));
+        }
     }
     let standing = Standing {
         marks: !durable.taken.is_reverted(commit, source, Commit::MAX),
         touches: durable.taken.newest_revert_of(source).is_none_or(|revert| revert <= commit),
     };
-    apply(memtable, commit, &mut reader, standing).map_err(malformed)?;
+    let catalog = &durable.catalog;
+    apply(memtable, commit, &mut reader, standing, |entry| catalog.check(entry, commit))
+        .map_err(malformed)?;
     Ok(())
 }
 

@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 
 use asofdb_format::edit::{self, Edit, EditFault};
 use asofdb_format::frame::{self, FileEnd, Frame, FrameKind, Seed};
-use asofdb_format::hash::EraseKey;
 use asofdb_format::header::{FileKind, HEADER_LEN, Header};
-use asofdb_format::ids::{Commit, FileNumber, SourceId, StoreId};
+use asofdb_format::ids::{Commit, FileNumber, StoreId};
 use asofdb_format::wire::wide;
 
 use crate::files::log::{check_header, read_whole};
@@ -179,7 +178,7 @@ impl Picture {
             current: Faults::default(),
             store: None,
             manifest: None,
-            durable: Durable::new(EraseKey([0; 16])),
+            durable: Durable::blank(),
         };
         let named = read_current(disk, dir);
         let number = match &named {
@@ -241,9 +240,6 @@ impl Picture {
                 return Err(strange("only edits in a manifest"));
             }
             for edit in decode_edits(&file, frame)? {
-                if let Some(what) = self.doubt(&edit) {
-                    read.faults.push(strange(what));
-                }
                 self.durable.apply(&edit).map_err(strange)?;
                 drawn |= matches!(edit, Edit::Clock(..));
                 read.edits += 1;
@@ -266,59 +262,10 @@ impl Picture {
             return Err(Error::corrupt(&file.path, read.torn.unwrap_or(read.len), what));
         }
         let last = frames.last().map_or(0, |frame| frame.start);
-        for what in self.doubts_in_all(read.number) {
+        if let Err(what) = self.durable.check_drawn(read.number) {
             read.faults.push(Error::corrupt(&file.path, last, format!("expected {what}")));
         }
         Ok(())
-    }
-
-    /// What is strange about an edit that the picture would take.
-    fn doubt(&self, edit: &Edit) -> Option<&'static str> {
-        let durable = &self.durable;
-        let named = |source: &SourceId| durable.sources.contains_key(source);
-        let (sound, what) = match edit {
-            Edit::AddTable(entry) => (
-                entry.level <= 1
-                    && entry.min_hash <= entry.max_hash
-                    && entry.min_event_time <= entry.max_event_time
-                    && entry.min_commit <= entry.max_commit
-                    && entry.entities <= entry.revisions,
-                "a table whose bounds are in order",
-            ),
-            Edit::Clock(newest, ceiling) => (newest <= ceiling, "no commit above the ceiling"),
-            Edit::Lost(first, last) => (first <= last, "lost commits in order"),
-            Edit::Retire(_, name) => {
-                (durable.catalog.schemas(name) > 0, "the name of a feature that is defined")
-            }
-            Edit::Bounds(id, _) => {
-                (durable.catalog.get(*id).is_some(), "a feature that is defined")
-            }
-            Edit::Touch(source, feature, _) => (
-                (*source == SourceId::NONE || named(source))
-                    && durable.catalog.get(*feature).is_some(),
-                "a source and a feature that are named",
-            ),
-            Edit::Mark(_, source, ..) => {
-                (*source == SourceId::NONE || named(source), "a source that is named")
-            }
-            _ => return None,
-        };
-        (!sound).then_some(what)
-    }
-
-    /// What is strange about the picture when it is drawn.
-    fn doubts_in_all(&self, manifest: FileNumber) -> Vec<&'static str> {
-        let durable = &self.durable;
-        let mut doubts = Vec::new();
-        let tables = durable.tables.keys();
-        if tables.chain(durable.logs.keys()).chain([&manifest]).any(|n| *n >= durable.next_file) {
-            doubts.push("numbers of files below the next one");
-        }
-        let mut sealed = durable.logs.values().rev().skip(1);
-        if sealed.any(Option::is_none) {
-            doubts.push("only the newest log to be without its length");
-        }
-        doubts
     }
 
     /// A feature by its name and schema, or by its number if the catalog does not have it.

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use asofdb_format::batch::{BatchReader, Entry};
+use asofdb_format::batch::BatchReader;
 use asofdb_format::frame::{FileEnd, Frame};
 use asofdb_format::ids::{Commit, FileNumber, SourceId};
 
 use super::FileKind;
 use super::picture::{Faults, FrameBytes, Picture, rot};
-use super::verify::{Done, fits};
+use super::verify::Done;
 use crate::files::log::manifest_synced;
 use crate::types::error::{Error, Result};
 use crate::world::disk::Disk;
@@ -119,24 +119,10 @@ impl Check<'_> {
         }
         while let Some(entry) = batch.next_entry().map_err(fail)? {
             self.records += 1;
-            if let Some(what) = self.entry(&entry, commit) {
-                return Err(strange(what));
+            if let Some(picture) = self.against {
+                picture.durable.catalog.check(&entry, commit).map_err(strange)?;
             }
         }
         Ok(())
-    }
-
-    /// What is wrong with an entry.
-    fn entry(&self, entry: &Entry<'_>, commit: Commit) -> Option<&'static str> {
-        if entry.known_time.is_some_and(|known| known.0 > commit.0) {
-            return Some("nothing known only after its commit");
-        }
-        let catalog = &self.against?.durable.catalog;
-        let Some(feature) = catalog.get(entry.feature).filter(|of| of.since() < commit) else {
-            return Some("features that the catalog has, defined before the batch");
-        };
-        let value_type = feature.definition.value_type;
-        let fits = fits(entry.kind, &entry.value.to_payload(), value_type);
-        (!fits).then_some("values of their features' types")
     }
 }

@@ -66,7 +66,8 @@ pub(super) fn verify_table(
         }
         check_buckets(&mut table, &mut faults);
         let rows = table.directory.rows();
-        let mut check = Check::new(against, table.opened.meta.clone(), faults);
+        let heads = table.opened.layout.heads;
+        let mut check = Check::new(against, table.opened.meta.clone(), heads.start, faults);
         for row in 0..rows {
             if let Err(fault) = check.row(&mut table, row) {
                 check.faults.push(fault);
@@ -74,6 +75,10 @@ pub(super) fn verify_table(
             }
             let so_far = u128::from(bytes) * (wide(row) as u128 + 1) / (wide(rows) as u128).max(1);
             step(half(bytes) + half(u64::try_from(so_far).unwrap_or(bytes)));
+        }
+        if check.is_whole && check.next_head != heads.end() {
+            let fault = Malformed::new(0, "nothing behind the last head");
+            check.faults.push(table.corrupt(check.next_head, &fault));
         }
         check.check_meta(&table);
         done.file.records = check.found.revisions;
@@ -198,13 +203,15 @@ struct Check<'c> {
     before: Option<(EntityHash, Bytes, Leasts)>,
     /// The newest commit that the picture was asked for, as neighbours mostly share it.
     known_commit: Option<Commit>,
+    /// Where the next head begins.
+    next_head: u64,
     /// Whether all rows could be read.
     is_whole: bool,
     faults: Faults,
 }
 
 impl<'c> Check<'c> {
-    fn new(against: Option<&'c Picture>, meta: TableMeta, faults: Faults) -> Self {
+    fn new(against: Option<&'c Picture>, meta: TableMeta, first_head: u64, faults: Faults) -> Self {
         Self {
             against,
             meta: Arc::new(meta),
@@ -213,6 +220,7 @@ impl<'c> Check<'c> {
             entities: 0,
             before: None,
             known_commit: None,
+            next_head: first_head,
             is_whole: true,
             faults,
         }
@@ -224,6 +232,9 @@ impl<'c> Check<'c> {
         let entity = row.entity(table)?;
         let hash = EntityHash::of(&entity);
         let strange = |what| Err(table.corrupt(row.at, &Malformed::new(0, what)));
+        if row.at != self.next_head {
+            return strange("heads in the order of the rows, without gaps");
+        }
         if entity.is_empty() {
             return strange("an entity of at least one byte");
         }
@@ -262,7 +273,7 @@ impl<'c> Check<'c> {
         let path = table.path().to_path_buf();
         let mut least = Leasts::new();
         let mut last: Option<(FeatureId, Order)> = None;
-        table.records(row, &mut |record| {
+        self.next_head = table.records(row, &mut |record| {
             let order = record.revision.order;
             let strange =
                 |what: &str| Err(Error::corrupt(&path, record.at, format!("expected {what}")));

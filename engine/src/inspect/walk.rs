@@ -9,7 +9,7 @@ use asofdb_format::chunk::{Chunk, Column};
 use asofdb_format::directory::{self, Directory};
 use asofdb_format::hash::EntityHash;
 use asofdb_format::head::{self, Head, Slot};
-use asofdb_format::ids::FeatureId;
+use asofdb_format::ids::{Commit, EventTime, FeatureId};
 use asofdb_format::pages::{self, PAGE_LEN};
 use asofdb_format::revision::{Payload, Revision};
 use asofdb_format::value::{Kind, ValueType};
@@ -153,8 +153,8 @@ impl TableFile {
     }
 
     /// The records of a row, ascending by feature, each feature's in the order of the file: its
-    /// history, then its head.
-    pub(super) fn records(&mut self, row: &Row, each: Each<'_>) -> Result<()> {
+    /// history, then its head. The answer is where the head ends in the file.
+    pub(super) fn records(&mut self, row: &Row, each: Each<'_>) -> Result<u64> {
         let head = row.head(self)?;
         let place = head.history;
         let section = self.opened.layout.history;
@@ -169,9 +169,14 @@ impl TableFile {
         } else {
             Some(Chunk::decode(&bytes).map_err(|fault| self.corrupt(start, &fault))?)
         };
+        if chunk.as_ref().is_some_and(|chunk| !chunk.commits_ascend()) {
+            return Err(self.corrupt(start, &Malformed::new(0, "a list of commits that ascends")));
+        }
         let columns = chunk.as_ref().map_or(0, Chunk::columns);
         let mut next = 0;
         let mut last = None;
+        let mut top = (EventTime(i64::MIN), Commit::MIN);
+        let mut end = row.at.saturating_add(wide(head.near_start()));
         for index in 0..head.len() {
             let feature = head.feature(index);
             if last.is_some_and(|last| last >= feature) {
@@ -188,14 +193,21 @@ impl TableFile {
                 self.column(feature, &column, &at, each)?;
                 next += 1;
             }
-            let record = self.head_record(row, &head, index)?;
+            let (record, near_end) = self.head_record(row, &head, index)?;
+            end = end.max(near_end);
+            let order = record.revision.order;
+            top = (top.0.max(order.event_time), top.1.max(order.commit));
             self.hand_out(&record, each)?;
+        }
+        if top != (head.top_time(), head.top_commit()) {
+            let fault = Malformed::new(0, "the greatest event time and commit of the head");
+            return Err(self.corrupt(row.at, &fault));
         }
         if next < columns {
             let fault = Malformed::new(0, "columns that ascend, each of a feature of the head");
             return Err(self.corrupt(start, &fault));
         }
-        Ok(())
+        Ok(end)
     }
 
     fn hand_out(&mut self, record: &Record, each: Each<'_>) -> Result<()> {
@@ -215,16 +227,23 @@ impl TableFile {
         })
     }
 
-    fn head_record(&mut self, row: &Row, head: &Head<'_>, index: usize) -> Result<Record> {
+    /// The record of a head, and where its near bytes end if it has some.
+    fn head_record(&mut self, row: &Row, head: &Head<'_>, index: usize) -> Result<(Record, u64)> {
         let feature = head.feature(index);
         let value_type = self.value_type(feature, row.at)?;
         let kind = head.kind(index).map_err(|fault| self.corrupt(row.at, &fault))?;
+        let mut near_end = 0;
+        if kind != Kind::Value && head.bits(index) != 0 {
+            let fault = Malformed::new(0, "a slot of zero where there is no value");
+            return Err(self.corrupt(row.at, &fault));
+        }
         let (payload, value_at) = match (kind, value_type) {
             (Kind::Value, ValueType::Text | ValueType::Bytes | ValueType::Vector(_)) => {
                 let slot = head.raw(index).map_err(|fault| self.corrupt(row.at, &fault))?;
                 let layout = &self.opened.layout;
                 let (window, section, base, start, end) = match slot {
                     Slot::Near { start, end } => {
+                        near_end = row.at.saturating_add(end);
                         (&mut self.heads, layout.heads, row.at, start, end)
                     }
                     Slot::Far { start, end } => {
@@ -242,7 +261,8 @@ impl TableFile {
         };
         let order = head.order(index);
         let revision = Revision { order, kind, source: head.source(index), payload };
-        Ok(Record { feature, revision, place: Place::Head, at: row.at, value_at })
+        let record = Record { feature, revision, place: Place::Head, at: row.at, value_at };
+        Ok((record, near_end))
     }
 
     fn column(

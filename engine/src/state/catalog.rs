@@ -6,8 +6,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use asofdb_format::batch::Entry;
 use asofdb_format::catalog::{Bounds, Definition, Terms};
 use asofdb_format::ids::{Commit, EventTime, FeatureId, Span};
+use asofdb_format::value::Kind;
 
 use crate::types::error::{Error, Result};
 use crate::types::spec::Feature;
@@ -42,6 +44,19 @@ impl Catalog {
 
     pub(crate) fn len(&self) -> usize {
         self.features.len()
+    }
+
+    /// What is wrong with an entry of a log's batch.
+    pub(crate) fn check(&self, entry: &Entry<'_>, commit: Commit) -> Result<(), &'static str> {
+        if entry.known_time.is_some_and(|known| known.0 > commit.0) {
+            return Err("nothing known only after its commit");
+        }
+        let feature = self.get(entry.feature).filter(|feature| feature.since() < commit);
+        let feature = feature.ok_or("features that the catalog has, defined before the batch")?;
+        if entry.kind == Kind::Value && !entry.value.is_of(feature.definition.value_type) {
+            return Err("values of their features' types");
+        }
+        Ok(())
     }
 
     /// The number for the next feature.

@@ -33,10 +33,22 @@ pub(crate) struct Durable {
     pub(crate) sources: BTreeMap<SourceId, Arc<str>>,
     pub(crate) touches: BTreeMap<(SourceId, FeatureId), Commit>,
     pub(crate) marks: BTreeMap<String, Mark>,
+    /// Whether the key is known that erased entities are named under: nothing comes before it.
+    has_key: bool,
 }
 
 impl Durable {
+    /// The picture of a store that has nothing yet.
     pub(crate) fn new(key: EraseKey) -> Self {
+        Self { has_key: true, ..Self::undrawn(key) }
+    }
+
+    /// What a manifest begins to draw on.
+    pub(crate) fn blank() -> Self {
+        Self::undrawn(EraseKey([0; 16]))
+    }
+
+    fn undrawn(key: EraseKey) -> Self {
         Self {
             tables: BTreeMap::new(),
             logs: BTreeMap::new(),
@@ -51,14 +63,25 @@ impl Durable {
             sources: BTreeMap::new(),
             touches: BTreeMap::new(),
             marks: BTreeMap::new(),
+            has_key: false,
         }
     }
 
     /// Changes the picture; what is wrong with the edit, if it fits no picture.
     pub(crate) fn apply(&mut self, edit: &Edit) -> Result<(), &'static str> {
+        let is_key = matches!(edit, Edit::Store(_));
+        if is_key == self.has_key {
+            return Err("the key of the store, once and before all else");
+        }
         match edit {
-            Edit::Store(key) => self.taken.key = *key,
+            Edit::Store(key) => {
+                self.taken.key = *key;
+                self.has_key = true;
+            }
             Edit::AddTable(entry) => {
+                if !is_in_order(entry) {
+                    return Err("a table whose bounds are in order");
+                }
                 if self.tables.insert(entry.number, entry.clone()).is_some() {
                     return Err("a table that is not yet there");
                 }
@@ -67,7 +90,9 @@ impl Durable {
                 self.tables.remove(number).ok_or("a table that is there")?;
             }
             Edit::AddLog(number) => {
-                self.logs.insert(*number, None);
+                if self.logs.insert(*number, None).is_some() {
+                    return Err("a log that is not yet there");
+                }
             }
             Edit::SealLog(number, len) => {
                 *self.logs.get_mut(number).ok_or("a log that is there")? = Some(*len);
@@ -77,13 +102,21 @@ impl Durable {
             }
             Edit::NextFile(number) => self.next_file = self.next_file.max(*number),
             Edit::Clock(newest, ceiling) => {
+                if newest > ceiling {
+                    return Err("no commit above the ceiling");
+                }
                 self.newest = self.newest.max(*newest);
                 self.ceiling = *ceiling;
             }
             Edit::Commits(spans) => {
                 spans.iter().for_each(|(first, last)| self.commits.add_span(*first, *last));
             }
-            Edit::Lost(first, last) => self.lost.push((*first, *last)),
+            Edit::Lost(first, last) => {
+                if first > last {
+                    return Err("lost commits in order");
+                }
+                self.lost.push((*first, *last));
+            }
             Edit::Define(commit, definition) => {
                 if definition.id != self.catalog.next_id() {
                     return Err("the next feature number");
@@ -92,15 +125,21 @@ impl Durable {
                 self.took(*commit);
             }
             Edit::Alter(commit, id, terms, bounds) => {
-                self.catalog.get(*id).ok_or("a feature that is defined")?;
+                self.named(*id)?;
                 self.catalog.alter(*commit, *id, terms.clone(), *bounds);
                 self.took(*commit);
             }
             Edit::Retire(commit, name) => {
+                if self.catalog.schemas(name) == 0 {
+                    return Err("the name of a feature that is defined");
+                }
                 self.catalog.retire(*commit, name);
                 self.took(*commit);
             }
-            Edit::Bounds(id, bounds) => self.catalog.record(*id, *bounds),
+            Edit::Bounds(id, bounds) => {
+                self.named(*id)?;
+                self.catalog.record(*id, *bounds);
+            }
             Edit::Erase(commit, entity) => {
                 self.taken.erased.insert(*entity, *commit);
                 self.took(*commit);
@@ -121,8 +160,13 @@ impl Durable {
             Edit::Source(id, label) => {
                 self.sources.insert(*id, Arc::from(label.as_str()));
             }
-            Edit::Touch(source, feature, commit) => self.touch(*source, *feature, *commit),
+            Edit::Touch(source, feature, commit) => {
+                self.labelled(*source)?;
+                self.named(*feature)?;
+                self.touch(*source, *feature, *commit);
+            }
             Edit::Mark(commit, source, name, value) => {
+                self.labelled(*source)?;
                 let (commit, source, value) = (*commit, *source, value.clone());
                 if !self.taken.is_reverted(commit, source, Commit::MAX) {
                     self.marks.insert(name.clone(), Mark { commit, source, value });
@@ -133,6 +177,27 @@ impl Durable {
                 self.log_synced = Some((*number, *len));
             }
             _ => return Err("an edit of a manifest"),
+        }
+        Ok(())
+    }
+
+    fn named(&self, feature: FeatureId) -> Result<(), &'static str> {
+        self.catalog.get(feature).map(drop).ok_or("a feature that is defined")
+    }
+
+    fn labelled(&self, source: SourceId) -> Result<(), &'static str> {
+        let known = source == SourceId::NONE || self.sources.contains_key(&source);
+        if known { Ok(()) } else { Err("a source that has a label") }
+    }
+
+    /// What is wrong with the picture that a manifest of this number has drawn.
+    pub(crate) fn check_drawn(&self, manifest: FileNumber) -> Result<(), &'static str> {
+        let mut numbers = self.tables.keys().chain(self.logs.keys()).chain([&manifest]);
+        if numbers.any(|number| *number >= self.next_file) {
+            return Err("numbers of files below the next one");
+        }
+        if self.logs.values().rev().skip(1).any(Option::is_none) {
+            return Err("only the newest log to be without its length");
         }
         Ok(())
     }
@@ -214,6 +279,14 @@ impl Durable {
         all.dedup();
         all.into_iter().map(|(commit, name)| Edit::Retire(commit, name.to_owned())).collect()
     }
+}
+
+fn is_in_order(entry: &TableEntry) -> bool {
+    entry.level <= 1
+        && entry.min_hash <= entry.max_hash
+        && entry.min_event_time <= entry.max_event_time
+        && entry.min_commit <= entry.max_commit
+        && entry.entities <= entry.revisions
 }
 
 /// A mark as an edit.

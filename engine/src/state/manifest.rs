@@ -4,7 +4,6 @@ use std::path::Path;
 
 use asofdb_format::edit::{self, Edit, EditFault};
 use asofdb_format::frame::{self, FrameKind, MAX_PAYLOAD_LEN, Seed};
-use asofdb_format::hash::EraseKey;
 use asofdb_format::header::{FileKind, HEADER_LEN, Header};
 use asofdb_format::ids::{Commit, FileNumber, StoreId};
 use asofdb_format::wire::wide;
@@ -37,7 +36,7 @@ pub(crate) fn load(disk: &dyn Disk, dir: &Path) -> Result<Loaded> {
     let named = check_header(&current, &bytes, FileKind::Current)?;
     let file = FrameFile::read(disk, dir, FileKind::Manifest, named.number, named.store)?;
     let (frames, end) = file.whole_frames()?;
-    let mut durable = Durable::new(EraseKey([0; 16]));
+    let mut durable = Durable::blank();
     let mut whole = false;
     for frame in &frames {
         let payload_start = frame.end - asofdb_format::wire::wide(frame.payload.len());
@@ -56,6 +55,10 @@ pub(crate) fn load(disk: &dyn Disk, dir: &Path) -> Result<Loaded> {
                 supported: asofdb_format::FORMAT_VERSION,
             },
         })?;
+        if frame.head.synced > frame.start {
+            let what = "expected a synced mark before the frame";
+            return Err(Error::corrupt(&file.path, frame.start, what));
+        }
         for edit in &edits {
             durable.apply(edit).map_err(|what| {
                 Error::corrupt(&file.path, frame.start, format!("expected {what}"))
@@ -71,6 +74,9 @@ pub(crate) fn load(disk: &dyn Disk, dir: &Path) -> Result<Loaded> {
             "the picture that a manifest begins with ends here",
         ));
     }
+    durable
+        .check_drawn(named.number)
+        .map_err(|what| Error::corrupt(&file.path, end, format!("expected {what}")))?;
     let torn = end < file.len();
     Ok(Loaded { store: named.store, number: named.number, end, torn, durable })
 }

@@ -18,7 +18,7 @@ use asofdb_format::header::{FileKind, Header};
 use asofdb_format::ids::{Commit, FeatureId, KnownTime, SourceId};
 use asofdb_format::revision::{Order, Revision};
 use asofdb_format::value::{MAX_VALUE_LEN, Value};
-use asofdb_format::wire::{Decoded, wide};
+use asofdb_format::wire::{Decoded, Malformed, wide};
 
 use crate::files::log::FrameWriter;
 use crate::state::catalog::{Catalog, FeatureState};
@@ -102,7 +102,7 @@ impl Committer {
         let mut payload = head;
         payload.extend_from_slice(prepared.entries.as_bytes());
         let applied = BatchReader::decode(&payload)
-            .and_then(|mut reader| apply(memtable, commit, &mut reader, Standing::ALL));
+            .and_then(|mut reader| apply(memtable, commit, &mut reader, Standing::ALL, |_| Ok(())));
         applied.map_err(|fault| Error::corrupt(log.path(), fault.at, fault.what))?;
         order.last = commit;
         self.keeper.commits.lock().add(commit);
@@ -418,16 +418,19 @@ impl Standing {
     const ALL: Self = Self { marks: true, touches: true };
 }
 
-/// Puts a batch of the log into a memtable. Readers see it when the commit is published.
+/// Puts a batch of the log into a memtable, if nothing is found wrong with an entry. Readers see it
+/// when the commit is published.
 pub(crate) fn apply(
     memtable: &Memtable,
     commit: Commit,
     batch: &mut BatchReader<'_>,
     standing: Standing,
+    check: impl Fn(&Entry<'_>) -> Result<(), &'static str>,
 ) -> Decoded<()> {
     let source = batch.head.source.as_ref().map_or(SourceId::NONE, |(id, _)| *id);
     let mut touched: Vec<FeatureId> = Vec::new();
     while let Some(entry) = batch.next_entry()? {
+        check(&entry).map_err(|what| Malformed::new(0, what))?;
         let known_time = entry.known_time.unwrap_or(KnownTime(commit.0));
         let order = Order { event_time: entry.event_time, known_time, commit };
         let payload = entry.value.to_payload();

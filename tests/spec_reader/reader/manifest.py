@@ -19,6 +19,7 @@ from .edits import (
     LogSynced,
     Lost,
     ManifestSynced,
+    Mark,
     NextFile,
     RecordBounds,
     RemoveLog,
@@ -67,6 +68,8 @@ class State:
                     return "a second edit of the store"
                 self.has_store = True
             case AddTable(number=number):
+                if not in_order(edit):
+                    return f"the bounds of table {number} are not in order"
                 if number in self.tables:
                     return f"table {number} is added twice"
                 self.tables[number] = edit
@@ -95,6 +98,8 @@ class State:
                 del self.logs[number]
                 self.durable.pop(number, None)
             case Clock(newest=newest, ceiling=ceiling):
+                if newest > ceiling:
+                    return "a newest commit above the ceiling"
                 self.has_clock = True
                 self.newest = max(self.newest, newest)
                 self.ceiling = ceiling
@@ -121,10 +126,33 @@ class State:
             case Source(id=number, label=label):
                 self.names.sources[number] = label
             case Touch(source=source, feature=feature):
-                known = not source or source in self.names.sources
-                if not known or feature not in self.names.features:
+                if not self.has_label(source) or feature not in self.names.features:
                     return f"source {source} or feature {feature} is not there"
+            case Mark(source=source) if not self.has_label(source):
+                return f"source {source} is not there"
         return None
+
+    def has_label(self, source: int) -> bool:
+        """Whether a source is known; 0 stands for none."""
+        return source == 0 or source in self.names.sources
+
+    def misdrawn(self, manifest: int) -> str | None:
+        """What is wrong with what the manifest of this number says in the end."""
+        if max([manifest, *self.tables, *self.logs]) >= self.next_file:
+            return "a file with a number not below the next one"
+        if any(self.logs[number] is None for number in sorted(self.logs)[:-1]):
+            return "a log that is not sealed is not the newest one"
+        return None
+
+
+def in_order(table: AddTable) -> bool:
+    return (
+        table.level <= 1
+        and table.min_hash <= table.max_hash
+        and table.min_event_time <= table.max_event_time
+        and table.min_commit <= table.max_commit
+        and table.rows <= table.revisions
+    )
 
 
 def edits_of(file: str, frame: Frame) -> list[Edit]:
@@ -143,6 +171,8 @@ def read_manifest(file: str, data: bytes) -> State:
     for frame in read_frames(file, data, header):
         if isinstance(frame, Torn):
             break
+        if frame.synced > frame.offset:
+            raise Damaged(file, frame.offset, "a synced mark above the frame's own place")
         for edit in edits_of(file, frame):
             reason = state.apply(edit)
             if reason:
@@ -151,4 +181,7 @@ def read_manifest(file: str, data: bytes) -> State:
         state.end = frame.offset + frame.length
     if not state.has_clock:
         raise Damaged(file, len(data), "a manifest without a clock")
+    reason = state.misdrawn(header.number)
+    if reason:
+        raise Damaged(file, state.end, reason)
     return state

@@ -26,13 +26,10 @@ def verify_store(directory: str) -> list[Damaged]:
         state, current = read_state(directory)
     except Damaged as damage:
         return [damage]
-    newest = max(state.logs, default=0)
     newest_commit = MIN_I64
     for number, sealed in sorted(state.logs.items()):
         path = os.path.join(directory, f"LOG-{number:06}")
         try:
-            if sealed is None and number != newest:
-                raise Damaged(path, 0, "a log that is not sealed is not the newest one")
             commits = verify_log(path, number, sealed, state, current)
             if commits and commits[0] <= newest_commit:
                 raise Damaged(path, 0, "a commit is not above those of the earlier logs")
@@ -53,22 +50,29 @@ def verify_store(directory: str) -> list[Damaged]:
 def unnamed_logs(
     directory: str, state: State, current: Header, newest_commit: int
 ) -> list[Damaged]:
-    """A log that the manifest does not name may hold nothing newer: it would be an old copy."""
-    manifest = os.path.join(directory, f"MANIFEST-{current.number:06}")
+    """A log that the manifest does not name tells of nothing newer, or CURRENT is an old copy."""
     for name in sorted_names(directory)[0]:
         kind, _, digits = name.partition("-")
-        if kind != "LOG" or int(digits) in state.logs or int(digits) < state.next_file:
+        if kind != "LOG" or int(digits) in state.logs:
             continue
         path = os.path.join(directory, name)
         data = read_file(path)
         try:
-            frames = list(read_frames(path, data, read_header(path, data)))
+            header = read_header(path, data)
+            check_header(path, header, "log", int(digits), current)
+            frames = [f for f in read_frames(path, data, header) if isinstance(f, Frame)]
         except Damaged:
             # Left over from a crash, before anything in it counted.
             continue
-        batches = [f for f in frames if isinstance(f, Frame) and f.kind == BATCH]
-        if any(frame.commit > newest_commit for frame in batches):
-            return [Damaged(manifest, 0, f"{name} is not named and holds newer batches")]
+        try:
+            for frame in frames:
+                if frame.kind != BATCH:
+                    check_note(path, frame, state, current)
+                elif frame.commit > newest_commit:
+                    what = f"{name} is not named and holds newer batches"
+                    raise Damaged(os.path.join(directory, "CURRENT"), 0, what)
+        except Damaged as damage:
+            return [damage]
     return []
 
 
@@ -124,6 +128,8 @@ def verify_log(
                 raise Damaged(path, frame.offset, "a sealed log is not whole")
             break
         end = frame.offset + frame.length
+        if frame.synced > frame.offset:
+            raise Damaged(path, frame.offset, "a synced mark above the frame's own place")
         if frame.kind != BATCH:
             check_note(path, frame, state, current)
             continue
@@ -131,9 +137,9 @@ def verify_log(
         batch = read_batch(path, frame, state.names)
         if frame.ceiling < frame.commit:
             raise Damaged(path, frame.offset, "the ceiling is below the commit")
-        if batch.source and batch.label:
+        if batch.source and batch.label is not None:
             label = state.names.sources.setdefault(batch.source, batch.label)
-            if label != batch.label:
+            if label != batch.label or not label:
                 raise Damaged(path, frame.payload_offset, f"source {batch.source} is {label}")
         for entry in batch.entries:
             defined = state.defined.get(entry.feature)
@@ -149,12 +155,13 @@ def verify_log(
 def check_note(path: str, frame: Frame, state: State, current: Header) -> None:
     """A log may not tell of a newer or longer manifest than that of CURRENT."""
     note = read_note(path, frame)
-    if (note.number, note.length) > (current.number, state.end):
-        raise Damaged(
-            os.path.join(os.path.dirname(path), f"MANIFEST-{current.number:06}"),
-            state.end,
-            f"manifest {note.number} was durable up to byte {note.length}, tells {path}",
-        )
+    directory = os.path.dirname(path)
+    told = f"manifest {note.number} was durable up to byte {note.length}, tells {path}"
+    if note.number > current.number:
+        raise Damaged(os.path.join(directory, "CURRENT"), 0, told)
+    if note.number == current.number and note.length > state.end:
+        manifest = os.path.join(directory, f"MANIFEST-{current.number:06}")
+        raise Damaged(manifest, state.end, told)
 
 
 def verify_table(path: str, entry: AddTable, state: State, current: Header) -> None:
