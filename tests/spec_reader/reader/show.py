@@ -1,7 +1,6 @@
-"""The records of `asofdb dump --json`: one JSON object for each thing that a file holds.
+"""The records of `asofdb dump --json` (SPEC 13): one JSON object for each thing that a file holds.
 
-SPEC.md does not tell their shape; it was learnt from the program's output. Moments are integers,
-numbers that JSON has no form for are texts, and bytes are hexadecimal digits.
+Moments are integers, numbers that JSON has no form for are texts, and bytes are hexadecimal digits.
 """
 
 import math
