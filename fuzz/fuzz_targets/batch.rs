@@ -3,14 +3,16 @@
 
 use asofdb_format::batch::{BatchReader, EntryEncoder};
 use asofdb_format::wire::Decoded;
+use asofdb_fuzz::heap;
 use libfuzzer_sys::fuzz_target;
 
 fn rewritten(bytes: &[u8]) -> Decoded<()> {
-    let mut reader = BatchReader::decode(bytes)?;
+    // A mark takes two bytes at least, and a name, a value and their place in a list in memory.
+    let mut reader = heap::bounded(bytes.len(), 96, || BatchReader::decode(bytes))?;
     let mut head = reader.head.clone();
     let mut encoder = EntryEncoder::default();
     let mut entries = Vec::new();
-    while let Some(entry) = reader.next_entry()? {
+    while let Some(entry) = heap::bounded(0, 0, || reader.next_entry())? {
         encoder.push(&entry);
         entries.push(entry);
     }

@@ -1,8 +1,10 @@
 //! Chunks: any bytes are read without a panic; columns that were written come back.
 #![no_main]
 
-use asofdb_format::chunk::{self, ColumnInput};
-use asofdb_fuzz::{chunk_columns, features, numbers};
+use asofdb_format::chunk::{self, Chunk, ColumnInput};
+use asofdb_format::ids::{EventTime, FeatureId};
+use asofdb_fuzz::columns::{MOST, chunk_columns, features, numbers};
+use asofdb_fuzz::heap;
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 
@@ -22,7 +24,24 @@ fn written(u: &mut Unstructured<'_>) -> Result<()> {
     Ok(())
 }
 
+/// A chunk is read in place: whatever its counts say, nothing is allocated for them.
+fn in_place(bytes: &[u8]) {
+    let Ok(chunk) = Chunk::decode(bytes) else { return };
+    for index in 0..chunk.columns().min(MOST) {
+        let Ok(column) = chunk.column(index) else { continue };
+        assert_eq!(chunk.column(index).is_ok(), index < chunk.columns());
+        for index in [0, 1, column.len() / 2, column.len() - 1, column.len(), usize::MAX] {
+            let _ = (column.order(index), column.kind(index), column.source(index));
+            let _ = (column.event_time(index), column.place(index));
+        }
+        assert!(column.up_to(EventTime(0)) <= column.len());
+        assert!(column.end().map_or(true, |end| end <= bytes.len()));
+    }
+    let _ = chunk.find(FeatureId(u32::MAX), 0);
+}
+
 fuzz_target!(|bytes: &[u8]| {
+    heap::bounded(bytes.len(), 1, || in_place(bytes));
     let (chunk, heap) = bytes.split_at(bytes.len() / 2);
     let _ = chunk_columns(chunk, heap);
     let _ = chunk_columns(bytes, bytes);

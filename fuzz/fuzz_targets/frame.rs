@@ -4,6 +4,7 @@
 
 use asofdb_format::frame::{self, FileEnd, FrameHead, FrameKind, Seed};
 use asofdb_format::ids::{Commit, FileNumber, StoreId};
+use asofdb_fuzz::heap;
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 
@@ -40,7 +41,8 @@ fn written(u: &mut Unstructured<'_>, seed: Seed) -> Result<()> {
 
 fuzz_target!(|bytes: &[u8]| {
     let seed = Seed::of(StoreId([1; 16]), FileNumber(2));
-    let (frames, end) = frame::decode_all(bytes, 0, seed);
+    // A list of frames, each of at least the 40 bytes of its head.
+    let (frames, end) = heap::bounded(bytes.len(), 8, || frame::decode_all(bytes, 0, seed));
     let last = frames.last().map_or(0, |frame| frame.end);
     match end {
         FileEnd::Whole => assert_eq!(last, bytes.len() as u64),

@@ -4,7 +4,8 @@
 use asofdb_format::head::{self, Head, HistoryPlace, Slot};
 use asofdb_format::ids::FeatureId;
 use asofdb_format::revision::Payload;
-use asofdb_fuzz::{MOST, features};
+use asofdb_fuzz::columns::{MOST, features};
+use asofdb_fuzz::heap;
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 
@@ -40,14 +41,19 @@ fn written(u: &mut Unstructured<'_>) -> Result<()> {
     Ok(())
 }
 
-fuzz_target!(|bytes: &[u8]| {
-    let _ = head::len_to_near(bytes);
+fn read(bytes: &[u8]) {
+    let len = head::len_to_near(bytes);
     if let Ok(head) = Head::decode(bytes) {
+        assert_eq!(len, Ok(head.near_start()));
         for index in 0..head.len().min(MOST) {
             let _ = (head.order(index), head.kind(index), head.raw(index), head.source(index));
-            let _ = head.find(head.feature(index), 0);
+            let _ = (head.bits(index), head.find(head.feature(index), 0));
         }
         let _ = head.find(FeatureId(u32::MAX), 0);
     }
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    heap::bounded(bytes.len(), 1, || read(bytes));
     let _ = written(&mut Unstructured::new(bytes));
 });
