@@ -10,7 +10,6 @@
     reason = "a test fails by panicking"
 )]
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 
 use asofdb::world::sim::Rng;
@@ -18,6 +17,8 @@ use asofdb::{
     Alter, Answer, Batch, Commit, Durability, EventTime, FeatureSpec, Options, Read, ReadMode,
     Revert, Row, Selection, Snapshot, Span, Stamp, Store, ValueType,
 };
+// A race checker sees its locks; those of the standard library come compiled without it.
+use parking_lot::Mutex;
 
 const FEATURES: [&str; 3] = ["v:a", "v:b", "v:c"];
 const ENTITIES: [&str; 3] = ["ant", "bee", "cat"];
@@ -76,6 +77,18 @@ impl Journal {
         let is_stale = ttl.is_some_and(|ttl| t.0 - event_time.0 > ttl.micros());
         let first = if is_stale { Seen::Expired(*number) } else { Seen::Fresh(*number) };
         [first, Seen::Fresh(*number)]
+    }
+
+    /// What was written down of a batch.
+    fn of(&self, [_, seen]: Both) -> String {
+        let (Seen::Fresh(number) | Seen::Expired(number)) = seen else { return String::new() };
+        let batch = self.batches.iter().find(|batch| batch.2 == number);
+        let reverts: Vec<_> = self
+            .reverts
+            .iter()
+            .filter(|(_, gone)| Some(*gone) == batch.map(|batch| batch.0))
+            .collect();
+        format!("{batch:?}, reverted {reverts:?}")
     }
 }
 
@@ -146,7 +159,7 @@ impl Stress {
             let synced = rng.percent(5);
             let durability = if synced { Durability::Synced } else { Durability::Buffered };
             let commit = self.store.write(batch, durability).unwrap();
-            self.journal.lock().unwrap().batches.push((commit, at, number));
+            self.journal.lock().batches.push((commit, at, number));
             match rng.below(60) {
                 0 => self.alter(rng),
                 1 => self.revert(rng),
@@ -184,7 +197,7 @@ impl Stress {
                     let (stamp, seen) = self.read(&Read::as_of(t).snapshot(&snapshot));
                     assert_eq!(stamp.commit, snapshot.commit());
                     self.note(Observed { stamp, t, seen });
-                    let mut held = self.held.lock().unwrap();
+                    let mut held = self.held.lock();
                     if held.len() > 10 {
                         let out = rng.index(held.len());
                         drop(held.swap_remove(out));
@@ -192,7 +205,7 @@ impl Stress {
                     held.push((snapshot, t, seen));
                 }
                 _ => {
-                    let old = rng.choose(&self.observed.lock().unwrap()).copied();
+                    let old = rng.choose(&self.observed.lock()).copied();
                     if let Some(old) = old {
                         self.read_again(&old);
                     }
@@ -203,7 +216,7 @@ impl Stress {
 
     /// Writes down a read; when many are, in place of another one, so that the newest are among them.
     fn note(&self, read: Observed) {
-        let mut observed = self.observed.lock().unwrap();
+        let mut observed = self.observed.lock();
         let number = self.reads.fetch_add(1, Ordering::Relaxed);
         if observed.len() < MOST_OBSERVED {
             observed.push(read);
@@ -222,13 +235,13 @@ impl Stress {
         let ttl = Span::from_micros(i64::try_from(rng.below(30_000)).unwrap());
         let ttl = if rng.percent(30) { None } else { ttl };
         // Who alters next is told its own commit.
-        let mut journal = self.journal.lock().unwrap();
+        let mut journal = self.journal.lock();
         let altered = self.store.alter(FEATURES[0], Alter::new().ttl(ttl)).unwrap();
         journal.ttls.push((altered.since, ttl));
     }
 
     fn revert(&self, rng: &mut Rng) {
-        let mut journal = self.journal.lock().unwrap();
+        let mut journal = self.journal.lock();
         let newest = journal.batches.len().saturating_sub(20);
         let batch = rng.choose(&journal.batches[newest..]).map(|batch| batch.0);
         let is_gone = |batch: &Commit| journal.reverts.iter().any(|(_, gone)| gone == batch);
@@ -253,13 +266,14 @@ impl Stress {
 
     /// Holds all that was read against the rule, and reads it again.
     fn settle(&self) {
-        let journal = self.journal.lock().unwrap();
-        let observed = self.observed.lock().unwrap();
+        let journal = self.journal.lock();
+        let observed = self.observed.lock();
         for old in observed.iter() {
-            assert_eq!(journal.answers(old.t, old.stamp.commit), old.seen, "the rule: {old:?}");
+            let right = journal.answers(old.t, old.stamp.commit);
+            assert_eq!(right, old.seen, "{old:?} is not the rule's answer: {}", journal.of(right));
             self.read_again(old);
         }
-        for (snapshot, t, seen) in self.held.lock().unwrap().iter() {
+        for (snapshot, t, seen) in self.held.lock().iter() {
             let (_, now) = self.read(&Read::as_of(*t).snapshot(snapshot));
             assert_eq!(now, *seen, "{snapshot:?} answers otherwise");
         }
@@ -311,7 +325,7 @@ fn stress(seed: u64, read_mode: ReadMode) {
     stress.store.compact().unwrap();
     stress.settle();
     stress.store.close().unwrap();
-    let journal = stress.journal.into_inner().unwrap();
+    let journal = stress.journal.into_inner();
     println!(
         "seed {seed}, {read_mode:?}: {} batches, {} reverts, {} alters; {} reads, \
          {} of them held against the rule, {} read again",
@@ -319,7 +333,7 @@ fn stress(seed: u64, read_mode: ReadMode) {
         journal.reverts.len(),
         journal.ttls.len(),
         stress.reads.into_inner(),
-        stress.observed.into_inner().unwrap().len(),
+        stress.observed.into_inner().len(),
         stress.replays.into_inner(),
     );
 }

@@ -60,8 +60,8 @@ impl State {
         self.visible.publish(commit);
     }
 
-    /// Says something else of commits than the state that it was cloned from, whose readers see
-    /// no further than now. The caller holds the commit lock.
+    /// Parts from the state that it was cloned from, whose readers are shown no more commits than
+    /// now. The caller holds the commit lock.
     pub(crate) fn part_at(&mut self, commit: Commit) {
         self.visible = Arc::new(Visible::new(commit));
     }

@@ -1,10 +1,10 @@
 //! Up to which commit a state is seen.
 //!
 //! Batches raise it while the state stays what it is: revisions of a commit are put in before the
-//! commit is stored, with `Release`. Whatever changes what a state says of commits (a definition,
-//! an erase, a revert, the label of a new source) gives the next state an edge of its own and
-//! leaves the old one where it stands, so that who pinned a state is never shown a commit that the
-//! state does not know.
+//! commit is stored, with `Release`. Whatever changes what a state says of commits to come (a
+//! memtable for them, the label of a new source, a definition, an erase, a revert) gives the next
+//! state an edge of its own and leaves the old one where it stands, so that who pinned a state is
+//! never shown a commit that the state does not know.
 
 use asofdb_format::ids::Commit;
 

@@ -39,6 +39,7 @@ fn a_pinned_state_is_shown_commits_that_it_does_not_know() {
     pinned_beside("a revert", &|| {
         store.revert(Revert::source("first")).unwrap();
     });
+    pinned_beside("a new memtable", &|| store.flush().unwrap());
     pinned_beside("a source", &|| {
         write("second");
     });

@@ -10,7 +10,61 @@ use std::ops::{Deref, DerefMut, RangeToInclusive};
 use std::sync::{Arc, PoisonError};
 
 pub(crate) use loom::sync::Arc as Shared;
-pub(crate) use loom::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+pub(crate) use loom::sync::atomic::Ordering;
+
+/// Stands for an atomic. loom remembers only the last look at a value, so that a thread which looks
+/// before it stores would hide the looks of others from it: here every look is a turn as well, which
+/// orders nothing and of which loom tries all orders.
+macro_rules! atomics {
+    ($($name:ident: $type:ty,)*) => {
+        $(#[derive(Debug)]
+        pub(crate) struct $name {
+            value: loom::sync::atomic::$name,
+            turns: loom::sync::atomic::AtomicUsize,
+        }
+
+        #[allow(dead_code, reason = "each is used by some of them")]
+        impl $name {
+            pub(crate) fn new(value: $type) -> Self {
+                let turns = loom::sync::atomic::AtomicUsize::new(0);
+                Self { value: loom::sync::atomic::$name::new(value), turns }
+            }
+
+            fn turn(&self) -> &loom::sync::atomic::$name {
+                self.turns.fetch_add(1, Ordering::Relaxed);
+                &self.value
+            }
+
+            pub(crate) fn load(&self, order: Ordering) -> $type {
+                self.turn().load(order)
+            }
+
+            pub(crate) fn store(&self, value: $type, order: Ordering) {
+                self.turn().store(value, order);
+            }
+        })*
+    };
+}
+
+macro_rules! numbers {
+    ($($name:ident: $type:ty,)*) => {
+        atomics! { $($name: $type,)* }
+
+        $(#[allow(dead_code, reason = "each is used by some of them")]
+        impl $name {
+            pub(crate) fn fetch_add(&self, value: $type, order: Ordering) -> $type {
+                self.turn().fetch_add(value, order)
+            }
+
+            pub(crate) fn fetch_max(&self, value: $type, order: Ordering) -> $type {
+                self.turn().fetch_max(value, order)
+            }
+        })*
+    };
+}
+
+atomics! { AtomicBool: bool, }
+numbers! { AtomicI64: i64, AtomicU64: u64, AtomicUsize: usize, }
 
 /// Stands for a lock of parking_lot.
 #[derive(Debug, Default)]
@@ -63,16 +117,20 @@ impl Condvar {
     }
 }
 
-/// Stands for a cell that is filled once. What is in it is found by who sees the flag.
+/// Stands for a cell that is filled once. What is in it is found by who sees the flag; whoever is
+/// not bound to see it may find the cell empty, so that no turns are needed to try both.
 #[derive(Debug)]
 pub(crate) struct OnceLock<T> {
     value: std::sync::OnceLock<T>,
-    is_full: AtomicBool,
+    is_full: loom::sync::atomic::AtomicBool,
 }
 
 impl<T> OnceLock<T> {
     pub(crate) fn new() -> Self {
-        Self { value: std::sync::OnceLock::new(), is_full: AtomicBool::new(false) }
+        Self {
+            value: std::sync::OnceLock::new(),
+            is_full: loom::sync::atomic::AtomicBool::new(false),
+        }
     }
 
     pub(crate) fn get(&self) -> Option<&T> {
@@ -100,14 +158,14 @@ impl<T> OnceLock<T> {
 /// that what a store replaces is let go of by the last of them.
 #[derive(Debug)]
 pub(crate) struct ArcSwap<T> {
-    stores: AtomicUsize,
+    stores: loom::sync::atomic::AtomicUsize,
     slot: std::sync::Mutex<Arc<Shared<T>>>,
 }
 
 impl<T> ArcSwap<T> {
     pub(crate) fn from_pointee(value: T) -> Self {
         let slot = std::sync::Mutex::new(Arc::new(Shared::new(value)));
-        Self { stores: AtomicUsize::new(0), slot }
+        Self { stores: loom::sync::atomic::AtomicUsize::new(0), slot }
     }
 
     pub(crate) fn load_full(&self) -> Shared<T> {

@@ -236,7 +236,10 @@ impl Committer {
         let clock = Edit::Clock(state.visible(), order.ceiling);
         keeper.change(
             |_| Ok(vec![Edit::SealLog(old.number(), len), Edit::AddLog(number), clock]),
-            |state, _| state.memtables.insert(0, Arc::new(memtable)),
+            |state, _| {
+                state.memtables.insert(0, Arc::new(memtable));
+                state.part_at(state.visible());
+            },
         )?;
         let told = self.tell_manifest(&new, state.visible(), order.ceiling);
         order.log = Some(Arc::new(new));
