@@ -149,10 +149,12 @@ fn is_of_type(text: &[u8], value_type: &str) -> bool {
         "i64" => false,
         "bool" => text == b"true" || text == b"false",
         "f32" | "f64" => is_number(text),
-        "vector(2)" => {
+        _ => {
+            let dimension = value_type.strip_prefix("vector(").and_then(|it| it.strip_suffix(')'));
             let numbers: Vec<&[u8]> = text.split(|byte| *byte == b' ').collect();
-            numbers.len() == 2 && numbers.into_iter().all(is_number)
+            dimension.is_none_or(|dimension| {
+                numbers.len().to_string() == dimension && numbers.into_iter().all(is_number)
+            })
         }
-        _ => true,
     }
 }

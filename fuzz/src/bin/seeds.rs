@@ -72,6 +72,7 @@ fn of_file(seeds: &Seeds, bytes: &[u8]) {
                     &FrameHead { synced, ..frame.head },
                     &[frame.payload],
                     seed,
+                    file.len() as u64,
                     &mut file,
                 );
             }

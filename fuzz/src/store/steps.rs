@@ -123,10 +123,7 @@ fn value(said: Said, of: &str) -> Value {
         (false, "f64") => Value::Other((f64::from(signed) / 100.0).to_string().into_bytes()),
         (false, "f32") => Value::Other((f32::from(signed) / 100.0).to_string().into_bytes()),
         (false, "bool") => Value::Other((number % 2 == 1).to_string().into_bytes()),
-        (false, "vector(3)") => {
-            let numbers = [f32::from(signed), -0.0, 0.5];
-            Value::Other(numbers.iter().flat_map(|number| number.to_le_bytes()).collect())
-        }
+        (false, "vector(3)") => Value::Other(format!("{} -0 0.5", f32::from(signed)).into_bytes()),
         (false, _) => Value::Other(text),
     }
 }
@@ -194,6 +191,7 @@ pub fn step_of(op: &Op, model: &Model) -> Option<Step> {
         Op::Write(label, puts) => Step::Write {
             puts: puts.iter().map(|one| put(one, model)).collect(),
             source: (*label > 0).then(|| source(*label)),
+            synced: false,
         },
         Op::Flush => Step::Flush,
         Op::Compact => Step::Compact,
@@ -226,7 +224,7 @@ pub fn op_of(step: &Step, model: &Model) -> Option<Op> {
         Step::Alter(name, terms) => Op::Alter(number_of(name)?, definition_op(terms)?),
         Step::Evolve(name, terms) => Op::Evolve(number_of(name)?, definition_op(terms)?),
         Step::Retire(name) => Op::Retire(number_of(name)?),
-        Step::Write { puts, source } => {
+        Step::Write { puts, source, .. } => {
             let source = source.as_ref().map_or(Some(0), |label| trailing(label));
             let puts = puts.iter().map(|put| put_op(put, model)).collect::<Option<_>>()?;
             Op::Write(source?, puts)
@@ -239,6 +237,8 @@ pub fn op_of(step: &Step, model: &Model) -> Option<Op> {
         Step::Stamp(name) => Op::Stamp(trailing(name)?),
         Step::Erase(name) => Op::Erase(entity_number(name)?),
         Step::Revert(label) => Op::Revert(trailing(label)?),
+        Step::Sync => Op::Sync,
+        Step::Crash(_) | Step::RevertBatches(_) => return None,
         Step::Read(read) => Op::Read(read_op(read, model)?),
     };
     (step_of(&op, model).as_ref() == Some(step)).then_some(op)

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use asofdb_format::edit::{self, Edit};
-use asofdb_format::frame::{self, FRAME_HEAD_LEN, Frame, Seed};
+use asofdb_format::frame::{self, FRAME_HEAD_LEN, Frame, FrameKind, Seed};
 use asofdb_format::header::{FileKind, HEADER_LEN, Header};
 use asofdb_format::ids::FileNumber;
 
@@ -40,6 +40,8 @@ struct Picture {
     tables: BTreeSet<PathBuf>,
     /// With the length that a log has if it is sealed.
     logs: BTreeMap<PathBuf, Option<u64>>,
+    /// How much of a log that is not sealed was durable at the newest change of the catalog.
+    synced: BTreeMap<PathBuf, u64>,
 }
 
 fn numbered(kind: &str, number: FileNumber) -> PathBuf {
@@ -66,6 +68,7 @@ impl Picture {
         assert_eq!(named.kind, FileKind::Current);
         let manifest = numbered("MANIFEST", named.number);
         let (mut tables, mut logs) = (BTreeSet::new(), BTreeMap::new());
+        let mut synced = BTreeMap::new();
         let mut begins = None;
         for (index, frame) in frames(&files[&manifest]).iter().enumerate() {
             for edit in edit::decode_all(frame.payload).unwrap() {
@@ -77,12 +80,15 @@ impl Picture {
                         let _ = logs.insert(numbered("LOG", number), Some(len));
                     }
                     Edit::RemoveLog(number) => drop(logs.remove(&numbered("LOG", number))),
+                    Edit::LogSynced(number, len) => {
+                        let _ = synced.insert(numbered("LOG", number), len);
+                    }
                     Edit::Clock(..) => drop(begins.get_or_insert(index + 1)),
                     _ => {}
                 }
             }
         }
-        Self { manifest, begins: begins.unwrap(), tables, logs }
+        Self { manifest, begins: begins.unwrap(), tables, logs, synced }
     }
 }
 
@@ -142,7 +148,13 @@ pub fn verdict(before: &Files, after: &Files) -> Verdict {
             _ => None,
         };
         let Some(whole) = whole else { return Verdict::Refused };
-        lost.extend(frames(&before[path])[whole..].iter().map(|frame| frame.head.commit.0));
+        let all = frames(&before[path]);
+        let end = whole.checked_sub(1).map_or(HEADER_LEN as u64, |last| all[last].end);
+        if picture.synced.get(path).is_some_and(|synced| end < *synced) {
+            return Verdict::Refused;
+        }
+        let batches = all[whole..].iter().filter(|frame| frame.head.kind == FrameKind::Batch);
+        lost.extend(batches.map(|frame| frame.head.commit.0));
     }
     let tables: BTreeSet<PathBuf> = picture.tables.intersection(&changed).cloned().collect();
     let other_length = |path: &PathBuf| after.get(path).map(Vec::len) != Some(before[path].len());

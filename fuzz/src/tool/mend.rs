@@ -46,7 +46,8 @@ fn frames(mut bytes: Vec<u8>) -> Vec<u8> {
         let told = u32::from_le_bytes([rest[8], rest[9], rest[10], rest[11]]) as usize;
         let len = told.min(most);
         rest[8..12].copy_from_slice(&(len as u32).to_le_bytes());
-        let head_sum = crc(seed, &rest[8..FRAME_HEAD_LEN]);
+        let place = crc(seed, &(at as u64).to_le_bytes());
+        let head_sum = crc(place, &rest[8..FRAME_HEAD_LEN]);
         let payload_sum = crc(head_sum, &rest[FRAME_HEAD_LEN..FRAME_HEAD_LEN + len]);
         rest[..4].copy_from_slice(&head_sum.to_le_bytes());
         rest[4..8].copy_from_slice(&payload_sum.to_le_bytes());
