@@ -13,7 +13,7 @@ use asofdb_format::head::Head;
 use asofdb_format::header::{FileKind, HEADER_LEN, Header};
 use asofdb_format::ids::{FileNumber, StoreId};
 use asofdb_format::ints;
-use asofdb_fuzz::store::op::{Damage, Episode, MAX_PUTS, Op, Place};
+use asofdb_fuzz::store::op::{Damage, Definition, Episode, MAX_PUTS, Op, Place, Put, Said, Time};
 use asofdb_fuzz::{imports, store, tables, tool};
 use asofdb_tests::generate::{Settings, generate};
 use asofdb_tests::program::Step;
@@ -48,6 +48,7 @@ fn main() {
     small_things(&seeds);
     noise(&seeds);
     programs(&seeds);
+    large_tables(&seeds);
     tool::seeds().iter().for_each(|seed| seeds.add("tool", seed));
     imports::seeds().iter().for_each(|seed| seeds.add("import", seed));
 }
@@ -153,7 +154,7 @@ fn noise(seeds: &Seeds) {
 
 /// Programs of the tests' generator, with reads of everything and damage at some places.
 fn programs(seeds: &Seeds) {
-    for seed in 1..=48u64 {
+    for seed in 1..=40u64 {
         let mut rng = Rng::new(seed);
         let steps: Vec<Step> = generate(seed, Settings::default());
         // Short ones are mutated more often.
@@ -180,7 +181,7 @@ fn damage(rng: &mut Rng) -> Op {
     }
     let mut damages = Vec::new();
     for _ in 0..1 + rng.index(2) {
-        let file = rng.below(8) as u8;
+        let file = rng.below(8) as u8 | if rng.percent(50) { 0x80 } else { 0 };
         let at = rng.below(65_536) as u16;
         let place = match rng.below(3) {
             0 => Place::Start(at % 200),
@@ -197,4 +198,53 @@ fn damage(rng: &mut Rng) -> Op {
         });
     }
     Op::Damage(Episode { how: rng.below(32) as u8, damages })
+}
+
+/// Programs with long values, so that tables have pages which an opening does not touch, and damage
+/// in them.
+fn large_tables(seeds: &Seeds) {
+    for seed in 1..=16u64 {
+        let mut rng = Rng::new(seed);
+        let free = [None; 3];
+        let mut ops = vec![
+            Op::Define(0, Definition(1, free)),
+            Op::Define(1, Definition(2, free)),
+            Op::Define(2, Definition(0, free)),
+        ];
+        for batch in 0..4 + rng.index(4) {
+            ops.push(Op::Clock(1, 0));
+            let puts = (0..MAX_PUTS).map(|entity| {
+                let number = rng.below(65_536) as u16;
+                let said = match rng.below(4) {
+                    0 => Said::Long(number),
+                    1 => Said::Value(number),
+                    _ => Said::Noise(number),
+                };
+                let (feature, back) = (rng.below(3) as u8, rng.below(9) as i16);
+                let time = Time::FromNow(-back, 0);
+                Put { entity, feature, time, known: None, said }
+            });
+            ops.push(Op::Write(0, puts.collect()));
+            match batch % 3 {
+                1 => ops.push(Op::Flush),
+                2 => ops.push(Op::Compact),
+                _ => {}
+            }
+        }
+        ops.push(if rng.percent(50) { Op::Flush } else { Op::Compact });
+        for _ in 0..2 {
+            // The newest tables.
+            let damages = (0..1 + rng.index(3)).map(|_| {
+                let place = Place::Part(rng.below(65_536) as u16);
+                Damage::Flip(0x80 | rng.below(2) as u8, place, 1 << rng.below(32))
+            });
+            let damages = damages.collect();
+            ops.push(Op::Damage(Episode { how: rng.below(32) as u8 & !1, damages }));
+        }
+        // Tables of any length, and both ways of reading them.
+        let choice = [0, 64, 32, 16][rng.index(4)];
+        let mut tape = vec![choice, 0];
+        ops.iter().for_each(|op| op.write(&mut tape));
+        seeds.add("store", &tape);
+    }
 }

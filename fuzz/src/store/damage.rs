@@ -38,7 +38,11 @@ pub fn damaged(mut sim: SimWorld, damages: &[Damage]) -> SimWorld {
 
 fn apply(sim: &SimWorld, damage: Damage) {
     let files: Vec<(PathBuf, Vec<u8>)> = files(sim).into_iter().collect();
-    let file = |number: u8| files.get(usize::from(number) % files.len().max(1));
+    // Tables are the last ones by name: from the end they are told however many files there are.
+    let file = |number: u8| {
+        let at = usize::from(number & 0x7f) % files.len().max(1);
+        if number & 0x80 == 0 { files.get(at) } else { files.iter().rev().nth(at) }
+    };
     let write = |path: &Path, bytes: &[u8]| sim.disk.write_file(path, bytes).unwrap();
     match damage {
         Damage::Flip(number, place, bits) => {

@@ -115,7 +115,8 @@ pub enum Place {
     Part(u16),
 }
 
-/// One damage. Files are told by their place among the names of the directory.
+/// One damage. Files are told by their place among the names of the directory, from the end if the
+/// top bit is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Damage {
     /// Up to four bytes beside one another are changed by these bits.
