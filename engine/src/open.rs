@@ -23,6 +23,7 @@ use crate::files::log::{FrameFile, FrameWriter, read_whole};
 use crate::files::names;
 use crate::files::table::Table;
 use crate::open::listing::{Files, check_notes, look_at};
+use crate::state::arrangement::Arrangement;
 use crate::state::durable::Durable;
 use crate::state::live::{Keeper, State};
 use crate::state::manifest::{self, Loaded};
@@ -366,19 +367,12 @@ fn state_of(
 ) -> Result<State> {
     let durable = &recovered.durable;
     let disk = &options.world.disk;
-    let mut recent = Vec::new();
-    let mut run = Vec::new();
+    let mut tables = Vec::with_capacity(durable.tables.len());
     for entry in durable.tables.values() {
-        let table = Shared::new(Table::open(disk, dir, store, entry, options.read_mode)?);
-        if entry.level == 0 { recent.push(table) } else { run.push(table) }
+        tables.push(Shared::new(Table::open(disk, dir, store, entry, options.read_mode)?));
     }
-    recent.sort_unstable_by_key(|table| std::cmp::Reverse(table.entry.number));
-    run.sort_unstable_by_key(|table| table.entry.min_hash);
-    let overlap = run.windows(2).find(|pair| match pair {
-        [a, b] => a.entry.max_hash >= b.entry.min_hash,
-        _ => false,
-    });
-    if let Some([table, ..]) = overlap {
+    let tables = Arrangement::of(tables);
+    if let Some(table) = tables.overlapping() {
         return Err(Error::corrupt(table.path(), 0, "it overlaps another table of the run"));
     }
     let mut marks = durable.marks.clone();
@@ -391,8 +385,7 @@ fn state_of(
     Ok(State {
         visible: Arc::new(Visible::new(durable.newest)),
         memtables,
-        recent,
-        run,
+        tables: Arc::new(tables),
         catalog: Arc::new(durable.catalog.clone()),
         taken: Arc::new(durable.taken.clone()),
         sources: Arc::new(durable.sources.clone()),

@@ -18,10 +18,12 @@ pub struct Stats {
     pub memtable_bytes: u64,
     /// Memtables, the one that takes batches included.
     pub memtables: usize,
-    /// Tables that were flushed and not yet merged into the run.
+    /// Tables that were flushed and not yet merged into the present.
     pub recent_tables: usize,
-    /// Tables of the run.
-    pub run_tables: usize,
+    /// Tables of the present.
+    pub present_tables: usize,
+    /// Runs of the past.
+    pub past_runs: usize,
     /// Tables in all.
     pub tables: u64,
     /// Bytes of the logs that hold what is in memory.
@@ -69,8 +71,9 @@ impl Stats {
         let state = keeper.state();
         let mut stats = Self {
             memtables: state.memtables.len(),
-            recent_tables: state.recent.len(),
-            run_tables: state.run.len(),
+            recent_tables: state.tables.recent().len(),
+            present_tables: state.tables.present().len(),
+            past_runs: state.tables.past().len(),
             newest_commit: state.visible(),
             snapshots: keeper.snapshots.count(),
             erases: state.taken.erased.len(),
@@ -83,7 +86,7 @@ impl Stats {
         }
         stats.records = stats.memtable_records;
         let mut features: BTreeMap<FeatureId, FeatureStats> = BTreeMap::new();
-        for table in state.tables() {
+        for table in state.tables.all() {
             stats.tables += 1;
             stats.records += table.entry.revisions;
             stats.table_bytes += table.entry.len;

@@ -36,47 +36,10 @@
 use bytes::Bytes;
 
 use crate::catalog::{Bounds, Definition, Terms};
-use crate::hash::{EntityHash, EraseKey, ErasedEntity};
-use crate::ids::{Commit, EventTime, FeatureId, FileNumber, KnownTime, SourceId};
+pub use crate::entry::{Level, Past, TableEntry};
+use crate::hash::{EraseKey, ErasedEntity};
+use crate::ids::{Commit, FeatureId, FileNumber, SourceId};
 use crate::wire::{Decoded, Malformed, Reader, Writer, wide};
-
-/// What a manifest knows of a table.
-///
-/// ```text
-/// varint number | varint length | u32 identity | u8 level (0 recent, 1 run)
-/// | u64 least hash | u64 greatest hash | varint entities | varint revisions
-/// | zigzag least event time | zigzag greatest event time | zigzag greatest known time
-/// | zigzag least commit | zigzag greatest commit
-/// ```
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct TableEntry {
-    /// The file's number.
-    pub number: FileNumber,
-    /// The file's length in bytes.
-    pub len: u64,
-    /// The checksum of its footer, which every other checksum hangs on.
-    pub identity: u32,
-    /// 0: flushed and not yet merged into the run; 1: of the run.
-    pub level: u8,
-    /// The least hash of its entities.
-    pub min_hash: EntityHash,
-    /// The greatest hash of its entities.
-    pub max_hash: EntityHash,
-    /// How many rows its directory has.
-    pub entities: u64,
-    /// How many revisions it holds.
-    pub revisions: u64,
-    /// The least event time.
-    pub min_event_time: EventTime,
-    /// The greatest event time.
-    pub max_event_time: EventTime,
-    /// The greatest known time.
-    pub max_known_time: KnownTime,
-    /// The least commit.
-    pub min_commit: Commit,
-    /// The greatest commit.
-    pub max_commit: Commit,
-}
 
 /// A change of what the store is.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -354,49 +317,12 @@ fn commit_span(reader: &mut Reader<'_>) -> Decoded<(Commit, Commit)> {
     Ok((Commit(first), Commit(last)))
 }
 
-impl TableEntry {
-    fn encode(&self, out: &mut Vec<u8>) {
-        out.put_varint(self.number.0);
-        out.put_varint(self.len);
-        out.put_u32(self.identity);
-        out.push(self.level);
-        out.put_u64(self.min_hash.0);
-        out.put_u64(self.max_hash.0);
-        out.put_varint(self.entities);
-        out.put_varint(self.revisions);
-        for moment in [
-            self.min_event_time.0,
-            self.max_event_time.0,
-            self.max_known_time.0,
-            self.min_commit.0,
-            self.max_commit.0,
-        ] {
-            out.put_zigzag(moment);
-        }
-    }
-
-    fn decode(reader: &mut Reader<'_>) -> Decoded<Self> {
-        Ok(Self {
-            number: FileNumber(reader.varint()?),
-            len: reader.varint()?,
-            identity: reader.u32()?,
-            level: reader.u8()?,
-            min_hash: EntityHash(reader.u64()?),
-            max_hash: EntityHash(reader.u64()?),
-            entities: reader.varint()?,
-            revisions: reader.varint()?,
-            min_event_time: EventTime(reader.zigzag()?),
-            max_event_time: EventTime(reader.zigzag()?),
-            max_known_time: KnownTime(reader.zigzag()?),
-            min_commit: Commit(reader.zigzag()?),
-            max_commit: Commit(reader.zigzag()?),
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+
+    use crate::hash::EntityHash;
+    use crate::ids::{EventTime, KnownTime};
 
     use super::*;
     use crate::ids::Span;
@@ -418,11 +344,17 @@ mod tests {
             value_type: ValueType::Vector(3),
             terms: terms.clone(),
         };
+        let past = Past {
+            run: 9,
+            window: (EventTime(i64::MIN), EventTime(-1)),
+            superseded: EventTime(i64::MAX),
+            made: Commit(3),
+        };
         let entry = TableEntry {
             number: FileNumber(5),
             len: 1000,
             identity: 77,
-            level: 1,
+            level: Level::Present,
             min_hash: EntityHash(1),
             max_hash: EntityHash(u64::MAX),
             entities: 3,
@@ -435,6 +367,7 @@ mod tests {
         };
         vec![
             Edit::Store(EraseKey([3; 16])),
+            Edit::AddTable(TableEntry { level: Level::Past(past), ..entry.clone() }),
             Edit::AddTable(entry),
             Edit::RemoveTable(FileNumber(1)),
             Edit::AddLog(FileNumber(2)),

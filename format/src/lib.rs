@@ -24,6 +24,7 @@ pub mod catalog;
 pub mod chunk;
 pub mod directory;
 pub mod edit;
+mod entry;
 pub mod frame;
 pub mod hash;
 pub mod head;

@@ -287,6 +287,22 @@ impl TableBuilder {
         self.add(entity, &halves(false));
     }
 
+    /// Adds an entity whose revisions are all those of one row of another table: its chunk and heap
+    /// are copied as they are.
+    pub fn add_copied(
+        &mut self,
+        entity: &[u8],
+        features: &[(FeatureId, &[Revision])],
+        (chunk, heap): (&[u8], &[u8]),
+    ) {
+        features.iter().for_each(|(feature, revisions)| self.count(*feature, revisions));
+        let newest: Vec<(FeatureId, &Revision)> = features
+            .iter()
+            .filter_map(|(feature, revisions)| Some((*feature, revisions.last()?)))
+            .collect();
+        self.add_row(entity, &newest, chunk, heap);
+    }
+
     fn add_part(&mut self, entity: &[u8], features: &[(FeatureId, &[Revision])]) {
         let mut newest = Vec::with_capacity(features.len());
         let mut columns = Vec::new();
@@ -303,23 +319,35 @@ impl TableBuilder {
             }
             self.count(*feature, revisions);
         }
+        let (mut chunk, mut heap) = (Vec::new(), Vec::new());
+        if !columns.is_empty() {
+            chunk::encode(&columns, &mut chunk, &mut heap);
+        }
+        self.add_row(entity, &newest, &chunk, &heap);
+    }
+
+    fn add_row(
+        &mut self,
+        entity: &[u8],
+        newest: &[(FeatureId, &Revision)],
+        chunk: &[u8],
+        heap: &[u8],
+    ) {
         if newest.is_empty() {
             return;
         }
         let mut history = HistoryPlace { start: self.history_len, ..HistoryPlace::default() };
-        if !columns.is_empty() {
-            let (mut chunk, mut heap) = (Vec::new(), Vec::new());
-            chunk::encode(&columns, &mut chunk, &mut heap);
+        if !chunk.is_empty() {
             let short = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
             history.chunk_len = short(chunk.len());
             history.heap_len = short(heap.len());
             self.history_len += wide(chunk.len() + heap.len());
-            self.push(&chunk);
-            self.push(&heap);
+            self.push(chunk);
+            self.push(heap);
         }
         let hash = EntityHash::of(entity);
         self.rows.push((hash, u32::try_from(self.heads.len()).unwrap_or(u32::MAX)));
-        head::encode(entity, &newest, history, &mut self.heads, &mut self.far);
+        head::encode(entity, newest, history, &mut self.heads, &mut self.far);
         self.meta.entities += 1;
         self.meta.min_hash = self.meta.min_hash.min(hash);
         self.meta.max_hash = self.meta.max_hash.max(hash);

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use asofdb_format::batch::{BatchHead, Entry, EntryEncoder, EntryValue};
 use asofdb_format::catalog::{Bounds, Definition, Terms};
 use asofdb_format::chunk::ColumnInput;
-use asofdb_format::edit::{Edit, EditFault, TableEntry};
+use asofdb_format::edit::{Edit, EditFault, Level, TableEntry};
 use asofdb_format::frame::{FrameHead, FrameKind, Seed};
 use asofdb_format::hash::{EntityHash, EraseKey, ErasedEntity};
 use asofdb_format::head::HistoryPlace;
@@ -227,7 +227,7 @@ fn one_of_each_edit() -> Vec<Edit> {
         number,
         len: 0,
         identity: 0,
-        level: 0,
+        level: Level::Recent,
         min_hash: meta.min_hash,
         max_hash: meta.max_hash,
         entities: 0,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use asofdb_format::batch::BatchHead;
 use asofdb_format::catalog::{Bounds, Definition, Terms};
-use asofdb_format::edit::{Edit, TableEntry};
+use asofdb_format::edit::{Edit, Level, Past, TableEntry};
 use asofdb_format::hash::{EntityHash, EraseKey, ErasedEntity};
 use asofdb_format::ids::{Commit, EventTime, FeatureId, FileNumber, KnownTime, SourceId, Span};
 use asofdb_format::meta::{FeatureMeta, TableMeta};
@@ -101,12 +101,25 @@ fn definition(u: &mut Unstructured<'_>) -> Result<Definition> {
     })
 }
 
+fn level(u: &mut Unstructured<'_>) -> Result<Level> {
+    Ok(match u.int_in_range(0..=2)? {
+        0 => Level::Recent,
+        1 => Level::Present,
+        _ => Level::Past(Past {
+            run: u.arbitrary()?,
+            window: (EventTime(moment(u)?), EventTime(moment(u)?)),
+            superseded: EventTime(moment(u)?),
+            made: commit(u)?,
+        }),
+    })
+}
+
 fn table_entry(u: &mut Unstructured<'_>) -> Result<TableEntry> {
     Ok(TableEntry {
         number: number(u)?,
         len: u.arbitrary()?,
         identity: u.arbitrary()?,
-        level: u.arbitrary()?,
+        level: level(u)?,
         min_hash: EntityHash(u.arbitrary()?),
         max_hash: EntityHash(u.arbitrary()?),
         entities: u.arbitrary()?,

@@ -35,6 +35,7 @@ impl Setting {
             .memtable_bytes(*rng.pick(&[1, 2_000, 1 << 20]).unwrap_or(&1))
             .table_bytes(*rng.pick(&[1, 500, 1 << 20]).unwrap_or(&1))
             .max_recent_tables(*rng.pick(&[2, 3, 8, usize::MAX]).unwrap_or(&2))
+            .present_depth(*rng.pick(&[0, 0, 3]).unwrap_or(&0))
             .max_sealed_memtables(sealed)
             .manifest_bytes(*rng.pick(&[1, 2_000, 1 << 20]).unwrap_or(&1))
             .read_mode(*rng.pick(&[ReadMode::Map, ReadMode::Pread]).unwrap_or(&ReadMode::Map))
@@ -80,11 +81,12 @@ impl fmt::Display for Setting {
         write!(
             out,
             "memtable_bytes {}, max_sealed_memtables {}, table_bytes {}, max_recent_tables {}, \
-             manifest_bytes {}, {:?}, clock_lag {}us, commit_lease {}us, {:?}",
+             present_depth {}, manifest_bytes {}, {:?}, clock_lag {}us, commit_lease {}us, {:?}",
             options.memtable_bytes,
             options.max_sealed_memtables,
             options.table_bytes,
             options.max_recent_tables,
+            options.present_depth,
             options.manifest_bytes,
             options.read_mode,
             options.clock_lag.micros(),

@@ -10,7 +10,7 @@ use asofdb::{
 };
 use asofdb_format::batch::{BatchHead, Entry, EntryEncoder, EntryValue};
 use asofdb_format::catalog::{Bounds, Definition, Terms};
-use asofdb_format::edit::{self, Edit, TableEntry};
+use asofdb_format::edit::{self, Edit, Level, Past, TableEntry};
 use asofdb_format::frame::{self, FrameHead, FrameKind, Seed};
 use asofdb_format::hash::{EntityHash, EraseKey};
 use asofdb_format::header::{HEADER_LEN, Header};
@@ -101,7 +101,7 @@ fn definition(value_type: ValueType) -> Definition {
     Definition { id: FeatureId(2), name: "v:g".to_owned(), schema: 1, value_type, terms }
 }
 
-fn table(level: u8, greatest: u64) -> TableEntry {
+fn table(level: Level, greatest: u64) -> TableEntry {
     TableEntry {
         number: FileNumber(1),
         len: 1000,
@@ -127,6 +127,12 @@ fn an_edit_that_names_nothing_or_contradicts_the_picture_is_taken() {
         Header::decode(&bytes).unwrap().number
     };
     let later = FileNumber(log(&killed()).0 + 10);
+    let backwards = Level::Past(Past {
+        run: 1,
+        window: (EventTime(2), EventTime(1)),
+        superseded: EventTime(2),
+        made: Commit(1),
+    });
     let source = "a source that has a label";
     let feature = "a feature that is defined";
     let cases: Vec<(Vec<Edit>, &str)> = vec![
@@ -141,13 +147,19 @@ fn an_edit_that_names_nothing_or_contradicts_the_picture_is_taken() {
             vec![Edit::NextFile(FileNumber(later.0 + 1)), Edit::AddLog(later)],
             "only the newest log to be without its length",
         ),
-        (vec![Edit::AddTable(table(1, 5)), Edit::AddTable(table(1, 5))], "not yet there"),
-        (vec![Edit::AddTable(table(2, 5))], "bounds are in order"),
-        (vec![Edit::AddTable(table(1, 4))], "bounds are in order"),
+        (
+            vec![
+                Edit::AddTable(table(Level::Present, 5)),
+                Edit::AddTable(table(Level::Present, 5)),
+            ],
+            "not yet there",
+        ),
+        (vec![Edit::AddTable(table(backwards, 5))], "bounds are in order"),
+        (vec![Edit::AddTable(table(Level::Present, 4))], "bounds are in order"),
         (
             vec![
                 Edit::NextFile(later),
-                Edit::AddTable(TableEntry { number: later, ..table(0, 5) }),
+                Edit::AddTable(TableEntry { number: later, ..table(Level::Recent, 5) }),
             ],
             "numbers of files below the next one",
         ),

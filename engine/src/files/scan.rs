@@ -2,6 +2,8 @@
 //! through the map, so that a merge neither takes a fault of the map nor pushes what serving
 //! reads out of the page cache by touching it.
 
+use std::ops::RangeInclusive;
+
 use asofdb_format::chunk::{Chunk, Column};
 use asofdb_format::hash::EntityHash;
 use asofdb_format::head::{Head, Slot, len_to_near};
@@ -25,12 +27,23 @@ pub(crate) struct EntityRevisions {
     pub(crate) hash: EntityHash,
     pub(crate) entity: Bytes,
     pub(crate) features: Vec<(FeatureId, Vec<Revision>)>,
+    /// The chunk and the heap that hold all of it but the newest of each feature, if it stands in
+    /// one row: they can be copied as they are if nothing is dropped.
+    pub(crate) raw: Option<RawHistory>,
 }
 
-/// Reads the entities of a table in the order of its directory.
+/// The history of a row, as it stands in its table.
+#[derive(Debug)]
+pub(crate) struct RawHistory {
+    pub(crate) chunk: Bytes,
+    pub(crate) heap: Bytes,
+}
+
+/// Reads the entities of a table in the order of its directory, those whose hashes lie in a range.
 #[derive(Debug)]
 pub(crate) struct TableScan {
     table: Shared<Table>,
+    range: RangeInclusive<EntityHash>,
     row: usize,
     directory: Window,
     heads: Window,
@@ -39,10 +52,11 @@ pub(crate) struct TableScan {
 }
 
 impl TableScan {
-    pub(crate) fn new(table: Shared<Table>) -> Self {
+    pub(crate) fn new(table: Shared<Table>, range: RangeInclusive<EntityHash>) -> Self {
         let window = Window::default;
         Self {
             table,
+            range,
             row: 0,
             directory: window(),
             heads: window(),
@@ -53,6 +67,38 @@ impl TableScan {
 
     /// The next row of the directory: an entity, or a part of one.
     pub(crate) fn next_row(&mut self) -> Result<Option<EntityRevisions>> {
+        if self.row == 0 {
+            self.row = self.first_row()?;
+        }
+        while let Some(row) = self.row_after()? {
+            if *self.range.end() < row.hash {
+                return Ok(None);
+            }
+            if *self.range.start() <= row.hash {
+                return Ok(Some(row));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A row at or before the first one of the range.
+    fn first_row(&mut self) -> Result<usize> {
+        let table = Shared::clone(&self.table);
+        let start = *self.range.start();
+        if start <= table.entry.min_hash {
+            return Ok(0);
+        }
+        let Some(at) = table.directory().bucket(start) else {
+            // Behind the last bucket: no row is in the range.
+            return Ok(table.directory().rows());
+        };
+        let base = table.layout.directory.start;
+        let eight = self.directory.bytes(&table, base + wide(at), base + wide(at) + 8)?;
+        let bounds = table.directory().bounds(&eight);
+        Ok(bounds.map_err(|fault| table.corrupt(base, &fault))?.0)
+    }
+
+    fn row_after(&mut self) -> Result<Option<EntityRevisions>> {
         let table = Shared::clone(&self.table);
         if self.row >= table.directory().rows() {
             return Ok(None);
@@ -72,6 +118,7 @@ impl TableScan {
             hash: EntityHash::of(head.entity()),
             entity: Bytes::copy_from_slice(head.entity()),
             features: Vec::with_capacity(head.len()),
+            raw: None,
         };
         self.read_history(&table, &head, &mut found)?;
         self.read_heads(&table, at, &head, &mut found)?;
@@ -86,6 +133,7 @@ impl TableScan {
     ) -> Result<()> {
         let place = head.history;
         if place.chunk_len == 0 {
+            to.raw = Some(RawHistory { chunk: Bytes::new(), heap: Bytes::new() });
             return Ok(());
         }
         let start = table.layout.history.start.saturating_add(place.start);
@@ -95,6 +143,10 @@ impl TableScan {
         let (chunk_bytes, heap_bytes) = whole.split_at(narrow(u64::from(place.chunk_len)));
         let malformed = |fault: Malformed| table.corrupt(start, &fault);
         let chunk = Chunk::decode(chunk_bytes).map_err(malformed)?;
+        to.raw = Some(RawHistory {
+            chunk: whole.slice(..chunk_bytes.len()),
+            heap: whole.slice(chunk_bytes.len()..),
+        });
         for index in 0..chunk.columns() {
             let column = chunk.column(index).map_err(malformed)?;
             let feature = chunk.feature(index);

@@ -158,11 +158,11 @@ fn tag_items(terms: &Terms, out: &mut dyn FnMut(Item)) {
 }
 
 fn entry_fields(entry: &TableEntry) -> Fields {
-    vec![
+    let mut fields = vec![
         file(entry.number),
         ("bytes", Field::Count(entry.len)),
         ("identity", Field::Text(format!("{:08x}", entry.identity))),
-        ("level", Field::Count(u64::from(entry.level))),
+        ("level", Field::Count(u64::from(entry.level.number()))),
         ("min_hash", Field::Text(format!("{:?}", entry.min_hash))),
         ("max_hash", Field::Text(format!("{:?}", entry.max_hash))),
         ("rows", Field::Count(entry.entities)),
@@ -172,5 +172,15 @@ fn entry_fields(entry: &TableEntry) -> Fields {
         ("max_known_time", Field::Moment(entry.max_known_time.0)),
         ("min_commit", Field::Moment(entry.min_commit.0)),
         ("max_commit", Field::Moment(entry.max_commit.0)),
-    ]
+    ];
+    if let Some(past) = entry.level.past() {
+        fields.extend([
+            ("run", Field::Count(past.run)),
+            ("first_moment", Field::Moment(past.window.0.0)),
+            ("last_moment", Field::Moment(past.window.1.0)),
+            ("superseded", Field::Moment(past.superseded.0)),
+            ("made", Field::Moment(past.made.0)),
+        ]);
+    }
+    fields
 }

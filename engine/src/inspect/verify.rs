@@ -67,7 +67,7 @@ pub(super) struct Done {
     pub(super) file: VerifiedFile,
     pub(super) log: Option<LogSummary>,
     /// The least and the greatest hash of a table of the run.
-    pub(super) run: Option<(EntityHash, EntityHash)>,
+    pub(super) run: Option<(Option<u64>, EntityHash, EntityHash)>,
     /// Whether the file never changes any more.
     pub(super) settled: bool,
 }
@@ -170,7 +170,7 @@ fn named_source((id, label): (&SourceId, &std::sync::Arc<str>)) -> (SourceId, St
 /// Commits ascend from log to log, and no two tables of the run share a hash.
 fn check_order(files: &mut [(Key, Done)]) {
     let mut newest: Option<Commit> = None;
-    let mut run: Vec<(usize, EntityHash, EntityHash)> = Vec::new();
+    let mut runs: Vec<(Option<u64>, EntityHash, EntityHash, usize)> = Vec::new();
     for (index, (_, done)) in files.iter_mut().enumerate() {
         if let Some((first, last)) = done.log.as_ref().and_then(|log| log.commits) {
             if newest.is_some_and(|newest| first <= newest) {
@@ -179,18 +179,18 @@ fn check_order(files: &mut [(Key, Done)]) {
             }
             newest = newest.max(Some(last));
         }
-        run.extend(done.run.map(|(least, greatest)| (index, least, greatest)));
+        runs.extend(done.run.map(|(run, least, greatest)| (run, least, greatest, index)));
     }
-    run.sort_unstable_by_key(|(_, least, _)| *least);
-    let mut before: Option<EntityHash> = None;
-    for (index, least, greatest) in run {
-        if before.is_some_and(|before| least <= before)
+    runs.sort_unstable();
+    let mut before: Option<(Option<u64>, EntityHash)> = None;
+    for (run, least, greatest, index) in runs {
+        if before.is_some_and(|before| (run, least) <= before)
             && let Some((_, done)) = files.get_mut(index)
         {
             let what = "it overlaps another table of the run";
             done.file.faults.push(Error::corrupt(&done.file.path, 0, what));
         }
-        before = before.max(Some(greatest));
+        before = before.max(Some((run, greatest)));
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use asofdb_format::directory;
-use asofdb_format::edit::TableEntry;
+use asofdb_format::edit::{Level, TableEntry};
 use asofdb_format::hash::EntityHash;
 use asofdb_format::header::HEADER_LEN;
 use asofdb_format::ids::{Commit, FeatureId, FileNumber, SourceId};
@@ -40,9 +40,14 @@ pub(super) fn verify_table(
     let mut done = Done::new(FileKind::Table, path, bytes);
     let mut faults = Faults::default();
     let entry = against.and_then(|picture| picture.durable.tables.get(&number));
-    if let Some(entry) = entry.filter(|entry| entry.level == 1) {
-        done.run = Some((entry.min_hash, entry.max_hash));
-    }
+    done.run = entry.and_then(|entry| {
+        let run = match entry.level {
+            Level::Recent => return None,
+            Level::Present => None,
+            Level::Past(past) => Some(past.run),
+        };
+        Some((run, entry.min_hash, entry.max_hash))
+    });
     let mut table = match TableFile::open(disk, &done.file.path) {
         Ok(table) => table,
         Err(fault) => {

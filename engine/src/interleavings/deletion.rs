@@ -31,7 +31,7 @@ fn tables(lab: &Lab) -> Vec<PathBuf> {
 fn read(lab: &Lab) {
     let plan = Plan::new(&lab.keeper, &lab.selection, &Read::latest()).unwrap();
     let check = || {
-        for table in plan.state.tables() {
+        for table in plan.state.tables.all() {
             assert_eq!(lab.disk.removals(table.path()), 0, "{:?} is read", table.path());
         }
     };
@@ -106,7 +106,7 @@ fn a_table_is_removed_under_a_merge_of_it_beside_a_flush() {
 fn check_swept_beside_a_flush(lab: &Lab, merged: &[PathBuf]) {
     check_swept(lab, merged);
     let state = lab.keeper.state();
-    let revisions: u64 = state.tables().map(|table| table.entry.revisions).sum();
+    let revisions: u64 = state.tables.all().map(|table| table.entry.revisions).sum();
     assert_eq!(revisions, 6, "records are missing or doubled");
     assert_eq!(lab.read(&Read::latest()).unwrap().numbers, [Some(3); 2]);
 }

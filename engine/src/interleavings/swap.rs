@@ -41,7 +41,7 @@ fn a_flush_hides_or_doubles_what_it_moves() {
         });
         let plan = Plan::new(&lab.keeper, &lab.selection, &Read::latest()).unwrap();
         let in_memory = plan.state.memtables.iter().map(|memtable| memtable.revisions());
-        let in_tables = plan.state.tables().map(|table| table.entry.revisions);
+        let in_tables = plan.state.tables.all().map(|table| table.entry.revisions);
         assert_eq!(in_memory.chain(in_tables).sum::<u64>(), 2, "records of two entities");
         assert_eq!(lab.read_at(&plan).unwrap().numbers, [Some(1); 2]);
         flusher.join().unwrap();

@@ -16,7 +16,7 @@ use crate::files::table::HeadRow;
 use crate::read::how::{JoinKnown, JoinOptions, Stand};
 use crate::read::plan::{Ask, Pinned, clamp, shifted};
 use crate::read::resolve::View;
-use crate::read::row::answer_of;
+use crate::read::row::{answer_of, table_may_offer};
 use crate::read::selection::Selection;
 use crate::read::source::{Found, offer_memtable, offer_row};
 use crate::state::live::{Keeper, State};
@@ -320,7 +320,7 @@ impl<'s> Sources<'s> {
     fn of(state: &'s State, hash: EntityHash, entity: &[u8]) -> Result<Self> {
         let nodes = state.memtables.iter().filter_map(|memtable| memtable.find(hash, entity));
         let mut rows = Vec::new();
-        for table in state.tables_of(hash) {
+        for table in state.tables.tables_of(hash) {
             for row in table.rows(hash, entity)? {
                 rows.push(row?);
             }
@@ -334,6 +334,9 @@ impl<'s> Sources<'s> {
             offer_memtable(node, asks, view, &mut best);
         }
         for row in &self.rows {
+            if !table_may_offer(row.table, asks, view, &best) {
+                continue;
+            }
             offer_row(row, asks, view, &mut best)?;
         }
         Ok(best)

@@ -3,14 +3,18 @@
 //! A source can offer nothing above (min(t, its newest event time), its newest known time, its
 //! newest commit). A source is passed over when all that is asked already has an answer above
 //! that. No order between sources is used, so late and imported data are right wherever they are.
+//! A table of the past is passed over, too, by whoever asks about a moment at which something newer
+//! stood before all that it holds.
 
 use asofdb_format::hash::EntityHash;
 use asofdb_format::ids::EventTime;
 use asofdb_format::revision::Order;
 
+use crate::files::table::Table;
 use crate::read::plan::{Ask, Plan};
 use crate::read::resolve::View;
 use crate::read::source::{Found, offer_memtable, offer_row};
+use crate::state::arrangement::is_superseded;
 use crate::state::live::State;
 use crate::types::answer::{Answer, Origin, Row, Stale, Status};
 use crate::types::error::Result;
@@ -45,13 +49,8 @@ pub(crate) fn best_of<'s>(
             offer_memtable(node, asks, view, &mut best);
         }
     }
-    for table in state.tables_of(hash) {
-        let bound = Order {
-            event_time: table.entry.max_event_time,
-            known_time: table.entry.max_known_time,
-            commit: table.entry.max_commit,
-        };
-        if !may_offer(bound, asks, &best) {
+    for table in state.tables.tables_of(hash) {
+        if !table_may_offer(table, asks, view, &best) {
             continue;
         }
         for row in table.rows(hash, entity)? {
@@ -59,6 +58,36 @@ pub(crate) fn best_of<'s>(
         }
     }
     Ok(best)
+}
+
+/// Whether a table may offer anything better than what was found, as far as its entry tells.
+#[inline]
+pub(crate) fn table_may_offer(
+    table: &Table,
+    asks: &[Ask],
+    view: &View<'_>,
+    best: &[Option<Found<'_>>],
+) -> bool {
+    let entry = &table.entry;
+    if entry.min_commit > view.seen_from {
+        return false;
+    }
+    let bound = Order {
+        event_time: entry.max_event_time,
+        known_time: entry.max_known_time,
+        commit: entry.max_commit,
+    };
+    if !may_offer(bound, asks, best) {
+        return false;
+    }
+    if asks.iter().all(|ask| ask.t < entry.min_event_time) {
+        return false;
+    }
+    let Some(past) = entry.level.past() else { return true };
+    let known_at = view.known_at.map(|known_at| EventTime(known_at.0));
+    let earliest = asks.iter().map(|ask| ask.t).chain(known_at).min();
+    let newest_revert = view.taken.newest_revert;
+    !earliest.is_some_and(|asked| is_superseded(past, asked, view.seen_from, newest_revert))
 }
 
 /// Whether a source that is nowhere above `bound` may offer anything better than what was found.

@@ -52,7 +52,7 @@ impl Cursor {
 
 impl Scan {
     pub(crate) fn new(plan: Plan, prefix: &[u8]) -> Result<Self> {
-        let tables = plan.state.tables().map(|table| Rest::Table(Shared::clone(table), 0));
+        let tables = plan.state.tables.all().map(|table| Rest::Table(Shared::clone(table), 0));
         let memtables = plan.state.memtables.iter().map(|memtable| {
             let keys: Vec<_> = memtable
                 .entities()

@@ -37,7 +37,7 @@ fn winners<'p>(plan: &'p Plan, ask: &Ask, entity: &[u8], wanted: Wanted) -> Resu
             gather_memtable(node, ask, &view, each, &mut found);
         }
     }
-    for table in plan.state.tables_of(hash) {
+    for table in plan.state.tables.tables_of(hash) {
         for row in table.rows(hash, entity)? {
             gather_row(&row?, ask, &view, each, &mut found)?;
         }

@@ -1,80 +1,120 @@
-//! Merges tables: flushed ones with one another while they are few beside the run, all of them
-//! into the run when they are not.
-//!
-//! A merge of the flushed ones alone costs what they hold; a merge into the run costs all of it.
-//! The run is therefore merged when the flushed tables hold at least a third of what it holds, or
-//! are very many, so that a byte is rewritten a bounded number of times as the store grows.
+//! Does what [`placement`](crate::shape::placement) chose: merges tables, or drops them unread.
 
-use asofdb_format::edit::Edit;
-use asofdb_format::ids::FileNumber;
+use asofdb_format::edit::{Edit, Level, Past};
+use asofdb_format::ids::{Commit, EventTime, FileNumber};
 
 use crate::files::table::Table;
 use crate::shape::bounds;
-use crate::shape::merge::Merge;
-use crate::shape::output;
+use crate::shape::output::{self, Job, Placing};
+use crate::shape::placement::{Place, Policy, Task};
 use crate::state::live::{Keeper, State};
 use crate::sync::Shared;
 use crate::types::error::Result;
-use crate::types::options::Options;
 
-/// What is to be merged.
-#[derive(Debug)]
-struct Plan {
-    inputs: Vec<Shared<Table>>,
-    level: u8,
-}
-
-/// Does the merge that is due; whether there was one. One caller at a time.
+/// Does the work that is due; whether there was any. One caller at a time.
 pub(crate) fn compact_if_due(keeper: &Keeper) -> Result<bool> {
-    let Some(plan) = due(&keeper.state(), &keeper.options) else {
+    let state = keeper.state();
+    let Some(task) = with_policy(keeper, &state, None, |policy| policy.next()) else {
         return Ok(false);
     };
-    run(keeper, plan)?;
-    Ok(true)
+    run(keeper, task)
 }
 
-/// Merges all tables into the run, dropping all that is garbage. One caller at a time.
+/// Merges all tables, dropping all that is garbage. One caller at a time.
 pub(crate) fn compact_all(keeper: &Keeper) -> Result<()> {
-    let inputs: Vec<_> = keeper.state().tables().cloned().collect();
-    if inputs.is_empty() {
-        return Ok(());
+    let state = keeper.state();
+    match with_policy(keeper, &state, None, |policy| policy.everything()) {
+        Some(task) => run(keeper, task).map(drop),
+        None => Ok(()),
     }
-    run(keeper, Plan { inputs, level: 1 })
 }
 
-fn due(state: &State, options: &Options) -> Option<Plan> {
-    let most = options.max_recent_tables.max(2);
-    if state.recent.len() < most {
-        return None;
-    }
-    let bytes = |tables: &[Shared<Table>]| tables.iter().map(|table| table.entry.len).sum::<u64>();
-    let many = state.recent.len() >= most.saturating_mul(4);
-    if many || bytes(&state.recent).saturating_mul(3) >= bytes(&state.run) {
-        return Some(Plan { inputs: state.tables().cloned().collect(), level: 1 });
-    }
-    // Only tables of less than half the length that tables are made: merging two or more of them
-    // makes fewer, so this comes to an end.
-    let is_small = |table: &&Shared<Table>| table.entry.len < options.table_bytes / 2;
-    let inputs: Vec<Shared<Table>> = state.recent.iter().filter(is_small).cloned().collect();
-    (inputs.len() >= (most / 2).max(2)).then_some(Plan { inputs, level: 0 })
+/// Asks the policy. Without a commit that everybody was found to see, it is found out now.
+fn with_policy<T>(
+    keeper: &Keeper,
+    state: &State,
+    seen_by_all: Option<Commit>,
+    ask: impl FnOnce(&Policy<'_>) -> T,
+) -> T {
+    let seen_by_all =
+        seen_by_all.unwrap_or_else(|| keeper.snapshots.seen_by_all(|| state.visible()));
+    let policy = Policy {
+        state,
+        options: &keeper.options,
+        now: keeper.lagging.read(&*keeper.options.world.clock),
+        oldest: keeper.snapshots.oldest(),
+        seen_by_all,
+    };
+    ask(&policy)
 }
 
-fn run(keeper: &Keeper, plan: Plan) -> Result<()> {
+/// Does a task; whether that changed anything.
+fn run(keeper: &Keeper, task: Task) -> Result<bool> {
     let seen_by_all = bounds::record(keeper)?;
     let state = keeper.state();
-    let mut merge = Merge::new(&plan.inputs, &[])?;
-    let written = output::write_all(keeper, &state, &mut merge, seen_by_all, plan.level)?;
-    let gone: Vec<FileNumber> = plan.inputs.iter().map(|table| table.entry.number).collect();
+    match task {
+        Task::Drop(tables) => drop_unread(keeper, &state, &tables, seen_by_all),
+        Task::Merge { inputs, place } => merge(keeper, &state, &inputs, place, seen_by_all),
+    }
+}
+
+/// Removes tables in which all is garbage under the bounds that are recorded.
+fn drop_unread(
+    keeper: &Keeper,
+    state: &State,
+    tables: &[Shared<Table>],
+    seen_by_all: Commit,
+) -> Result<bool> {
+    let garbage = with_policy(keeper, state, Some(seen_by_all), |policy| {
+        let is_garbage = |table: &&Shared<Table>| policy.is_all_garbage_as_recorded(table);
+        tables.iter().filter(is_garbage).cloned().collect::<Vec<_>>()
+    });
+    replace(keeper, &garbage, &[])
+}
+
+fn merge(
+    keeper: &Keeper,
+    state: &State,
+    inputs: &[Shared<Table>],
+    place: Place,
+    seen_by_all: Commit,
+) -> Result<bool> {
+    let number = || keeper.next_file().0;
+    let placing = match place {
+        Place::Recent => Placing::Together(Level::Recent),
+        Place::Present => Placing::Together(Level::Present),
+        Place::Window(first, last) => {
+            Placing::Together(Level::Past(joined(inputs, (first, last), number())))
+        }
+        Place::Parted => with_policy(keeper, state, Some(seen_by_all), |policy| {
+            let limit = policy.now;
+            Placing::Parted { limit, windows: policy.plan_windows(inputs, limit, number) }
+        }),
+    };
+    let job = Job { tables: inputs, memtables: &[], placing, seen_by_all };
+    let written = output::write_all(keeper, state, &job)?;
+    replace(keeper, inputs, &written.tables)
+}
+
+/// What is known of tables of the past together.
+fn joined(inputs: &[Shared<Table>], window: (EventTime, EventTime), run: u64) -> Past {
+    let known = || inputs.iter().filter_map(|table| table.entry.level.past());
+    let all_known = known().count() == inputs.len();
+    let superseded = known().map(|past| past.superseded).max().filter(|_| all_known);
+    let made = known().map(|past| past.made).min().unwrap_or(Commit::MIN);
+    Past { run, window, superseded: superseded.unwrap_or(EventTime::MAX), made }
+}
+
+fn replace(keeper: &Keeper, out: &[Shared<Table>], new: &[Shared<Table>]) -> Result<bool> {
+    if out.is_empty() && new.is_empty() {
+        return Ok(false);
+    }
+    let gone: Vec<FileNumber> = out.iter().map(|table| table.entry.number).collect();
     let mut edits: Vec<Edit> = gone.iter().map(|number| Edit::RemoveTable(*number)).collect();
-    edits.extend(written.tables.iter().map(|table| Edit::AddTable(table.entry.clone())));
-    let tables = written.tables.clone();
-    let (recent, merged) =
-        if plan.level == 0 { (tables, Vec::new()) } else { (Vec::new(), tables) };
-    let changed =
-        keeper.change(|_| Ok(edits), |state, _| state.replace_tables(&gone, recent, merged));
-    // If that failed, the manifest may name the new tables or not: the next open removes them if
-    // it does not.
-    changed?;
-    plan.inputs.iter().for_each(|table| table.mark_obsolete());
-    Ok(())
+    edits.extend(new.iter().map(|table| Edit::AddTable(table.entry.clone())));
+    // If this fails, the manifest may name the new tables or not: the next open removes them if it
+    // does not.
+    keeper.change(|_| Ok(edits), |state, _| state.replace_tables(&gone, new))?;
+    out.iter().for_each(|table| table.mark_obsolete());
+    Ok(true)
 }

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use asofdb_format::edit::Edit;
+use asofdb_format::edit::{Edit, Level};
 use asofdb_format::header::FileKind;
 
 use crate::files::names;
 use crate::shape::bounds;
-use crate::shape::merge::Merge;
-use crate::shape::output;
+use crate::shape::output::{self, Job, Placing};
 use crate::state::durable::mark_edit;
 use crate::state::live::Keeper;
 use crate::types::error::Result;
@@ -22,8 +21,10 @@ pub(crate) fn flush_one(keeper: &Keeper) -> Result<bool> {
     let Some(memtable) = sealed(&keeper.state()) else { return Ok(false) };
     let seen_by_all = bounds::record(keeper)?;
     let state = keeper.state();
-    let mut merge = Merge::new(&[], &[&memtable])?;
-    let written = output::write_all(keeper, &state, &mut merge, seen_by_all, 0)?;
+    let placing = Placing::Together(Level::Recent);
+    let memtables = [&*memtable];
+    let job = Job { tables: &[], memtables: &memtables, placing, seen_by_all };
+    let written = output::write_all(keeper, &state, &job)?;
     let aside = memtable.aside().clone();
     let mut edits: Vec<Edit> =
         written.tables.iter().map(|table| Edit::AddTable(table.entry.clone())).collect();
@@ -43,7 +44,7 @@ pub(crate) fn flush_one(keeper: &Keeper) -> Result<bool> {
         },
         |state, durable| {
             state.memtables.retain(|other| !Arc::ptr_eq(other, &memtable));
-            state.replace_tables(&[], tables, Vec::new());
+            state.replace_tables(&[], &tables);
             state.marks = Arc::new(durable.marks.clone());
         },
     );

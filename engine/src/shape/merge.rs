@@ -4,6 +4,8 @@
 //! revisions equal in order, which can only be one that was written twice in a batch and is
 //! already resolved, one is kept.
 
+use std::ops::RangeInclusive;
+
 use asofdb_format::hash::EntityHash;
 use asofdb_format::ids::FeatureId;
 use asofdb_format::revision::Revision;
@@ -42,6 +44,7 @@ impl Source<'_> {
                 hash: node.hash,
                 entity: node.entity.clone(),
                 features: node.revisions(),
+                raw: None,
             }),
         };
         Ok(std::mem::replace(&mut self.at, next))
@@ -55,7 +58,28 @@ impl Source<'_> {
 impl<'m> Merge<'m> {
     /// Reads tables and memtables side by side.
     pub(crate) fn new(tables: &[Shared<Table>], memtables: &[&'m Memtable]) -> Result<Self> {
-        let tables = tables.iter().map(|table| Rest::Table(TableScan::new(Shared::clone(table))));
+        Self::of(tables, memtables, EntityHash(0)..=EntityHash(u64::MAX))
+    }
+
+    /// Reads tables side by side, those entities whose hashes lie in a range.
+    pub(crate) fn in_range(
+        tables: &[Shared<Table>],
+        range: RangeInclusive<EntityHash>,
+    ) -> Result<Self> {
+        Self::of(tables, &[], range)
+    }
+
+    fn of(
+        tables: &[Shared<Table>],
+        memtables: &[&'m Memtable],
+        range: RangeInclusive<EntityHash>,
+    ) -> Result<Self> {
+        let in_range = |table: &&Shared<Table>| {
+            table.entry.min_hash <= *range.end() && *range.start() <= table.entry.max_hash
+        };
+        let tables = tables.iter().filter(in_range);
+        let tables =
+            tables.map(|table| Rest::Table(TableScan::new(Shared::clone(table), range.clone())));
         let memtables =
             memtables.iter().map(|memtable| Rest::Memtable(memtable.entities().into_iter()));
         let mut sources: Vec<Source<'m>> =
@@ -82,6 +106,7 @@ impl<'m> Merge<'m> {
         let mut parts = parts.into_iter();
         let Some(mut whole) = parts.next() else { return Ok(None) };
         for part in parts {
+            whole.raw = None;
             whole.features = join(whole.features, part.features);
         }
         Ok(Some(whole))

@@ -6,7 +6,9 @@
 pub(crate) mod background;
 pub(crate) mod bounds;
 pub(crate) mod compact;
+pub(crate) mod demote;
 pub(crate) mod flush;
 pub(crate) mod garbage;
 pub(crate) mod merge;
 pub(crate) mod output;
+pub(crate) mod placement;

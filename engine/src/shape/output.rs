@@ -2,24 +2,51 @@
 //! garbage on the way.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use asofdb_format::edit::TableEntry;
+use asofdb_format::edit::{Level, Past, TableEntry};
+use asofdb_format::hash::EntityHash;
 use asofdb_format::header::{FileKind, Header};
-use asofdb_format::ids::{Commit, FeatureId};
+use asofdb_format::ids::{Commit, EventTime, FeatureId};
 use asofdb_format::meta::FeatureMeta;
 use asofdb_format::revision::Revision;
 use asofdb_format::table::{Names, TableBuilder};
+use asofdb_format::wire::wide;
+use parking_lot::Mutex;
 
 use crate::files::names;
-use crate::files::scan::EntityRevisions;
+use crate::files::scan::{EntityRevisions, RawHistory};
 use crate::files::table::Table;
+use crate::shape::demote::{Window, demote};
 use crate::shape::garbage::{Dropped, Limits, drop_garbage};
 use crate::shape::merge::Merge;
+use crate::shape::placement::superseded_for_all;
 use crate::state::live::{Keeper, State};
+use crate::state::memtable::Memtable;
 use crate::sync::Shared;
 use crate::types::error::{Error, Result};
 use crate::world::disk::{Disk, FileWriter};
+
+/// What is to be merged, and where it goes.
+#[derive(Debug)]
+pub(crate) struct Job<'j> {
+    pub(crate) tables: &'j [Shared<Table>],
+    pub(crate) memtables: &'j [&'j Memtable],
+    pub(crate) placing: Placing,
+    /// The newest commit that every reader sees.
+    pub(crate) seen_by_all: Commit,
+}
+
+/// Where the outputs of a merge stand.
+#[derive(Clone, Debug)]
+pub(crate) enum Placing {
+    /// All in one level.
+    Together(Level),
+    /// In the present, but for what was superseded up to a moment: that goes to windows of the
+    /// past, which ascend and cover all time up to there.
+    Parted { limit: EventTime, windows: Vec<Window> },
+}
 
 /// What came of a merge.
 #[derive(Debug, Default)]
@@ -34,33 +61,94 @@ const MAX_TABLE_LEN: u64 = 1 << 30;
 /// Bytes of a table that are gathered before they are written.
 const WRITE_LEN: usize = 1 << 20;
 
-/// Writes all entities of a merge into new tables of a level. The tables are durable when it
-/// returns, and no manifest names them yet.
-pub(crate) fn write_all(
-    keeper: &Keeper,
-    state: &State,
-    merge: &mut Merge<'_>,
-    seen_by_all: Commit,
-    level: u8,
-) -> Result<Written> {
-    let mut written = Written::default();
-    let result = fill(keeper, state, merge, seen_by_all, level, &mut written);
-    if result.is_err() {
+/// Writes all entities of a job into new tables, ranges of hashes beside one another where there is
+/// enough to do. The tables are durable when it returns, and no manifest names them yet.
+pub(crate) fn write_all(keeper: &Keeper, state: &State, job: &Job<'_>) -> Result<Written> {
+    let names = names_of(state);
+    let made = state.visible();
+    let fill = |range: RangeInclusive<EntityHash>| {
+        let mut merge = if job.memtables.is_empty() {
+            Merge::in_range(job.tables, range)?
+        } else {
+            Merge::new(job.tables, job.memtables)?
+        };
+        let mut filler = Filler {
+            keeper,
+            state,
+            job,
+            names: &names,
+            made,
+            here: None,
+            past: BTreeMap::new(),
+            written: Written::default(),
+        };
+        let filled = filler.fill(&mut merge);
         // No manifest names what was made so far.
-        written.tables.iter().for_each(|table| table.mark_obsolete());
+        let give_up = |tables: &[Shared<Table>]| tables.iter().for_each(|t| t.mark_obsolete());
+        filled.inspect_err(|_| give_up(&filler.written.tables))?;
+        Ok(filler.written)
+    };
+    let parts = in_parts(keeper, ranges(keeper, job), &fill);
+    let mut written = Written::default();
+    let mut failed = None;
+    for part in parts {
+        match part {
+            Ok(part) => {
+                written.tables.extend(part.tables);
+                written.dropped.revisions += part.dropped.revisions;
+                written.dropped.values += part.dropped.values;
+            }
+            Err(error) => failed = failed.or(Some(error)),
+        }
     }
-    result.map(|()| written)
+    let synced = || match written.tables.is_empty() {
+        true => Ok(()),
+        false => {
+            let disk = &keeper.options.world.disk;
+            disk.sync_dir(&keeper.dir).map_err(|source| Error::io("sync", &keeper.dir, source))
+        }
+    };
+    if let Err(error) = failed.map_or_else(synced, Err) {
+        written.tables.iter().for_each(|table| table.mark_obsolete());
+        return Err(error);
+    }
+    Ok(written)
 }
 
-fn fill(
+/// The ranges of hashes that are merged beside one another: hashes are spread evenly.
+fn ranges(keeper: &Keeper, job: &Job<'_>) -> Vec<RangeInclusive<EntityHash>> {
+    let bytes: u64 = job.tables.iter().map(|table| table.entry.len).sum();
+    let cores = wide(keeper.options.world.scheduler.parallelism());
+    let least = keeper.options.table_bytes.min(MAX_TABLE_LEN).max(1);
+    let parts = if job.memtables.is_empty() { cores.min(bytes / least).max(1) } else { 1 };
+    let width = u64::MAX / parts;
+    let range = |part: u64| {
+        let last = if part + 1 == parts { u64::MAX } else { (part + 1) * width - 1 };
+        EntityHash(part * width)..=EntityHash(last)
+    };
+    (0..parts).map(range).collect()
+}
+
+fn in_parts(
     keeper: &Keeper,
-    state: &State,
-    merge: &mut Merge<'_>,
-    seen_by_all: Commit,
-    level: u8,
-    written: &mut Written,
-) -> Result<()> {
-    let names = Names {
+    ranges: Vec<RangeInclusive<EntityHash>>,
+    fill: &(impl Fn(RangeInclusive<EntityHash>) -> Result<Written> + Sync),
+) -> Vec<Result<Written>> {
+    if ranges.len() == 1 {
+        return ranges.into_iter().map(fill).collect();
+    }
+    let results: Vec<Mutex<Result<Written>>> =
+        ranges.iter().map(|_| Mutex::new(Ok(Written::default()))).collect();
+    let jobs = ranges.into_iter().zip(&results).map(|(range, result)| {
+        let job: Box<dyn FnOnce() + Send + '_> = Box::new(move || *result.lock() = fill(range));
+        job
+    });
+    keeper.options.world.scheduler.run_all(jobs.collect());
+    results.into_iter().map(Mutex::into_inner).collect()
+}
+
+fn names_of(state: &State) -> Names {
+    Names {
         features: state
             .catalog
             .all()
@@ -76,54 +164,129 @@ fn fill(
             })
             .collect::<BTreeMap<_, _>>(),
         sources: state.sources.iter().map(|(id, label)| (*id, label.to_string())).collect(),
-    };
-    let mut open: Option<Output> = None;
-    let mut last = None;
-    while let Some(mut entity) = merge.next_entity()? {
-        clean(state, &mut entity, seen_by_all, &mut written.dropped);
-        if entity.features.is_empty() {
-            continue;
+    }
+}
+
+/// Fills tables with the entities of one range.
+struct Filler<'f> {
+    keeper: &'f Keeper,
+    state: &'f State,
+    job: &'f Job<'f>,
+    names: &'f Names,
+    /// The newest commit of the state that is merged.
+    made: Commit,
+    here: Option<Output>,
+    /// By place of the window.
+    past: BTreeMap<usize, Output>,
+    written: Written,
+}
+
+impl Filler<'_> {
+    fn fill(&mut self, merge: &mut Merge<'_>) -> Result<()> {
+        while let Some(mut entity) = merge.next_entity()? {
+            let erased = self.state.taken.erase_of(&entity.entity);
+            let past = match &self.job.placing {
+                Placing::Together(level) => level.past(),
+                Placing::Parted { .. } => None,
+            };
+            let (seen_by_all, dropped) = (self.job.seen_by_all, &mut self.written.dropped);
+            clean(self.state, &mut entity, erased, past, seen_by_all, dropped);
+            let gone = match &self.job.placing {
+                Placing::Together(_) => Vec::new(),
+                Placing::Parted { limit, windows } => {
+                    demote(&mut entity, *limit, windows, &self.state.taken, erased)
+                }
+            };
+            for (window, demoted) in gone {
+                let output = self.past.remove(&window);
+                let (hash, features) = (entity.hash, &demoted.features);
+                let mut output = self.room(output, Some(window), hash)?;
+                output.superseded = output.superseded.max(demoted.superseded);
+                output.add(hash, &entity.entity, features, None)?;
+                self.past.insert(window, output);
+            }
+            if !entity.features.is_empty() {
+                let output = self.here.take();
+                let mut output = self.room(output, None, entity.hash)?;
+                output.add(entity.hash, &entity.entity, &entity.features, entity.raw.as_ref())?;
+                self.here = Some(output);
+            }
         }
-        // Entities of one hash stay in one table: tables of the run share no hash.
-        let is_full =
-            |output: &Output| output.builder.len() >= keeper.options.table_bytes.min(MAX_TABLE_LEN);
-        if open.as_ref().is_some_and(is_full)
-            && last != Some(entity.hash)
-            && let Some(full) = open.take()
-        {
-            written.tables.push(full.finish(keeper, level)?);
+        let past = std::mem::take(&mut self.past).into_iter().map(|(at, open)| (Some(at), open));
+        for (window, open) in self.here.take().map(|open| (None, open)).into_iter().chain(past) {
+            let level = self.level(window, open.superseded);
+            self.written.tables.push(open.finish(self.keeper, level)?);
         }
-        last = Some(entity.hash);
-        let output = match &mut open {
-            Some(output) => output,
-            None => open.insert(Output::create(keeper, names.clone())?),
-        };
-        let features: Vec<(FeatureId, &[Revision])> =
-            entity.features.iter().map(|(id, revisions)| (*id, revisions.as_slice())).collect();
-        output.builder.add(&entity.entity, &features);
-        output.write(false)?;
+        Ok(())
     }
-    if let Some(last) = open {
-        written.tables.push(last.finish(keeper, level)?);
+
+    /// The open output, or a new one in its place if it is full. Entities of one hash stay in one
+    /// table: tables of the present, and of a run, share no hash.
+    fn room(
+        &mut self,
+        open: Option<Output>,
+        window: Option<usize>,
+        next: EntityHash,
+    ) -> Result<Output> {
+        let most = self.keeper.options.table_bytes.min(MAX_TABLE_LEN);
+        match open {
+            Some(open) if open.builder.len() < most || open.last == Some(next) => Ok(open),
+            full => {
+                if let Some(full) = full {
+                    let level = self.level(window, full.superseded);
+                    self.written.tables.push(full.finish(self.keeper, level)?);
+                }
+                Output::create(self.keeper, self.names.clone())
+            }
+        }
     }
-    if !written.tables.is_empty() {
-        let disk = &keeper.options.world.disk;
-        disk.sync_dir(&keeper.dir).map_err(|source| Error::io("sync", &keeper.dir, source))?;
+
+    fn level(&self, window: Option<usize>, superseded: EventTime) -> Level {
+        match (&self.job.placing, window) {
+            (Placing::Together(level), _) => *level,
+            (Placing::Parted { .. }, None) => Level::Present,
+            (Placing::Parted { windows, limit }, Some(place)) => {
+                let all = Window { run: 0, first: EventTime::MIN, last: *limit };
+                let window = windows.get(place).copied().unwrap_or(all);
+                Level::Past(Past {
+                    run: window.run,
+                    window: (window.first, window.last),
+                    superseded,
+                    made: self.made,
+                })
+            }
+        }
     }
-    Ok(())
 }
 
 /// Takes garbage out of an entity.
-fn clean(state: &State, entity: &mut EntityRevisions, seen_by_all: Commit, dropped: &mut Dropped) {
-    let erased = state.taken.erase_of(&entity.entity);
+fn clean(
+    state: &State,
+    entity: &mut EntityRevisions,
+    erased: Option<Commit>,
+    past: Option<&Past>,
+    seen_by_all: Commit,
+    dropped: &mut Dropped,
+) {
+    let before = *dropped;
     for (feature, revisions) in &mut entity.features {
         let Some(known) = state.catalog.get(*feature) else { continue };
+        let newest_revert = state.taken.newest_revert;
+        let is_below = |past| superseded_for_all(past, known.recorded, seen_by_all, newest_revert);
+        if past.is_some_and(is_below) {
+            dropped.revisions += wide(revisions.len());
+            revisions.clear();
+            continue;
+        }
         let limits = Limits { bounds: known.recorded, seen_by_all, erased, taken: &state.taken };
         let now = drop_garbage(revisions, &limits);
         dropped.revisions += now.revisions;
         dropped.values += now.values;
     }
-    entity.features.retain(|(_, revisions)| !revisions.is_empty());
+    if *dropped != before {
+        entity.raw = None;
+        entity.features.retain(|(_, revisions)| !revisions.is_empty());
+    }
 }
 
 /// A table that is being written.
@@ -134,6 +297,10 @@ struct Output {
     file: Box<dyn FileWriter>,
     pending: Vec<u8>,
     unfinished: Unfinished,
+    /// The hash of the entity that came last.
+    last: Option<EntityHash>,
+    /// When the last of what it holds was superseded, if it is of the past.
+    superseded: EventTime,
 }
 
 /// A file that no manifest names yet: it goes with this, unless it was finished.
@@ -160,7 +327,33 @@ impl Output {
         let file = disk.create(&path).map_err(|source| Error::io("create", &path, source))?;
         let builder = TableBuilder::new(&header, names);
         let unfinished = Unfinished { disk: Arc::clone(disk), path: Some(path.clone()) };
-        Ok(Self { builder, header, path, file, pending: Vec::new(), unfinished })
+        Ok(Self {
+            builder,
+            header,
+            path,
+            file,
+            pending: Vec::new(),
+            unfinished,
+            last: None,
+            superseded: EventTime::MIN,
+        })
+    }
+
+    fn add(
+        &mut self,
+        hash: EntityHash,
+        entity: &[u8],
+        features: &[(FeatureId, Vec<Revision>)],
+        raw: Option<&RawHistory>,
+    ) -> Result<()> {
+        self.last = Some(hash);
+        let features: Vec<(FeatureId, &[Revision])> =
+            features.iter().map(|(id, revisions)| (*id, revisions.as_slice())).collect();
+        match raw {
+            Some(raw) => self.builder.add_copied(entity, &features, (&raw.chunk, &raw.heap)),
+            None => self.builder.add(entity, &features),
+        }
+        self.write(false)
     }
 
     fn write(&mut self, all: bool) -> Result<()> {
@@ -174,7 +367,7 @@ impl Output {
         Ok(())
     }
 
-    fn finish(mut self, keeper: &Keeper, level: u8) -> Result<Shared<Table>> {
+    fn finish(mut self, keeper: &Keeper, level: Level) -> Result<Shared<Table>> {
         self.write(true)?;
         let (rest, finished) = self.builder.finish();
         self.file.append(&rest).map_err(|source| Error::io("write", &self.path, source))?;

@@ -146,7 +146,7 @@ impl Durable {
             }
             Edit::RevertSource(commit, source) => {
                 let what = Reverted::Source(*source);
-                self.taken.reverts.push(Revert { commit: *commit, what });
+                self.taken.revert(Revert { commit: *commit, what });
                 self.touches.retain(|(of, _), touched| of != source || *touched > *commit);
                 self.marks.retain(|_, mark| mark.source != *source || mark.commit > *commit);
                 self.took(*commit);
@@ -154,7 +154,7 @@ impl Durable {
             Edit::RevertCommits(commit, commits) => {
                 let what = Reverted::Commits(commits.iter().copied().collect());
                 self.marks.retain(|_, mark| !commits.contains(&mark.commit));
-                self.taken.reverts.push(Revert { commit: *commit, what });
+                self.taken.revert(Revert { commit: *commit, what });
                 self.took(*commit);
             }
             Edit::Source(id, label) => {
@@ -282,7 +282,7 @@ impl Durable {
 }
 
 fn is_in_order(entry: &TableEntry) -> bool {
-    entry.level <= 1
+    entry.level.past().is_none_or(|past| past.window.0 <= past.window.1)
         && entry.min_hash <= entry.max_hash
         && entry.min_event_time <= entry.max_event_time
         && entry.min_commit <= entry.max_commit

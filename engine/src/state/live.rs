@@ -13,11 +13,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use asofdb_format::edit::Edit;
-use asofdb_format::hash::EntityHash;
 use asofdb_format::ids::{Commit, EventTime, FileNumber, SourceId, StoreId};
 
 use crate::files::log::FrameWriter;
 use crate::files::table::Table;
+use crate::state::arrangement::Arrangement;
 use crate::state::catalog::Catalog;
 use crate::state::commits::CommitSpans;
 use crate::state::durable::Durable;
@@ -37,10 +37,7 @@ pub(crate) struct State {
     pub(crate) visible: Arc<Visible>,
     /// The one that takes batches first, then the older ones.
     pub(crate) memtables: Vec<Arc<Memtable>>,
-    /// Flushed tables, the newest first; they may overlap.
-    pub(crate) recent: Vec<Shared<Table>>,
-    /// Merged tables, ascending by hash; no two hold the same entity.
-    pub(crate) run: Vec<Shared<Table>>,
+    pub(crate) tables: Arc<Arrangement>,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) taken: Arc<Taken>,
     pub(crate) sources: Arc<BTreeMap<SourceId, Arc<str>>>,
@@ -66,34 +63,9 @@ impl State {
         self.visible = Arc::new(Visible::new(commit));
     }
 
-    /// The tables that may hold an entity of this hash, the newest first.
-    #[inline]
-    pub(crate) fn tables_of(&self, hash: EntityHash) -> impl Iterator<Item = &Shared<Table>> {
-        let covers = move |table: &&Shared<Table>| {
-            table.entry.min_hash <= hash && hash <= table.entry.max_hash
-        };
-        let place = self.run.partition_point(|table| table.entry.max_hash < hash);
-        let run = self.run.get(place).filter(covers);
-        self.recent.iter().filter(covers).chain(run)
-    }
-
-    pub(crate) fn tables(&self) -> impl Iterator<Item = &Shared<Table>> {
-        self.recent.iter().chain(&self.run)
-    }
-
     /// Takes tables in and out.
-    pub(crate) fn replace_tables(
-        &mut self,
-        out: &[FileNumber],
-        recent: Vec<Shared<Table>>,
-        run: Vec<Shared<Table>>,
-    ) {
-        let stays = |table: &Shared<Table>| !out.contains(&table.entry.number);
-        self.recent.retain(stays);
-        self.run.retain(stays);
-        self.recent.splice(0..0, recent);
-        self.run.extend(run);
-        self.run.sort_unstable_by_key(|table| table.entry.min_hash);
+    pub(crate) fn replace_tables(&mut self, out: &[FileNumber], new: &[Shared<Table>]) {
+        self.tables = Arc::new(self.tables.replaced(out, new));
     }
 }
 

@@ -8,6 +8,7 @@
 //! | `snapshots` | which commits somebody holds |
 //! | `lagging` | the clock that compaction relies on |
 //! | `memtable` | revisions not yet in a table |
+//! | `arrangement` | which tables there are: recent, present, past |
 //! | `visible` | up to which commit a state is seen |
 //! | `durable` | the picture that the manifest draws of all that |
 //! | `live` | the state that reads pin, and how it is changed |
@@ -15,6 +16,7 @@
 pub mod snapshots;
 
 pub(crate) mod append;
+pub(crate) mod arrangement;
 pub(crate) mod catalog;
 pub(crate) mod commits;
 pub(crate) mod durable;

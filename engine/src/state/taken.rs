@@ -14,6 +14,8 @@ pub(crate) struct Taken {
     pub(crate) key: EraseKey,
     pub(crate) erased: BTreeMap<ErasedEntity, Commit>,
     pub(crate) reverts: Vec<Revert>,
+    /// The commit of the newest revert; the least of all if there is none.
+    pub(crate) newest_revert: Commit,
 }
 
 /// One revert.
@@ -34,7 +36,13 @@ pub(crate) enum Reverted {
 
 impl Taken {
     pub(crate) fn new(key: EraseKey) -> Self {
-        Self { key, erased: BTreeMap::new(), reverts: Vec::new() }
+        Self { key, erased: BTreeMap::new(), reverts: Vec::new(), newest_revert: Commit::MIN }
+    }
+
+    /// Takes in a revert.
+    pub(crate) fn revert(&mut self, revert: Revert) {
+        self.newest_revert = self.newest_revert.max(revert.commit);
+        self.reverts.push(revert);
     }
 
     /// The newest erase of an entity: what was committed before it is gone for every reader.

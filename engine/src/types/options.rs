@@ -39,6 +39,18 @@ pub struct Options {
     pub table_bytes: u64,
     /// How many flushed tables there may be before they are merged. Default: 8.
     pub max_recent_tables: usize,
+    /// How many times the bytes of the newest versions the present may hold of older ones, before
+    /// those go to the past. Default: 3.
+    pub present_depth: u64,
+    /// From how many flushed tables on writers are slowed, the more the more there are. Default: 48.
+    pub slow_recent_tables: usize,
+    /// At how many flushed tables writers wait until there are fewer. Default: 96.
+    pub stop_recent_tables: usize,
+    /// How many bytes a second background merges may write; `None`: as many as they can. Flushes,
+    /// and merges that writers are slowed for, are not held back. Default: none.
+    pub merge_bytes_per_second: Option<u64>,
+    /// How often compaction looks at what the clock alone has made garbage. Default: one minute.
+    pub clock_check: Span,
     /// How large the manifest grows before it is written anew, in bytes, if that is at least four
     /// times what it held when it was new. Default: 1 MiB.
     pub manifest_bytes: u64,
@@ -67,6 +79,11 @@ impl Default for Options {
             max_sealed_memtables: 4,
             table_bytes: 64 << 20,
             max_recent_tables: 8,
+            present_depth: 3,
+            slow_recent_tables: 48,
+            stop_recent_tables: 96,
+            merge_bytes_per_second: None,
+            clock_check: Span::from_secs(60),
             manifest_bytes: 1 << 20,
             read_mode: ReadMode::Map,
             clock_lag: Span::from_secs(600),
@@ -108,6 +125,16 @@ impl Options {
         table_bytes: u64,
         /// Sets how many flushed tables there may be before they are merged.
         max_recent_tables: usize,
+        /// Sets how many times the bytes of the newest versions the present may hold of older ones.
+        present_depth: u64,
+        /// Sets from how many flushed tables on writers are slowed.
+        slow_recent_tables: usize,
+        /// Sets at how many flushed tables writers wait.
+        stop_recent_tables: usize,
+        /// Sets how many bytes a second background merges may write.
+        merge_bytes_per_second: Option<u64>,
+        /// Sets how often compaction looks at the clock.
+        clock_check: Span,
         /// Sets how large the manifest grows before it is written anew, in bytes.
         manifest_bytes: u64,
         /// Sets how tables are read.

@@ -236,7 +236,7 @@ impl Found {
             Some(source) => table.meta.sources.contains_key(&source),
             None => true,
         };
-        let tables: Vec<_> = state.tables().filter(may_hold).cloned().collect();
+        let tables: Vec<_> = state.tables.all().filter(may_hold).cloned().collect();
         let memtables: Vec<_> = state.memtables.iter().map(|memtable| &**memtable).collect();
         let mut merge = Merge::new(&tables, &memtables)?;
         let mut batches = BTreeSet::new();

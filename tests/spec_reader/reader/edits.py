@@ -22,11 +22,21 @@ class Store:
 
 
 @dataclass(frozen=True)
+class Past:
+    run: int
+    first_moment: int
+    last_moment: int
+    superseded: int
+    made: int
+
+
+@dataclass(frozen=True)
 class AddTable:
     number: int
     length: int
     identity: int
     level: int
+    past: Past | None
     min_hash: int
     max_hash: int
     rows: int
@@ -165,12 +175,23 @@ Edit = (
 )  # fmt: skip
 
 
+def read_past(cursor: Cursor) -> Past:
+    return Past(
+        run=cursor.varint(),
+        first_moment=cursor.zigzag(),
+        last_moment=cursor.zigzag(),
+        superseded=cursor.zigzag(),
+        made=cursor.zigzag(),
+    )
+
+
 def read_add_table(cursor: Cursor) -> AddTable:
     return AddTable(
         number=cursor.varint(),
         length=cursor.varint(),
         identity=cursor.u32(),
-        level=cursor.u8(),
+        level=(level := cursor.u8()),
+        past=read_past(cursor) if level == 2 else None,
         min_hash=cursor.u64(),
         max_hash=cursor.u64(),
         rows=cursor.varint(),

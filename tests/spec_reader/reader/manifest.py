@@ -147,7 +147,8 @@ class State:
 
 def in_order(table: AddTable) -> bool:
     return (
-        table.level <= 1
+        table.level <= 2
+        and (table.past is None or table.past.first_moment <= table.past.last_moment)
         and table.min_hash <= table.max_hash
         and table.min_event_time <= table.max_event_time
         and table.min_commit <= table.max_commit

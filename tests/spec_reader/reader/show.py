@@ -24,6 +24,7 @@ from .edits import (
     Lost,
     ManifestSynced,
     Mark,
+    Past,
     NextFile,
     RecordBounds,
     RemoveLog,
@@ -200,6 +201,18 @@ def show_manifest(path: str, data: bytes, header: Header) -> Iterator[Record]:
                 yield from show_edit(edit)
 
 
+def show_past(past: Past | None) -> Record:
+    if past is None:
+        return {}
+    return {
+        "run": past.run,
+        "first_moment": past.first_moment,
+        "last_moment": past.last_moment,
+        "superseded": past.superseded,
+        "made": past.made,
+    }
+
+
 def show_edit(edit: Edit) -> Iterator[Record]:
     match edit:
         case Store():
@@ -216,6 +229,7 @@ def show_edit(edit: Edit) -> Iterator[Record]:
                 "rows": edit.rows,
                 "revisions": edit.revisions,
                 **show_times(edit),
+                **show_past(edit.past),
             }
         case RemoveTable(number=number):
             yield {"what": "remove_table", "number": number}

@@ -99,15 +99,19 @@ def check_header(path: str, header: Header, kind: str, number: int, current: Hea
 
 
 def check_tables(manifest: str, state: State) -> None:
-    """No two tables of level 1 share a hash (SPEC 8, rule 6)."""
-    run = sorted(
-        (table for table in state.tables.values() if table.level == 1),
-        key=lambda table: table.min_hash,
+    """No two tables of level 1, or of one run of level 2, share a hash (SPEC 8, rule 6)."""
+
+    def run_of(table: AddTable) -> int:
+        return table.past.run if table.past else -1
+
+    merged = sorted(
+        (table for table in state.tables.values() if table.level > 0),
+        key=lambda table: (run_of(table), table.min_hash),
     )
-    for before, table in zip(run, run[1:], strict=False):
-        if table.min_hash <= before.max_hash:
+    for before, table in zip(merged, merged[1:], strict=False):
+        if run_of(table) == run_of(before) and table.min_hash <= before.max_hash:
             raise Damaged(
-                manifest, 0, f"tables {before.number} and {table.number} of level 1 share a hash"
+                manifest, 0, f"tables {before.number} and {table.number} of one run share a hash"
             )
 
 
