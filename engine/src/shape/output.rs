@@ -119,7 +119,7 @@ pub(crate) fn write_all(keeper: &Keeper, state: &State, job: &Job<'_>) -> Result
 fn ranges(keeper: &Keeper, job: &Job<'_>) -> Vec<RangeInclusive<EntityHash>> {
     let bytes: u64 = job.tables.iter().map(|table| table.entry.len).sum();
     let cores = wide(keeper.options.world.scheduler.parallelism());
-    let least = keeper.options.table_bytes.min(MAX_TABLE_LEN).max(1);
+    let least = keeper.options.table_bytes.clamp(1, MAX_TABLE_LEN);
     let parts = if job.memtables.is_empty() { cores.min(bytes / least).max(1) } else { 1 };
     let width = u64::MAX / parts;
     let range = |part: u64| {
