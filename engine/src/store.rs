@@ -8,11 +8,12 @@ use asofdb_format::ids::{Commit, EventTime};
 use bytes::Bytes;
 use parking_lot::Mutex;
 
+use crate::metrics::{Lookup, Metrics};
 use crate::open;
 use crate::read::how::{JoinOptions, Moment, Read, Stand};
 use crate::read::join::Joiner;
 use crate::read::plan::{Pinned, Plan};
-use crate::read::row::read_row;
+use crate::read::row::{read_as, read_row};
 use crate::read::scan::Scan;
 use crate::read::selection::Selection;
 use crate::read::source::Wanted;
@@ -20,7 +21,7 @@ use crate::read::versions::read_versions;
 use crate::shape::background::Background;
 use crate::state::live::{Keeper, State};
 use crate::state::snapshots::Snapshot;
-use crate::stats::Stats;
+use crate::stats::{Shape, Stats};
 use crate::types::answer::{Reading, Row, Stamp, Versions};
 use crate::types::error::{Error, Result};
 use crate::types::options::Options;
@@ -128,7 +129,10 @@ impl Store {
     /// # Errors
     /// [`Error::UnknownFeature`], or an argument that cannot be.
     pub fn alter(&self, name: &str, change: Alter) -> Result<Feature> {
-        definitions::alter(self.keeper()?, &self.0.committer, name, change)
+        let keeper = self.keeper()?;
+        let altered = definitions::alter(keeper, &self.0.committer, name, change);
+        keeper.monitor.tell_risen();
+        altered
     }
 
     /// Gives a feature another type under its next schema number. The old schema stays readable
@@ -262,7 +266,7 @@ impl Store {
     /// As [`Store::as_of`].
     pub fn read(&self, entity: impl AsRef<[u8]>, feature: &str, read: &Read) -> Result<Reading> {
         let (plan, _) = self.plan_one(feature, read)?;
-        let row = read_row(&plan, entity.as_ref())?;
+        let row = read_as(Lookup::Point, &plan, entity.as_ref())?;
         let answer = row.answers.into_iter().next().unwrap_or(crate::Answer::Missing);
         Ok(Reading { answer, stamp: row.stamp })
     }
@@ -439,6 +443,19 @@ impl Store {
     #[must_use]
     pub fn stats(&self) -> Stats {
         Stats::of(&self.0.keeper, self.0.committer.log_bytes())
+    }
+
+    /// How the store lies over its files: its memtables, logs and tables, from metadata alone.
+    #[must_use]
+    pub fn shape(&self) -> Shape {
+        Shape::of(&self.0.keeper)
+    }
+
+    /// What the store has counted since it was opened, and what its levels hold now. It takes
+    /// some microseconds and holds nobody up.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        crate::stats::metrics(&self.0.keeper)
     }
 
     /// The labels of all sources so far.

@@ -9,6 +9,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::shape::{compact, flush};
 use crate::state::live::Keeper;
 use crate::types::error::{Error, Result};
+use crate::types::events::BackgroundWork;
 use crate::world::scheduler::{Work, Worker};
 
 /// Both kinds of work, and who does them.
@@ -78,7 +79,8 @@ impl Background {
     pub(crate) fn flush_step(&self) -> Result<bool> {
         let flushed = {
             let _one = self.flushing.lock();
-            self.check_running().and_then(|()| flush::flush_one(&self.keeper))
+            let flushed = self.check_running().and_then(|()| flush::flush_one(&self.keeper));
+            self.keeper.monitor.watched(flushed)
         };
         self.note(flushed.as_ref().err());
         if matches!(flushed, Ok(true))
@@ -93,14 +95,14 @@ impl Background {
     pub(crate) fn compact_step(&self) -> Result<bool> {
         let _one = self.compacting.lock();
         self.check_running()?;
-        compact::compact_if_due(&self.keeper)
+        self.keeper.monitor.watched(compact::compact_if_due(&self.keeper))
     }
 
     /// Merges everything.
     pub(crate) fn compact_all(&self) -> Result<()> {
         let _one = self.compacting.lock();
         self.check_running()?;
-        compact::compact_all(&self.keeper)
+        self.keeper.monitor.watched(compact::compact_all(&self.keeper))
     }
 
     fn note(&self, failed: Option<&Error>) {
@@ -112,14 +114,19 @@ impl Background {
 
     /// Waits until there are at most so many memtables that wait for their flush.
     pub(crate) fn wait_for_room(&self, most: usize) -> Result<()> {
+        let mut stall = None;
         loop {
             self.check_running()?;
             let before = self.progress.lock().flushed;
             // A worker that has died poisons first: either this sees it or the note that follows.
             self.keeper.check_writable()?;
-            if self.keeper.state().memtables.len() <= most + 1 {
+            let waiting = self.keeper.state().memtables.len() - 1;
+            if waiting <= most {
                 return Ok(());
             }
+            stall.get_or_insert_with(|| {
+                self.keeper.monitor.stall(waiting, &*self.keeper.options.world.clock)
+            });
             if !self.keeper.options.world.scheduler.runs_by_itself() {
                 self.flush_step()?;
                 continue;
@@ -142,6 +149,15 @@ enum Kind {
     Compact,
 }
 
+impl Kind {
+    const fn work(self) -> BackgroundWork {
+        match self {
+            Self::Flush => BackgroundWork::Flush,
+            Self::Compact => BackgroundWork::Compaction,
+        }
+    }
+}
+
 /// One kind of work, which ends with its store.
 struct Job {
     background: std::sync::Weak<Background>,
@@ -155,15 +171,21 @@ impl Work for Job {
             Kind::Flush => background.flush_step(),
             Kind::Compact => background.compact_step(),
         };
-        // What failed is told to the writers that wait, and is tried again when notified.
-        done.unwrap_or(false)
+        // What failed is told to the writers that wait and to the listener, and is tried again
+        // when notified.
+        done.unwrap_or_else(|error| {
+            background.keeper.monitor.background_failed(self.kind.work(), &error);
+            false
+        })
     }
 
     fn abandoned(&self, reason: &str) {
         if let Some(background) = self.background.upgrade() {
             let source = std::io::Error::other(reason.to_owned());
             let error = Error::io("go on with", &background.keeper.dir, source);
-            background.note(Some(&background.keeper.poison(error)));
+            let error = background.keeper.poison(error);
+            background.note(Some(&error));
+            background.keeper.monitor.background_failed(self.kind.work(), &error);
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::files::table::Table;
 use crate::shape::bounds;
 use crate::shape::merge::Merge;
 use crate::shape::output;
+use crate::shape::told::Compaction;
 use crate::state::live::{Keeper, State};
 use crate::sync::Shared;
 use crate::types::error::Result;
@@ -60,6 +61,7 @@ fn due(state: &State, options: &Options) -> Option<Plan> {
 }
 
 fn run(keeper: &Keeper, plan: Plan) -> Result<()> {
+    let compaction = Compaction::begin(keeper, &plan.inputs);
     let seen_by_all = bounds::record(keeper)?;
     let state = keeper.state();
     let mut merge = Merge::new(&plan.inputs, &[])?;
@@ -76,5 +78,6 @@ fn run(keeper: &Keeper, plan: Plan) -> Result<()> {
     // it does not.
     changed?;
     plan.inputs.iter().for_each(|table| table.mark_obsolete());
+    compaction.end(&plan.inputs, &written);
     Ok(())
 }

@@ -10,3 +10,4 @@ pub(crate) mod flush;
 pub(crate) mod garbage;
 pub(crate) mod merge;
 pub(crate) mod output;
+pub(crate) mod told;

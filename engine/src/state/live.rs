@@ -18,6 +18,7 @@ use asofdb_format::ids::{Commit, EventTime, FileNumber, SourceId, StoreId};
 
 use crate::files::log::FrameWriter;
 use crate::files::table::Table;
+use crate::metrics::Monitor;
 use crate::state::catalog::Catalog;
 use crate::state::commits::CommitSpans;
 use crate::state::durable::Durable;
@@ -29,6 +30,7 @@ use crate::state::taken::Taken;
 use crate::state::visible::Visible;
 use crate::sync::{ArcSwap, Mutex, OnceLock, Shared};
 use crate::types::error::{Error, Result};
+use crate::types::events::HorizonRisen;
 use crate::types::options::Options;
 
 /// All that a read needs, at a moment.
@@ -46,6 +48,7 @@ pub(crate) struct State {
     pub(crate) sources: Arc<BTreeMap<SourceId, Arc<str>>>,
     pub(crate) lost: Arc<[(Commit, Commit)]>,
     pub(crate) marks: Arc<BTreeMap<String, Mark>>,
+    pub(crate) monitor: Arc<Monitor>,
 }
 
 impl State {
@@ -88,7 +91,13 @@ impl State {
         recent: Vec<Shared<Table>>,
         run: Vec<Shared<Table>>,
     ) {
-        let stays = |table: &Shared<Table>| !out.contains(&table.entry.number);
+        let stays = |table: &Shared<Table>| {
+            let goes = out.contains(&table.entry.number);
+            if goes {
+                table.pin().count_in(&self.monitor.pinned);
+            }
+            !goes
+        };
         self.recent.retain(stays);
         self.run.retain(stays);
         self.recent.splice(0..0, recent);
@@ -103,6 +112,7 @@ pub(crate) struct Keeper {
     pub(crate) dir: PathBuf,
     pub(crate) store: StoreId,
     pub(crate) options: Options,
+    pub(crate) monitor: Arc<Monitor>,
     pub(crate) snapshots: Arc<Registry>,
     pub(crate) commits: Mutex<CommitSpans>,
     pub(crate) lagging: LaggingClock,
@@ -141,6 +151,7 @@ impl Keeper {
             commits: Mutex::new(durable.commits.clone()),
             lagging,
             options,
+            monitor: Arc::clone(&state.monitor),
             live: ArcSwap::from_pointee(state),
             kept: Mutex::new(Kept { durable, manifest, whole_len, closed: false }),
             poison: OnceLock::new(),
@@ -228,6 +239,7 @@ impl Keeper {
             let manifest = kept.manifest.as_ref().ok_or(Error::ReadOnly)?;
             manifest::append(manifest, durable.newest, durable.ceiling, &edits)
                 .map_err(|error| self.poison(error))?;
+            self.note_risen(&kept.durable, &durable);
             kept.durable = durable;
         }
         let mut state = State::clone(&self.live.load());
@@ -239,6 +251,24 @@ impl Keeper {
             let _ = self.rotate_manifest(kept);
         }
         Ok(())
+    }
+
+    /// Notes which horizons have risen, to be told when no lock is held.
+    fn note_risen(&self, old: &Durable, new: &Durable) {
+        for (old, new) in old.catalog.all().zip(new.catalog.all()) {
+            let (before, after) = (old.recorded.horizon, new.recorded.horizon);
+            if before < after
+                && let Some(horizon) = after
+            {
+                self.monitor.note_risen(HorizonRisen {
+                    feature: new.definition.name.clone(),
+                    schema: new.definition.schema,
+                    before,
+                    horizon,
+                    commit: self.live.load().visible(),
+                });
+            }
+        }
     }
 
     /// Writes the picture into a new manifest and removes the old one.
