@@ -35,6 +35,7 @@
 //! | `shape` | arranges data over files, drops garbage |
 //! | `state` | what the store is at a moment |
 //! | `files` | logs and tables |
+//! | [`metrics`] | counters, and who is told of events |
 //! | [`world`] | disk, clock, scheduler |
 //! | `types` | the words of the API |
 //! | `sync` | locks, atomics and cells |
@@ -45,6 +46,7 @@ mod files;
 pub mod inspect;
 #[cfg(all(loom, test))]
 mod interleavings;
+pub mod metrics;
 mod open;
 mod read;
 mod shape;
@@ -63,15 +65,19 @@ pub use asofdb_format::ids::{
 };
 pub use asofdb_format::value::{Kind, Text, Value, ValueType, Vector};
 
+pub use crate::metrics::Metrics;
 pub use crate::read::how::{JoinOptions, Read};
 pub use crate::read::join::{Joined, JoinedColumn, Joiner};
 pub use crate::read::scan::Scan;
 pub use crate::read::selection::Selection;
 pub use crate::state::snapshots::Snapshot;
-pub use crate::stats::{FeatureStats, Stats};
+pub use crate::stats::{
+    FeatureShape, FeatureStats, LogShape, MemtableShape, Shape, Stats, TableShape,
+};
 pub use crate::store::Store;
 pub use crate::types::answer::{Answer, Origin, Reading, Row, Stale, Stamp, Status, Versions};
 pub use crate::types::error::{Error, InvalidArgument, Result};
+pub use crate::types::events;
 pub use crate::types::options::{Options, ReadMode};
 pub use crate::types::spec::{Alter, Bounds, Feature, FeatureSpec, Terms};
 pub use crate::write::batch::{Batch, Durability};

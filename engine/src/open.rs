@@ -20,8 +20,10 @@ use asofdb_format::ids::{Commit, FileNumber, SourceId, StoreId};
 use asofdb_format::wire::wide;
 
 use crate::files::log::{FrameFile, FrameWriter, read_whole};
+use crate::files::metered::Metered;
 use crate::files::names;
 use crate::files::table::Table;
+use crate::metrics::Monitor;
 use crate::open::listing::{Files, check_notes, look_at};
 use crate::state::arrangement::Arrangement;
 use crate::state::durable::Durable;
@@ -44,16 +46,25 @@ pub(crate) struct Opened {
 }
 
 /// Opens or makes a store.
-pub(crate) fn open(dir: &Path, options: Options) -> Result<Opened> {
+pub(crate) fn open(dir: &Path, mut options: Options) -> Result<Opened> {
+    let read_only = options.read_only;
+    let _span =
+        tracing::info_span!(target: "asofdb", "open", dir = %dir.display(), read_only).entered();
+    let monitor = Arc::new(Monitor::new(options.listener.clone()));
+    options.world.disk = Metered::of(&options.world, &monitor);
+    monitor.watched(open_any(dir, options, &monitor))
+}
+
+fn open_any(dir: &Path, options: Options, monitor: &Arc<Monitor>) -> Result<Opened> {
     if !options.read_only {
-        return open_to_write(dir, options);
+        return open_to_write(dir, options, monitor);
     }
     // A writer beside us may take files away while we open them; then its manifest is another one
     // or a longer one, and what we missed is no damage.
     let disk = Arc::clone(&options.world.disk);
     loop {
         let before = picture_of(&*disk, dir);
-        let opened = open_to_read(dir, options.clone());
+        let opened = open_to_read(dir, options.clone(), monitor);
         let moved_on = picture_of(&*disk, dir) != before;
         match opened {
             Err(Error::Corruption { .. } | Error::Io { .. }) if moved_on => {}
@@ -70,7 +81,7 @@ fn picture_of(disk: &dyn Disk, dir: &Path) -> Option<(Vec<u8>, u64)> {
     Some((current, manifest.len().ok()?))
 }
 
-fn open_to_read(dir: &Path, options: Options) -> Result<Opened> {
+fn open_to_read(dir: &Path, options: Options, monitor: &Arc<Monitor>) -> Result<Opened> {
     let found = look_at(&*options.world.disk, dir)?;
     let disk = Arc::clone(&options.world.disk);
     if !found.has_current {
@@ -79,7 +90,7 @@ fn open_to_read(dir: &Path, options: Options) -> Result<Opened> {
     let loaded = manifest::load(&*disk, dir)?;
     let recovered = recover(&*disk, dir, &found, &loaded, false)?;
     let active = Memtable::new(FileNumber(0), 1 << 14);
-    let state = state_of(dir, &options, loaded.store, &recovered, active)?;
+    let state = state_of(dir, &options, loaded.store, &recovered, active, monitor)?;
     let last = recovered.durable.newest;
     let durable = recovered.durable;
     let keeper = Arc::new(Keeper::new(dir, loaded.store, options, state, durable, None));
@@ -87,7 +98,7 @@ fn open_to_read(dir: &Path, options: Options) -> Result<Opened> {
     Ok(Opened { keeper, committer, lock: None })
 }
 
-fn open_to_write(dir: &Path, options: Options) -> Result<Opened> {
+fn open_to_write(dir: &Path, options: Options, monitor: &Arc<Monitor>) -> Result<Opened> {
     let disk = Arc::clone(&options.world.disk);
     let mut found = look_at(&*disk, dir);
     if matches!(&found, Err(Error::NotAStore { .. })) && options.create {
@@ -137,7 +148,7 @@ fn open_to_write(dir: &Path, options: Options) -> Result<Opened> {
     let told = Edit::ManifestSynced(manifest_number, writer.durable());
     tell(&log, recovered.durable.newest, recovered.durable.ceiling, &told)?;
     found.remove_left_over(&*disk, dir, old_manifest, keep);
-    let state = state_of(dir, &options, store, &recovered, active)?;
+    let state = state_of(dir, &options, store, &recovered, active, monitor)?;
     let ceiling = recovered.durable.ceiling;
     let durable = recovered.durable;
     let keeper = Arc::new(Keeper::new(dir, store, options, state, durable, Some(writer)));
@@ -364,6 +375,7 @@ fn state_of(
     store: StoreId,
     recovered: &Recovered,
     active: Memtable,
+    monitor: &Arc<Monitor>,
 ) -> Result<State> {
     let durable = &recovered.durable;
     let disk = &options.world.disk;
@@ -391,5 +403,6 @@ fn state_of(
         sources: Arc::new(durable.sources.clone()),
         lost: durable.lost.clone().into(),
         marks: Arc::new(marks),
+        monitor: Arc::clone(monitor),
     })
 }

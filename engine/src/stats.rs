@@ -1,10 +1,28 @@
-//! Counts of what a store holds, from metadata alone.
+//! What a store holds, from metadata alone: counts, its shape, its metrics.
+
+mod shape;
+mod space;
 
 use std::collections::BTreeMap;
 
 use asofdb_format::ids::{Commit, EventTime, FeatureId};
 
+pub use self::shape::{FeatureShape, LogShape, MemtableShape, Shape, TableShape};
+use crate::metrics::Metrics;
 use crate::state::live::Keeper;
+
+/// What was counted, beside what the levels hold now.
+pub(crate) fn metrics(keeper: &Keeper) -> Metrics {
+    let mut metrics = keeper.monitor.snapshot();
+    let state = keeper.state();
+    for table in state.tables.all() {
+        let level = metrics.levels.entry(table.entry.level.number()).or_default();
+        level.tables += 1;
+        level.bytes += table.entry.len;
+    }
+    metrics.estimated_live_bytes = space::live_bytes(&state);
+    metrics
+}
 
 /// What a store holds. Garbage that is not yet dropped counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

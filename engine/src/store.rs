@@ -8,19 +8,21 @@ use asofdb_format::ids::{Commit, EventTime};
 use bytes::Bytes;
 use parking_lot::Mutex;
 
+use crate::metrics::{Lookup, Metrics};
 use crate::open;
 use crate::read::how::{JoinOptions, Moment, Read, Stand};
 use crate::read::join::Joiner;
 use crate::read::plan::{Pinned, Plan};
-use crate::read::row::read_row;
+use crate::read::row::{read_as, read_row};
 use crate::read::scan::Scan;
 use crate::read::selection::Selection;
 use crate::read::source::Wanted;
 use crate::read::versions::read_versions;
 use crate::shape::background::Background;
 use crate::state::live::{Keeper, State};
+use crate::state::room::{Room, room_for};
 use crate::state::snapshots::Snapshot;
-use crate::stats::Stats;
+use crate::stats::{Shape, Stats};
 use crate::types::answer::{Reading, Row, Stamp, Versions};
 use crate::types::error::{Error, Result};
 use crate::types::options::Options;
@@ -128,7 +130,10 @@ impl Store {
     /// # Errors
     /// [`Error::UnknownFeature`], or an argument that cannot be.
     pub fn alter(&self, name: &str, change: Alter) -> Result<Feature> {
-        definitions::alter(self.keeper()?, &self.0.committer, name, change)
+        let keeper = self.keeper()?;
+        let altered = definitions::alter(keeper, &self.0.committer, name, change);
+        keeper.monitor.tell_risen();
+        altered
     }
 
     /// Gives a feature another type under its next schema number. The old schema stays readable
@@ -197,24 +202,44 @@ impl Store {
     /// written; [`Error::Io`] if the disk refuses, then writes are refused until the store is
     /// opened again, and the batch may or may not be in it.
     pub fn write(&self, batch: Batch, durability: Durability) -> Result<Commit> {
-        self.make_room()?;
+        self.make_room(&batch, true)?;
         self.0.committer.write(&batch, durability)
     }
 
-    /// Begins another memtable if the present one is full, and waits if too many wait for their
-    /// flush: before a batch is written, so that a failure here has written nothing.
-    fn make_room(&self) -> Result<()> {
+    /// As [`Store::write`], but where that would be slowed or wait, nothing is written.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] if there is no room now; else as [`Store::write`].
+    pub fn try_write(&self, batch: Batch, durability: Durability) -> Result<Commit> {
+        self.make_room(&batch, false)?;
+        self.0.committer.write(&batch, durability)
+    }
+
+    /// Waits for room, if it may, and begins another memtable if the present one is full: before a
+    /// batch is written, so that a failure here has written nothing.
+    fn make_room(&self, batch: &Batch, may_wait: bool) -> Result<()> {
         let keeper = self.keeper()?;
         let options = &keeper.options;
+        match room_for(&keeper.state(), options, batch.encoded_bytes()) {
+            Room::Free => {}
+            room if !may_wait => return Err(Error::Busy { why: room.to_string() }),
+            Room::Little(length) => {
+                keeper.check_writable()?;
+                options.world.scheduler.pause(length);
+                keeper.monitor.slowed(length);
+            }
+            Room::Memtables(_) | Room::Tables(_) => {
+                keeper.check_writable()?;
+                self.background()?.wait_for_room()?;
+            }
+        }
         let full = |state: &State| {
             state.memtables.first().is_some_and(|first| first.bytes() >= options.memtable_bytes)
         };
         if full(&keeper.state()) {
             keeper.check_writable()?;
-            let background = self.background()?;
-            background.wait_for_room(options.max_sealed_memtables.max(1) - 1)?;
             self.0.committer.rotate(options.memtable_bytes)?;
-            background.notify();
+            self.background()?.notify();
         }
         Ok(())
     }
@@ -262,7 +287,7 @@ impl Store {
     /// As [`Store::as_of`].
     pub fn read(&self, entity: impl AsRef<[u8]>, feature: &str, read: &Read) -> Result<Reading> {
         let (plan, _) = self.plan_one(feature, read)?;
-        let row = read_row(&plan, entity.as_ref())?;
+        let row = read_as(Lookup::Point, &plan, entity.as_ref())?;
         let answer = row.answers.into_iter().next().unwrap_or(crate::Answer::Missing);
         Ok(Reading { answer, stamp: row.stamp })
     }
@@ -439,6 +464,19 @@ impl Store {
     #[must_use]
     pub fn stats(&self) -> Stats {
         Stats::of(&self.0.keeper, self.0.committer.log_bytes())
+    }
+
+    /// How the store lies over its files: its memtables, logs and tables, from metadata alone.
+    #[must_use]
+    pub fn shape(&self) -> Shape {
+        Shape::of(&self.0.keeper)
+    }
+
+    /// What the store has counted since it was opened, and what its levels hold now. It takes
+    /// some microseconds and holds nobody up.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        crate::stats::metrics(&self.0.keeper)
     }
 
     /// The labels of all sources so far.

@@ -253,6 +253,7 @@ fn garbage_of_engine(model: &Model, file: &[usize]) -> Garbage {
         key: EraseKey([0; 16]),
         erased: BTreeMap::new(),
         reverts: reverts.collect(),
+        newest_revert: Commit::MIN,
     };
     let limits = garbage::Limits {
         bounds: Bounds {

@@ -25,6 +25,7 @@ use bytes::Bytes;
 
 use crate::files::log::{check_header, open_error};
 use crate::files::names;
+use crate::files::pin::Pin;
 use crate::sync::{AtomicBool, Ordering};
 use crate::types::error::{Error, Result};
 use crate::types::options::ReadMode;
@@ -44,6 +45,7 @@ pub(crate) struct Table {
     file: Arc<dyn FileReader>,
     disk: Arc<dyn Disk>,
     obsolete: AtomicBool,
+    pin: Arc<Pin>,
 }
 
 /// Bytes of a table: borrowed from its map, or read.
@@ -87,9 +89,11 @@ impl Table {
         {
             return Err(Error::corrupt(&path, 0, "this is another table than the manifest names"));
         }
+        let pin = Pin::new(len);
         let map = match mode {
             ReadMode::Map => {
-                Some(disk.map(&path, len).map_err(|source| Error::io("map", &path, source))?)
+                let map = disk.map(&path, len).map_err(|source| Error::io("map", &path, source))?;
+                Some(pin.around(map))
             }
             ReadMode::Pread => None,
         };
@@ -106,6 +110,7 @@ impl Table {
             file,
             disk: Arc::clone(disk),
             obsolete: AtomicBool::new(false),
+            pin,
         })
     }
 
@@ -123,6 +128,11 @@ impl Table {
 
     pub(crate) const fn directory(&self) -> &Directory {
         &self.directory
+    }
+
+    /// Who holds its bytes.
+    pub(crate) fn pin(&self) -> &Pin {
+        &self.pin
     }
 
     /// The file is to be removed when nobody reads it any more.

@@ -10,9 +10,11 @@ use std::sync::Arc;
 use asofdb_format::hash::EntityHash;
 use asofdb_format::ids::{EventTime, KnownTime, Span};
 use asofdb_format::value::Value;
+use asofdb_format::wire::wide;
 use parking_lot::Mutex;
 
 use crate::files::table::HeadRow;
+use crate::metrics::{Lookup, Visits};
 use crate::read::how::{JoinKnown, JoinOptions, Stand};
 use crate::read::plan::{Ask, Pinned, clamp, shifted};
 use crate::read::resolve::View;
@@ -192,7 +194,7 @@ impl Joiner {
         // time.
         let rows_at_once = (CELLS_AT_ONCE / self.features.len().max(1)).max(1024);
         for part in spine.chunks(rows_at_once) {
-            for (row, place, answer) in self.answer_all(part)? {
+            for (row, place, answer) in self.state.monitor.watched(self.answer_all(part))? {
                 if let Some(column) = columns.get_mut(place) {
                     column.set(row, answer);
                 }
@@ -253,7 +255,8 @@ impl Joiner {
         for rows in spine.chunk_by(|a, b| a.entity == b.entity) {
             let Some(first) = rows.first() else { continue };
             let erased = self.state.taken.erase_of(first.entity);
-            let sources = Sources::of(&self.state, first.hash, first.entity)?;
+            let mut visits = Visits::new();
+            let sources = Sources::of(&self.state, first.hash, first.entity, &mut visits)?;
             for row in rows {
                 asks.iter_mut().for_each(|ask| ask.t = row.t);
                 let known_at = match self.options.known {
@@ -267,13 +270,15 @@ impl Joiner {
                 };
                 let taken = &*self.state.taken;
                 let view = View { seen_from: self.stamp.commit, known_at, erased, taken };
-                for (ask, found) in asks.iter().zip(sources.best(&asks, &view)?) {
+                for (ask, found) in asks.iter().zip(sources.best(&asks, &view, &mut visits)?) {
                     if let Some(found) = found {
                         let answer = answer_of(&self.state, ask, &found, row.t)?;
                         answers.push((row.row, ask.place, answer));
                     }
                 }
             }
+            let joined = Lookup::Join { rows: wide(rows.len()) };
+            self.state.monitor.reads.count(joined, asks.len(), &visits);
         }
         Ok(answers)
     }
@@ -317,18 +322,32 @@ struct Sources<'s> {
 }
 
 impl<'s> Sources<'s> {
-    fn of(state: &'s State, hash: EntityHash, entity: &[u8]) -> Result<Self> {
-        let nodes = state.memtables.iter().filter_map(|memtable| memtable.find(hash, entity));
+    fn of(state: &'s State, hash: EntityHash, entity: &[u8], visits: &mut Visits) -> Result<Self> {
+        let mut nodes = Vec::new();
+        for memtable in state.memtables.iter().filter(|memtable| memtable.revisions() > 0) {
+            visits.consider();
+            let node = memtable.find(hash, entity);
+            visits.asked(node.is_some());
+            nodes.extend(node);
+        }
         let mut rows = Vec::new();
         for table in state.tables.tables_of(hash) {
+            visits.consider();
+            let before = rows.len();
             for row in table.rows(hash, entity)? {
                 rows.push(row?);
             }
+            visits.asked(rows.len() > before);
         }
-        Ok(Self { nodes: nodes.collect(), rows })
+        Ok(Self { nodes, rows })
     }
 
-    fn best(&self, asks: &[Ask], view: &View<'_>) -> Result<Vec<Option<Found<'s>>>> {
+    fn best(
+        &self,
+        asks: &[Ask],
+        view: &View<'_>,
+        visits: &mut Visits,
+    ) -> Result<Vec<Option<Found<'s>>>> {
         let mut best = vec![None; asks.len()];
         for node in &self.nodes {
             offer_memtable(node, asks, view, &mut best);
@@ -337,7 +356,7 @@ impl<'s> Sources<'s> {
             if !table_may_offer(row.table, asks, view, &best) {
                 continue;
             }
-            offer_row(row, asks, view, &mut best)?;
+            visits.open_history(offer_row(row, asks, view, &mut best)?);
         }
         Ok(best)
     }

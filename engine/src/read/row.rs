@@ -11,6 +11,7 @@ use asofdb_format::ids::EventTime;
 use asofdb_format::revision::Order;
 
 use crate::files::table::Table;
+use crate::metrics::{Lookup, Visits};
 use crate::read::plan::{Ask, Plan};
 use crate::read::resolve::View;
 use crate::read::source::{Found, offer_memtable, offer_row};
@@ -21,8 +22,20 @@ use crate::types::error::Result;
 
 /// The answers for one entity.
 pub(crate) fn read_row(plan: &Plan, entity: &[u8]) -> Result<Row> {
+    read_as(Lookup::Row, plan, entity)
+}
+
+/// As [`read_row`], and counted as what it is.
+pub(crate) fn read_as(what: Lookup, plan: &Plan, entity: &[u8]) -> Result<Row> {
+    let mut visits = Visits::new();
+    let row = plan.state.monitor.watched(answer(plan, entity, &mut visits))?;
+    plan.state.monitor.reads.count(what, plan.asks.len(), &visits);
+    Ok(row)
+}
+
+fn answer(plan: &Plan, entity: &[u8], visits: &mut Visits) -> Result<Row> {
     let view = plan.view(entity);
-    let best = best_of(&plan.state, entity, &plan.asks, &view)?;
+    let best = best_of(&plan.state, entity, &plan.asks, &view, visits)?;
     let mut answers = vec![Answer::Missing; plan.asks.len()];
     for (ask, found) in plan.asks.iter().zip(best) {
         if let (Some(found), Some(answer)) = (found, answers.get_mut(ask.place)) {
@@ -38,24 +51,37 @@ pub(crate) fn best_of<'s>(
     entity: &[u8],
     asks: &[Ask],
     view: &View<'_>,
+    visits: &mut Visits,
 ) -> Result<Vec<Option<Found<'s>>>> {
     let hash = EntityHash::of(entity);
     let mut best: Vec<Option<Found<'s>>> = vec![None; asks.len()];
     for memtable in &state.memtables {
-        if memtable.revisions() > 0
-            && may_offer(memtable.upper_bound(), asks, &best)
-            && let Some(node) = memtable.find(hash, entity)
-        {
+        if memtable.revisions() == 0 {
+            continue;
+        }
+        visits.consider();
+        if !may_offer(memtable.upper_bound(), asks, &best) {
+            visits.pass_over();
+            continue;
+        }
+        let node = memtable.find(hash, entity);
+        visits.asked(node.is_some());
+        if let Some(node) = node {
             offer_memtable(node, asks, view, &mut best);
         }
     }
     for table in state.tables.tables_of(hash) {
+        visits.consider();
         if !table_may_offer(table, asks, view, &best) {
+            visits.pass_over();
             continue;
         }
+        let mut found = false;
         for row in table.rows(hash, entity)? {
-            offer_row(&row?, asks, view, &mut best)?;
+            found = true;
+            visits.open_history(offer_row(&row?, asks, view, &mut best)?);
         }
+        visits.asked(found);
     }
     Ok(best)
 }

@@ -65,7 +65,7 @@ impl Scan {
         let mut cursors: Vec<Cursor> =
             memtables.chain(tables).map(|rest| Cursor { rest, at: None }).collect();
         for cursor in &mut cursors {
-            cursor.advance()?;
+            plan.state.monitor.watched(cursor.advance())?;
         }
         Ok(Self { plan, prefix: Bytes::copy_from_slice(prefix), cursors, failed: false })
     }
@@ -79,7 +79,7 @@ impl Scan {
             let next = next.clone();
             for cursor in &mut self.cursors {
                 while cursor.at.as_ref() == Some(&next) {
-                    cursor.advance()?;
+                    self.plan.state.monitor.watched(cursor.advance())?;
                 }
             }
             let (_, entity) = next;

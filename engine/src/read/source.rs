@@ -98,13 +98,14 @@ pub(crate) fn offer_memtable<'s>(
     }
 }
 
-/// Offers what a table has in one row; `best` stands in the order of `asks`.
+/// Offers what a table has in one row, and tells whether its older versions were decoded for it;
+/// `best` stands in the order of `asks`.
 pub(crate) fn offer_row<'s>(
     row: &HeadRow<'s>,
     asks: &[Ask],
     view: &View<'_>,
     best: &mut [Option<Found<'s>>],
-) -> Result<()> {
+) -> Result<bool> {
     let table = row.table;
     let head = row.head()?;
     let mut from = 0;
@@ -134,9 +135,9 @@ pub(crate) fn offer_row<'s>(
         }
     }
     if !in_history {
-        return Ok(());
+        return Ok(false);
     }
-    let Some(bytes) = row.chunk(&head)? else { return Ok(()) };
+    let Some(bytes) = row.chunk(&head)? else { return Ok(false) };
     let malformed = |fault: Malformed| table.corrupt(bytes.start, &fault);
     let chunk = Chunk::decode(&bytes.bytes).map_err(malformed)?;
     let mut from = 0;
@@ -162,7 +163,7 @@ pub(crate) fn offer_row<'s>(
             }
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 fn head_found<'s>(
@@ -270,16 +271,16 @@ pub(crate) fn gather_memtable<'s>(
     }
 }
 
-/// Gathers versions from a row of a table.
+/// Gathers versions from a row of a table, and tells whether its older ones were decoded for it.
 pub(crate) fn gather_row<'s>(
     row: &HeadRow<'s>,
     ask: &Ask,
     view: &View<'_>,
     wanted: Wanted,
     found: &mut Vec<Found<'s>>,
-) -> Result<()> {
+) -> Result<bool> {
     let head = row.head()?;
-    let Ok(place) = head.find(ask.feature, 0) else { return Ok(()) };
+    let Ok(place) = head.find(ask.feature, 0) else { return Ok(false) };
     let mut gather = Gather { wanted, count: 0, last: None, found };
     let order = head.order(place);
     if order.event_time <= ask.t
@@ -288,10 +289,10 @@ pub(crate) fn gather_row<'s>(
     {
         gather.take(head_found(row, &head, place, ask)?);
     }
-    let Some(bytes) = row.chunk(&head)? else { return Ok(()) };
+    let Some(bytes) = row.chunk(&head)? else { return Ok(false) };
     let malformed = |fault: Malformed| row.table.corrupt(bytes.start, &fault);
     let chunk = Chunk::decode(&bytes.bytes).map_err(malformed)?;
-    let Ok(place) = chunk.find(ask.feature, 0) else { return Ok(()) };
+    let Ok(place) = chunk.find(ask.feature, 0) else { return Ok(true) };
     let column = chunk.column(place).map_err(malformed)?;
     let mut left = column.up_to(ask.t);
     while left > 0 {
@@ -303,5 +304,5 @@ pub(crate) fn gather_row<'s>(
             gather.take(column_found(row.table, &bytes, &column, left).map_err(malformed)?);
         }
     }
-    Ok(())
+    Ok(true)
 }

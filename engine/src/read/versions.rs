@@ -3,6 +3,7 @@
 use asofdb_format::hash::EntityHash;
 use asofdb_format::ids::EventTime;
 
+use crate::metrics::{Lookup, Visits};
 use crate::read::plan::{Ask, Plan};
 use crate::read::row::answer_of;
 use crate::read::source::{Found, Wanted, gather_memtable, gather_row};
@@ -16,7 +17,20 @@ pub(crate) fn read_versions(
     entity: &[u8],
     wanted: Wanted,
 ) -> Result<Versions> {
-    let found = winners(plan, ask, entity, wanted)?;
+    let mut visits = Visits::new();
+    let versions = plan.state.monitor.watched(answer(plan, ask, entity, wanted, &mut visits))?;
+    plan.state.monitor.reads.count(Lookup::Versions, 1, &visits);
+    Ok(versions)
+}
+
+fn answer(
+    plan: &Plan,
+    ask: &Ask,
+    entity: &[u8],
+    wanted: Wanted,
+    visits: &mut Visits,
+) -> Result<Versions> {
+    let found = winners(plan, ask, entity, wanted, visits)?;
     let reached_base =
         |found: &Found<'_>| wanted.base.is_some_and(|base| found.order.event_time <= base);
     let stopped_at_horizon = found.last().is_some_and(reached_base) && found.len() < wanted.most;
@@ -25,7 +39,13 @@ pub(crate) fn read_versions(
     Ok(Versions { answers, stopped_at_horizon, stamp: plan.stamp })
 }
 
-fn winners<'p>(plan: &'p Plan, ask: &Ask, entity: &[u8], wanted: Wanted) -> Result<Vec<Found<'p>>> {
+fn winners<'p>(
+    plan: &'p Plan,
+    ask: &Ask,
+    entity: &[u8],
+    wanted: Wanted,
+    visits: &mut Visits,
+) -> Result<Vec<Found<'p>>> {
     let hash = EntityHash::of(entity);
     let view = plan.view(entity);
     // What is forgotten does not exist, so it is not even a base.
@@ -33,14 +53,24 @@ fn winners<'p>(plan: &'p Plan, ask: &Ask, entity: &[u8], wanted: Wanted) -> Resu
     let each = Wanted { from, ..wanted };
     let mut found = Vec::new();
     for memtable in &plan.state.memtables {
-        if let Some(node) = memtable.find(hash, entity) {
+        if memtable.revisions() == 0 {
+            continue;
+        }
+        visits.consider();
+        let node = memtable.find(hash, entity);
+        visits.asked(node.is_some());
+        if let Some(node) = node {
             gather_memtable(node, ask, &view, each, &mut found);
         }
     }
     for table in plan.state.tables.tables_of(hash) {
+        visits.consider();
+        let mut has_it = false;
         for row in table.rows(hash, entity)? {
-            gather_row(&row?, ask, &view, each, &mut found)?;
+            has_it = true;
+            visits.open_history(gather_row(&row?, ask, &view, each, &mut found)?);
         }
+        visits.asked(has_it);
     }
     found.sort_by_key(|found| std::cmp::Reverse(found.order));
     found.dedup_by_key(|found| found.order.event_time);

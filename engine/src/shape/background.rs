@@ -3,12 +3,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
 use crate::shape::{compact, flush};
 use crate::state::live::Keeper;
+use crate::state::room::{Room, room_for};
 use crate::types::error::{Error, Result};
+use crate::types::events::BackgroundWork;
 use crate::world::scheduler::{Work, Worker};
 
 /// Both kinds of work, and who does them.
@@ -25,8 +28,10 @@ pub(crate) struct Background {
 
 #[derive(Debug, Default)]
 struct Progress {
-    flushed: u64,
-    failed: Option<Error>,
+    /// Steps of either kind that ended.
+    steps: u64,
+    /// Why the last flush and the last compaction failed, if they did.
+    failed: [Option<Error>; 2],
 }
 
 impl Background {
@@ -55,7 +60,8 @@ impl Background {
     /// Ends all work: no step is under way when it returns, and none begins any more.
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
-        self.note(Some(&Error::Closed));
+        self.note(Kind::Flush, Some(&Error::Closed));
+        self.note(Kind::Compact, Some(&Error::Closed));
         // Dropping a worker waits for its step; no lock is held meanwhile.
         let workers = self.workers.lock().take();
         drop(workers);
@@ -69,68 +75,101 @@ impl Background {
 
     /// There may be something to flush.
     pub(crate) fn notify(&self) {
-        if let Some([flush, _]) = &*self.workers.lock() {
-            flush.notify();
-        }
+        self.notify_kind(Kind::Flush);
     }
 
     /// One step of flushing.
     pub(crate) fn flush_step(&self) -> Result<bool> {
         let flushed = {
             let _one = self.flushing.lock();
-            self.check_running().and_then(|()| flush::flush_one(&self.keeper))
+            let flushed = self.check_running().and_then(|()| flush::flush_one(&self.keeper));
+            self.keeper.monitor.watched(flushed)
         };
-        self.note(flushed.as_ref().err());
-        if matches!(flushed, Ok(true))
-            && let Some([_, compact]) = &*self.workers.lock()
-        {
-            compact.notify();
+        self.note(Kind::Flush, flushed.as_ref().err());
+        if matches!(flushed, Ok(true)) {
+            self.notify_kind(Kind::Compact);
         }
         flushed
     }
 
     /// One step of compaction.
     pub(crate) fn compact_step(&self) -> Result<bool> {
-        let _one = self.compacting.lock();
-        self.check_running()?;
-        compact::compact_if_due(&self.keeper)
+        let compacted = {
+            let _one = self.compacting.lock();
+            self.check_running()
+                .and_then(|()| self.keeper.monitor.watched(compact::compact_if_due(&self.keeper)))
+        };
+        self.note(Kind::Compact, compacted.as_ref().err());
+        compacted
     }
 
     /// Merges everything.
     pub(crate) fn compact_all(&self) -> Result<()> {
         let _one = self.compacting.lock();
         self.check_running()?;
-        compact::compact_all(&self.keeper)
+        self.keeper.monitor.watched(compact::compact_all(&self.keeper))
     }
 
-    fn note(&self, failed: Option<&Error>) {
+    fn note(&self, kind: Kind, failed: Option<&Error>) {
         let mut progress = self.progress.lock();
-        progress.flushed += 1;
-        progress.failed = failed.cloned();
+        progress.steps += 1;
+        let [flush, compact] = &mut progress.failed;
+        let last = match kind {
+            Kind::Flush => flush,
+            Kind::Compact => compact,
+        };
+        *last = failed.cloned();
         self.changed.notify_all();
     }
 
-    /// Waits until there are at most so many memtables that wait for their flush.
-    pub(crate) fn wait_for_room(&self, most: usize) -> Result<()> {
+    /// Waits until a batch may be written, doing the work that it waits for if nobody else does.
+    /// What stands in the way after as much work as there is stays.
+    pub(crate) fn wait_for_room(&self) -> Result<()> {
+        let keeper = &self.keeper;
+        let mut stall = None;
         loop {
             self.check_running()?;
-            let before = self.progress.lock().flushed;
+            let before = self.progress.lock().steps;
             // A worker that has died poisons first: either this sees it or the note that follows.
-            self.keeper.check_writable()?;
-            if self.keeper.state().memtables.len() <= most + 1 {
-                return Ok(());
-            }
-            if !self.keeper.options.world.scheduler.runs_by_itself() {
-                self.flush_step()?;
+            keeper.check_writable()?;
+            let (kind, waiting) = match room_for(&keeper.state(), &keeper.options, 0) {
+                Room::Free | Room::Little(_) => return Ok(()),
+                Room::Memtables(waiting) => (Kind::Flush, waiting),
+                Room::Tables(waiting) => (Kind::Compact, waiting),
+            };
+            stall
+                .get_or_insert_with(|| keeper.monitor.stall(waiting, &*keeper.options.world.clock));
+            if !keeper.options.world.scheduler.runs_by_itself() {
+                let stepped = match kind {
+                    Kind::Flush => self.flush_step()?,
+                    Kind::Compact => self.compact_step()?,
+                };
+                if !stepped {
+                    return Ok(());
+                }
                 continue;
             }
-            self.notify();
+            self.notify_kind(kind);
             let mut progress = self.progress.lock();
-            while progress.flushed == before {
+            while progress.steps == before {
                 self.changed.wait(&mut progress);
             }
-            if let Some(failed) = &progress.failed {
+            let [flush, compact] = &progress.failed;
+            let failed = match kind {
+                Kind::Flush => flush,
+                Kind::Compact => compact,
+            };
+            if let Some(failed) = failed {
                 return Err(failed.clone());
+            }
+        }
+    }
+
+    fn notify_kind(&self, kind: Kind) {
+        if let Some([flush, compact]) = &*self.workers.lock() {
+            match kind {
+                Kind::Flush => flush.notify(),
+                Kind::Compact => compact.notify(),
             }
         }
     }
@@ -140,6 +179,15 @@ impl Background {
 enum Kind {
     Flush,
     Compact,
+}
+
+impl Kind {
+    const fn work(self) -> BackgroundWork {
+        match self {
+            Self::Flush => BackgroundWork::Flush,
+            Self::Compact => BackgroundWork::Compaction,
+        }
+    }
 }
 
 /// One kind of work, which ends with its store.
@@ -155,15 +203,31 @@ impl Work for Job {
             Kind::Flush => background.flush_step(),
             Kind::Compact => background.compact_step(),
         };
-        // What failed is told to the writers that wait, and is tried again when notified.
-        done.unwrap_or(false)
+        // What failed is told to the writers that wait and to the listener, and is tried again
+        // when notified.
+        done.unwrap_or_else(|error| {
+            background.keeper.monitor.background_failed(self.kind.work(), &error);
+            false
+        })
+    }
+
+    fn again_in(&self) -> Option<Duration> {
+        let background = self.background.upgrade()?;
+        let check = background.keeper.options.clock_check.micros();
+        match self.kind {
+            Kind::Flush => None,
+            // Files become garbage by the clock alone, and nobody notifies of that.
+            Kind::Compact => Some(Duration::from_micros(check.max(1).unsigned_abs())),
+        }
     }
 
     fn abandoned(&self, reason: &str) {
         if let Some(background) = self.background.upgrade() {
             let source = std::io::Error::other(reason.to_owned());
             let error = Error::io("go on with", &background.keeper.dir, source);
-            background.note(Some(&background.keeper.poison(error)));
+            let error = background.keeper.poison(error);
+            background.note(self.kind, Some(&error));
+            background.keeper.monitor.background_failed(self.kind.work(), &error);
         }
     }
 }

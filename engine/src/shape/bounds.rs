@@ -32,5 +32,6 @@ pub(crate) fn record(keeper: &Keeper) -> Result<Commit> {
         |durable| Ok(risen(durable)),
         |state, durable| state.catalog = Arc::new(durable.catalog.clone()),
     )?;
+    keeper.monitor.tell_risen();
     Ok(seen_by_all)
 }

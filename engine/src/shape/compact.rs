@@ -7,6 +7,7 @@ use crate::files::table::Table;
 use crate::shape::bounds;
 use crate::shape::output::{self, Job, Placing};
 use crate::shape::placement::{Place, Policy, Task};
+use crate::shape::told::Compaction;
 use crate::state::live::{Keeper, State};
 use crate::sync::Shared;
 use crate::types::error::Result;
@@ -69,7 +70,9 @@ fn drop_unread(
         let is_garbage = |table: &&Shared<Table>| policy.is_all_garbage_as_recorded(table);
         tables.iter().filter(is_garbage).cloned().collect::<Vec<_>>()
     });
-    replace(keeper, &garbage, &[])
+    let dropped = replace(keeper, &garbage, &[])?;
+    keeper.monitor.dropped_unread(&garbage.iter().map(|table| table.entry.len).collect::<Vec<_>>());
+    Ok(dropped)
 }
 
 fn merge(
@@ -91,9 +94,13 @@ fn merge(
             Placing::Parted { limit, windows: policy.plan_windows(inputs, limit, number) }
         }),
     };
-    let job = Job { tables: inputs, memtables: &[], placing, seen_by_all };
+    let paced = !with_policy(keeper, state, Some(seen_by_all), |policy| policy.is_crowded());
+    let job = Job { tables: inputs, memtables: &[], placing, seen_by_all, paced };
+    let compaction = Compaction::begin(keeper, inputs);
     let written = output::write_all(keeper, state, &job)?;
-    replace(keeper, inputs, &written.tables)
+    let changed = replace(keeper, inputs, &written.tables)?;
+    compaction.end(inputs, &written);
+    Ok(changed)
 }
 
 /// What is known of tables of the past together.

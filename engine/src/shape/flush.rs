@@ -8,6 +8,7 @@ use asofdb_format::header::FileKind;
 use crate::files::names;
 use crate::shape::bounds;
 use crate::shape::output::{self, Job, Placing};
+use crate::shape::told::Flush;
 use crate::state::durable::mark_edit;
 use crate::state::live::Keeper;
 use crate::types::error::Result;
@@ -19,11 +20,12 @@ pub(crate) fn flush_one(keeper: &Keeper) -> Result<bool> {
         (state.memtables.len() > 1).then(|| state.memtables.last().cloned()).flatten()
     };
     let Some(memtable) = sealed(&keeper.state()) else { return Ok(false) };
+    let flush = Flush::begin(keeper, &memtable);
     let seen_by_all = bounds::record(keeper)?;
     let state = keeper.state();
     let placing = Placing::Together(Level::Recent);
     let memtables = [&*memtable];
-    let job = Job { tables: &[], memtables: &memtables, placing, seen_by_all };
+    let job = Job { tables: &[], memtables: &memtables, placing, seen_by_all, paced: false };
     let written = output::write_all(keeper, &state, &job)?;
     let aside = memtable.aside().clone();
     let mut edits: Vec<Edit> =
@@ -51,6 +53,7 @@ pub(crate) fn flush_one(keeper: &Keeper) -> Result<bool> {
     // If that failed, the manifest may name the new tables or not: the next open removes them if
     // it does not.
     changed?;
+    flush.end(&written);
     // Left over at the worst: the next open removes what no manifest names.
     let log = names::numbered(&keeper.dir, FileKind::Log, memtable.log);
     let _ = keeper.options.world.disk.remove(&log);

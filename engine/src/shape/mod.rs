@@ -12,3 +12,4 @@ pub(crate) mod garbage;
 pub(crate) mod merge;
 pub(crate) mod output;
 pub(crate) mod placement;
+pub(crate) mod told;

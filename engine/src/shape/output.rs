@@ -36,6 +36,8 @@ pub(crate) struct Job<'j> {
     pub(crate) placing: Placing,
     /// The newest commit that every reader sees.
     pub(crate) seen_by_all: Commit,
+    /// Whether it is held to the limit of background work.
+    pub(crate) paced: bool,
 }
 
 /// Where the outputs of a merge stand.
@@ -202,13 +204,15 @@ impl Filler<'_> {
                 let (hash, features) = (entity.hash, &demoted.features);
                 let mut output = self.room(output, Some(window), hash)?;
                 output.superseded = output.superseded.max(demoted.superseded);
-                output.add(hash, &entity.entity, features, None)?;
+                output.add(hash, &entity.entity, features, None);
+                self.write(&mut output)?;
                 self.past.insert(window, output);
             }
             if !entity.features.is_empty() {
                 let output = self.here.take();
                 let mut output = self.room(output, None, entity.hash)?;
-                output.add(entity.hash, &entity.entity, &entity.features, entity.raw.as_ref())?;
+                output.add(entity.hash, &entity.entity, &entity.features, entity.raw.as_ref());
+                self.write(&mut output)?;
                 self.here = Some(output);
             }
         }
@@ -216,6 +220,17 @@ impl Filler<'_> {
         for (window, open) in self.here.take().map(|open| (None, open)).into_iter().chain(past) {
             let level = self.level(window, open.superseded);
             self.written.tables.push(open.finish(self.keeper, level)?);
+        }
+        Ok(())
+    }
+
+    fn write(&self, output: &mut Output) -> Result<()> {
+        let written = output.write(false)?;
+        if self.job.paced
+            && written > 0
+            && let Some(limit) = self.keeper.options.merge_bytes_per_second
+        {
+            self.keeper.pace.take(written, limit, &self.keeper.options.world);
         }
         Ok(())
     }
@@ -345,7 +360,7 @@ impl Output {
         entity: &[u8],
         features: &[(FeatureId, Vec<Revision>)],
         raw: Option<&RawHistory>,
-    ) -> Result<()> {
+    ) {
         self.last = Some(hash);
         let features: Vec<(FeatureId, &[Revision])> =
             features.iter().map(|(id, revisions)| (*id, revisions.as_slice())).collect();
@@ -353,18 +368,20 @@ impl Output {
             Some(raw) => self.builder.add_copied(entity, &features, (&raw.chunk, &raw.heap)),
             None => self.builder.add(entity, &features),
         }
-        self.write(false)
     }
 
-    fn write(&mut self, all: bool) -> Result<()> {
+    /// Writes what was gathered, if it is enough; how many bytes it was.
+    fn write(&mut self, all: bool) -> Result<u64> {
         self.pending.extend(self.builder.take_written());
+        let len = wide(self.pending.len());
         if self.pending.len() >= WRITE_LEN || all {
             self.file
                 .append(&self.pending)
                 .map_err(|source| Error::io("write", &self.path, source))?;
             self.pending.clear();
+            return Ok(len);
         }
-        Ok(())
+        Ok(0)
     }
 
     fn finish(mut self, keeper: &Keeper, level: Level) -> Result<Shared<Table>> {

@@ -70,14 +70,19 @@ pub(crate) struct Policy<'p> {
 impl Policy<'_> {
     /// The next task, if there is any.
     pub(crate) fn next(&self) -> Option<Task> {
-        let crowded = self.state.tables.recent().len() >= self.options.slow_recent_tables;
-        let shape = || self.of_recent().or_else(|| self.of_windows());
+        let crowded = self.is_crowded();
         crowded
             .then(|| self.of_recent())
             .flatten()
             .or_else(|| self.droppable())
-            .or_else(shape)
+            .or_else(|| self.of_recent())
+            .or_else(|| self.of_windows())
             .or_else(|| self.worn())
+    }
+
+    /// Whether there are so many flushed tables that writers are slowed.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.state.tables.recent().len() >= self.options.slow_recent_tables
     }
 
     /// All tables, arranged anew.
@@ -93,7 +98,7 @@ impl Policy<'_> {
         if recent.len() < most {
             return None;
         }
-        let many = recent.len() >= most.saturating_mul(4);
+        let many = recent.len() >= most.saturating_mul(4) || self.is_crowded();
         if many || bytes(recent).saturating_mul(3) >= bytes(present) {
             let mut inputs: Vec<_> = recent.iter().chain(present).cloned().collect();
             // What a revert made unknown of the past is found out again beside the present.

@@ -17,6 +17,7 @@ use asofdb_format::ids::{Commit, EventTime, FileNumber, SourceId, StoreId};
 
 use crate::files::log::FrameWriter;
 use crate::files::table::Table;
+use crate::metrics::Monitor;
 use crate::state::arrangement::Arrangement;
 use crate::state::catalog::Catalog;
 use crate::state::commits::CommitSpans;
@@ -29,7 +30,9 @@ use crate::state::taken::Taken;
 use crate::state::visible::Visible;
 use crate::sync::{ArcSwap, Mutex, OnceLock, Shared};
 use crate::types::error::{Error, Result};
+use crate::types::events::HorizonRisen;
 use crate::types::options::Options;
+use crate::world::pace::Pace;
 
 /// All that a read needs, at a moment.
 #[derive(Clone, Debug)]
@@ -43,6 +46,7 @@ pub(crate) struct State {
     pub(crate) sources: Arc<BTreeMap<SourceId, Arc<str>>>,
     pub(crate) lost: Arc<[(Commit, Commit)]>,
     pub(crate) marks: Arc<BTreeMap<String, Mark>>,
+    pub(crate) monitor: Arc<Monitor>,
 }
 
 impl State {
@@ -65,6 +69,9 @@ impl State {
 
     /// Takes tables in and out.
     pub(crate) fn replace_tables(&mut self, out: &[FileNumber], new: &[Shared<Table>]) {
+        let goes = |table: &&Shared<Table>| out.contains(&table.entry.number);
+        let gone = self.tables.all().filter(goes);
+        gone.for_each(|table| table.pin().count_in(&self.monitor.pinned));
         self.tables = Arc::new(self.tables.replaced(out, new));
     }
 }
@@ -75,9 +82,11 @@ pub(crate) struct Keeper {
     pub(crate) dir: PathBuf,
     pub(crate) store: StoreId,
     pub(crate) options: Options,
+    pub(crate) monitor: Arc<Monitor>,
     pub(crate) snapshots: Arc<Registry>,
     pub(crate) commits: Mutex<CommitSpans>,
     pub(crate) lagging: LaggingClock,
+    pub(crate) pace: Pace,
     live: ArcSwap<State>,
     kept: Mutex<Kept>,
     poison: OnceLock<Error>,
@@ -112,7 +121,9 @@ impl Keeper {
             snapshots: Arc::new(Registry::default()),
             commits: Mutex::new(durable.commits.clone()),
             lagging,
+            pace: Pace::default(),
             options,
+            monitor: Arc::clone(&state.monitor),
             live: ArcSwap::from_pointee(state),
             kept: Mutex::new(Kept { durable, manifest, whole_len, closed: false }),
             poison: OnceLock::new(),
@@ -200,6 +211,7 @@ impl Keeper {
             let manifest = kept.manifest.as_ref().ok_or(Error::ReadOnly)?;
             manifest::append(manifest, durable.newest, durable.ceiling, &edits)
                 .map_err(|error| self.poison(error))?;
+            self.note_risen(&kept.durable, &durable);
             kept.durable = durable;
         }
         let mut state = State::clone(&self.live.load());
@@ -211,6 +223,24 @@ impl Keeper {
             let _ = self.rotate_manifest(kept);
         }
         Ok(())
+    }
+
+    /// Notes which horizons have risen, to be told when no lock is held.
+    fn note_risen(&self, old: &Durable, new: &Durable) {
+        for (old, new) in old.catalog.all().zip(new.catalog.all()) {
+            let (before, after) = (old.recorded.horizon, new.recorded.horizon);
+            if before < after
+                && let Some(horizon) = after
+            {
+                self.monitor.note_risen(HorizonRisen {
+                    feature: new.definition.name.clone(),
+                    schema: new.definition.schema,
+                    before,
+                    horizon,
+                    commit: self.live.load().visible(),
+                });
+            }
+        }
     }
 
     /// Writes the picture into a new manifest and removes the old one.

@@ -10,6 +10,7 @@
 //! | `memtable` | revisions not yet in a table |
 //! | `arrangement` | which tables there are: recent, present, past |
 //! | `visible` | up to which commit a state is seen |
+//! | `room` | how much room there is for another batch |
 //! | `durable` | the picture that the manifest draws of all that |
 //! | `live` | the state that reads pin, and how it is changed |
 
@@ -24,5 +25,6 @@ pub(crate) mod lagging;
 pub(crate) mod live;
 pub(crate) mod manifest;
 pub(crate) mod memtable;
+pub(crate) mod room;
 pub(crate) mod taken;
 pub(crate) mod visible;

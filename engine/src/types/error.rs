@@ -10,6 +10,7 @@
 //! | [`Error::UnknownFeature`] | define the feature, or mend the name |
 //! | [`Error::InvalidArgument`] | mend the call |
 //! | [`Error::NotAStore`], [`Error::NewerFormat`] | open the right directory, or a newer asofdb |
+//! | [`Error::Busy`] | try again later |
 //! | [`Error::Closed`] | the store was closed: open it again |
 
 use std::io;
@@ -122,6 +123,13 @@ pub enum Error {
     LostCommit {
         /// The commit.
         commit: Commit,
+    },
+    /// There is no room for the batch just now: flushing or merging has fallen behind. Nothing was
+    /// written.
+    #[error("no room for a batch now: {why}; try again later, or call `write`, which waits")]
+    Busy {
+        /// What stands in the way.
+        why: String,
     },
     /// The store is open read-only.
     #[error("the store is open read-only; open it for writing")]

@@ -3,5 +3,6 @@
 
 pub mod answer;
 pub mod error;
+pub mod events;
 pub mod options;
 pub mod spec;

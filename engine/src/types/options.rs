@@ -1,7 +1,10 @@
 //! Options of a store.
 
+use std::sync::Arc;
+
 use asofdb_format::ids::Span;
 
+use crate::types::events::EventListener;
 use crate::world::World;
 
 /// How tables are read.
@@ -65,6 +68,8 @@ pub struct Options {
     /// The random bytes of a new store: its id, and its secret for naming erased entities.
     /// Default: from the system. Only a simulation that must repeat itself sets them.
     pub identity: Option<[u8; 32]>,
+    /// Who is told what happens in the store. Default: nobody.
+    pub listener: Option<Arc<dyn EventListener>>,
     /// The disk, the clock and the scheduler. Default: the real ones.
     pub world: World,
 }
@@ -89,6 +94,7 @@ impl Default for Options {
             clock_lag: Span::from_secs(600),
             commit_lease: Span::from_secs(1),
             identity: None,
+            listener: None,
             world: World::real(),
         }
     }
@@ -145,6 +151,8 @@ impl Options {
         commit_lease: Span,
         /// Sets the random bytes of a new store.
         identity: Option<[u8; 32]>,
+        /// Sets who is told what happens in the store.
+        listener: Option<Arc<dyn EventListener>>,
         /// Sets the disk, the clock and the scheduler.
         world: World,
     }

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod disk;
 mod manual;
 mod map;
+pub(crate) mod pace;
 mod real_disk;
 pub mod scheduler;
 pub mod sim;

@@ -5,6 +5,7 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use super::manual::Manual;
 pub use super::threads::Threads;
@@ -13,6 +14,11 @@ pub use super::threads::Threads;
 pub trait Work: Send + Sync {
     /// Does one step; whether there may be more to do at once.
     fn step(&self) -> bool;
+    /// How long to wait before the next step if no notice comes; `None`: for ever. Asked when there
+    /// was nothing more to do at once.
+    fn again_in(&self) -> Option<Duration> {
+        None
+    }
     /// No step will be done any more, for a reason that is not the worker's end: a step panicked,
     /// or there was no thread to be had. Whoever waits for this work should be told.
     fn abandoned(&self, reason: &str) {
@@ -29,6 +35,11 @@ pub trait Scheduler: Send + Sync + Debug {
     /// Runs all jobs to their end, beside one another where that is possible. If a job panics, so
     /// does the call, and some of the others may not have been run.
     fn run_all(&self, jobs: Vec<Box<dyn FnOnce() + Send + '_>>);
+    /// Holds the calling thread up for so long; a scheduler that does not run by itself returns at
+    /// once.
+    fn pause(&self, length: Duration) {
+        let _ = length;
+    }
     /// How many jobs may be of use beside one another.
     fn parallelism(&self) -> usize;
 }

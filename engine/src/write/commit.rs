@@ -21,6 +21,7 @@ use asofdb_format::value::{MAX_VALUE_LEN, Value};
 use asofdb_format::wire::{Decoded, Malformed, wide};
 
 use crate::files::log::FrameWriter;
+use crate::metrics::{micros, since};
 use crate::state::catalog::{Catalog, FeatureState};
 use crate::state::durable::Durable;
 use crate::state::live::{Keeper, State};
@@ -64,6 +65,16 @@ impl Committer {
 
     /// Writes a batch.
     pub(crate) fn write(&self, batch: &Batch, durability: Durability) -> Result<Commit> {
+        let (clock, monitor) = (&*self.keeper.options.world.clock, &self.keeper.monitor);
+        let begun = clock.running();
+        let commit = self.commit(batch, durability)?;
+        monitor.writes.batches.add(1);
+        monitor.writes.records.add(wide(batch.puts.len()));
+        monitor.writes.took.record(micros(since(clock, begun)));
+        Ok(commit)
+    }
+
+    fn commit(&self, batch: &Batch, durability: Durability) -> Result<Commit> {
         self.keeper.check_writable()?;
         check_marks(batch)?;
         let mut prepared = Prepared::new(&self.keeper, batch)?;
@@ -224,6 +235,7 @@ impl Committer {
             let log = order.log.as_ref().ok_or(Error::Closed)?;
             return log.sync().map(drop).map_err(|error| self.keeper.poison(error));
         }
+        let _span = tracing::debug_span!(target: "asofdb", "rotate").entered();
         let keeper = &self.keeper;
         let old = Arc::clone(order.log.as_ref().ok_or(Error::Closed)?);
         let number = keeper.next_file();

@@ -64,6 +64,8 @@ pub(crate) fn erase(keeper: &Keeper, committer: &Committer, entity: &[u8]) -> Re
     if entity.is_empty() || entity.len() > MAX_ENTITY_LEN {
         return Err(InvalidArgument::EntityLength { len: entity.len() }.into());
     }
+    // The entity is not told: who erases it wants it in no log of the program's either.
+    let _span = tracing::info_span!(target: "asofdb", "erase").entered();
     let mut order = committer.lock()?;
     let erased = ErasedEntity::of(&keeper.state().taken.key, entity);
     committer.change(
@@ -80,7 +82,8 @@ pub(crate) fn revert(
     what: &Revert,
     dry_run: bool,
 ) -> Result<Reverted> {
-    let found = Found::look(&keeper.state(), what)?;
+    let _span = tracing::info_span!(target: "asofdb", "revert", ?what, dry_run).entered();
+    let found = keeper.monitor.watched(Found::look(&keeper.state(), what))?;
     if let What::Commits(commits) = &what.0 {
         let missing: BTreeSet<Commit> = commits.difference(&found.batches).copied().collect();
         if !missing.is_empty() {
