@@ -5,6 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "figures are measured by the real clock")]
 
 mod data;
+mod ninety_days;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -40,6 +41,8 @@ enum Command {
         #[arg(long, default_value_t = 1_000)]
         batch: u64,
     },
+    /// Ninety days in simulated time, checked at the end of each against the generator.
+    NinetyDays(ninety_days::Size),
 }
 
 fn main() -> Outcome<()> {
@@ -49,6 +52,10 @@ fn main() -> Outcome<()> {
                 Shape { entities, features, versions, start: 1_700_000_000_000_000 / HOUR * HOUR };
             let dir = tempfile::tempdir()?;
             load(&dir.path().join("store"), shape, sample, batch)
+        }
+        Command::NinetyDays(size) => {
+            let dir = tempfile::tempdir()?;
+            ninety_days::run(&dir.path().join("store"), size)
         }
     }
 }

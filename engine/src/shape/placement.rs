@@ -29,10 +29,10 @@ use crate::types::options::Options;
 const FAN: usize = 4;
 
 /// A window is at most this part of the shortest history of what it holds.
-const WINDOWS_A_HISTORY: i64 = 8;
+const WINDOWS_A_HISTORY: i64 = 12;
 
 /// A table is rewritten when this part of it has become garbage since it was made.
-const GARBAGE: f64 = 0.3;
+const GARBAGE: f64 = 0.15;
 
 /// What is to be done.
 #[derive(Debug)]
@@ -95,11 +95,12 @@ impl Policy<'_> {
     fn of_recent(&self) -> Option<Task> {
         let (recent, present) = (self.state.tables.recent(), self.state.tables.present());
         let most = self.options.max_recent_tables.max(2);
-        if recent.len() < most {
+        let many = recent.len() >= most.saturating_mul(4) || self.is_crowded();
+        let heavy = bytes(recent).saturating_mul(3) >= bytes(present);
+        if recent.len() < if heavy { most.div_ceil(2).max(2) } else { most } {
             return None;
         }
-        let many = recent.len() >= most.saturating_mul(4) || self.is_crowded();
-        if many || bytes(recent).saturating_mul(3) >= bytes(present) {
+        if many || heavy {
             let mut inputs: Vec<_> = recent.iter().chain(present).cloned().collect();
             // What a revert made unknown of the past is found out again beside the present.
             let newest_revert = self.state.taken.newest_revert;
