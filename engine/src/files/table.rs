@@ -36,6 +36,8 @@ use crate::world::disk::{Disk, FileReader};
 pub(crate) struct Table {
     pub(crate) entry: TableEntry,
     pub(crate) meta: TableMeta,
+    /// How fresh its features are; tables of earlier days do not tell.
+    pub(crate) freshness: Option<Freshness>,
     pub(crate) layout: Layout,
     path: PathBuf,
     directory: Directory,
@@ -98,6 +100,7 @@ impl Table {
         Ok(Self {
             entry: entry.clone(),
             meta: opened.meta,
+            freshness: opened.freshness,
             layout: opened.layout,
             path,
             directory: opened.directory,

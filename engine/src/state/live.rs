@@ -26,6 +26,7 @@ use crate::state::manifest;
 use crate::state::memtable::{Mark, Memtable};
 use crate::state::snapshots::Registry;
 use crate::state::taken::Taken;
+use crate::state::tally::TablesTally;
 use crate::state::visible::Visible;
 use crate::sync::{ArcSwap, Mutex, OnceLock, Shared};
 use crate::types::error::{Error, Result};
@@ -46,6 +47,8 @@ pub(crate) struct State {
     pub(crate) sources: Arc<BTreeMap<SourceId, Arc<str>>>,
     pub(crate) lost: Arc<[(Commit, Commit)]>,
     pub(crate) marks: Arc<BTreeMap<String, Mark>>,
+    /// What the tables hold of each feature, put together when it is first asked for.
+    pub(crate) tally: Arc<OnceLock<TablesTally>>,
 }
 
 impl State {
@@ -81,6 +84,11 @@ impl State {
         self.recent.iter().chain(&self.run)
     }
 
+    /// What the tables hold of each feature.
+    pub(crate) fn tally(&self) -> &TablesTally {
+        self.tally.get_or_init(|| TablesTally::of(self.tables().map(|table| &**table)))
+    }
+
     /// Takes tables in and out.
     pub(crate) fn replace_tables(
         &mut self,
@@ -94,6 +102,7 @@ impl State {
         self.recent.splice(0..0, recent);
         self.run.extend(run);
         self.run.sort_unstable_by_key(|table| table.entry.min_hash);
+        self.tally = Arc::default();
     }
 }
 

@@ -8,6 +8,7 @@
 //! | `snapshots` | which commits somebody holds |
 //! | `lagging` | the clock that compaction relies on |
 //! | `memtable` | revisions not yet in a table |
+//! | `tally` | what memtables and tables hold of each feature |
 //! | `visible` | up to which commit a state is seen |
 //! | `durable` | the picture that the manifest draws of all that |
 //! | `live` | the state that reads pin, and how it is changed |
@@ -23,4 +24,5 @@ pub(crate) mod live;
 pub(crate) mod manifest;
 pub(crate) mod memtable;
 pub(crate) mod taken;
+pub(crate) mod tally;
 pub(crate) mod visible;
