@@ -30,6 +30,7 @@
 //! | `store` | the door |
 //! | `open` | recovery |
 //! | [`inspect`] | verifies and dumps files, beside `open` |
+//! | `freshness` | reports how fresh features are, above `read` |
 //! | `read` | answers questions |
 //! | `write` | takes batches, definitions, erases, reverts |
 //! | `shape` | arranges data over files, drops garbage |
@@ -43,6 +44,7 @@
 #[cfg(feature = "arrow")]
 mod arrow;
 mod files;
+mod freshness;
 pub mod inspect;
 #[cfg(all(loom, test))]
 mod interleavings;
@@ -65,6 +67,7 @@ pub use asofdb_format::ids::{
 };
 pub use asofdb_format::value::{Kind, Text, Value, ValueType, Vector};
 
+pub use crate::freshness::{Ages, Answers, FeatureFreshness, FreshnessReport, FutureRow, Records};
 pub use crate::metrics::Metrics;
 pub use crate::read::how::{JoinOptions, Read};
 pub use crate::read::join::{Joined, JoinedColumn, Joiner};

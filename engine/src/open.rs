@@ -343,7 +343,7 @@ fn replay(
         touches: durable.taken.newest_revert_of(source).is_none_or(|revert| revert <= commit),
     };
     let catalog = &durable.catalog;
-    apply(memtable, commit, &mut reader, standing, |entry| catalog.check(entry, commit))
+    apply(memtable, commit, &mut reader, standing, catalog, |entry| catalog.check(entry, commit))
         .map_err(malformed)?;
     Ok(())
 }
@@ -404,5 +404,6 @@ fn state_of(
         lost: durable.lost.clone().into(),
         marks: Arc::new(marks),
         monitor: Arc::clone(monitor),
+        tally: Arc::default(),
     })
 }

@@ -8,6 +8,7 @@ use asofdb_format::ids::{Commit, EventTime};
 use bytes::Bytes;
 use parking_lot::Mutex;
 
+use crate::freshness::{self, FreshnessReport, FutureRow};
 use crate::metrics::{Lookup, Metrics};
 use crate::open;
 use crate::read::how::{JoinOptions, Moment, Read, Stand};
@@ -477,6 +478,51 @@ impl Store {
     #[must_use]
     pub fn metrics(&self) -> Metrics {
         crate::stats::metrics(&self.0.keeper)
+    }
+
+    /// How fresh the features are, from metadata alone: no row is read. It is an estimate, and
+    /// [`FreshnessReport`] says what of. The first call after a flush or a merge puts together
+    /// what the tables tell; others cost about as much as there are features.
+    ///
+    /// ```
+    /// # use asofdb::{Batch, Durability, EventTime, FeatureSpec, Options, Store, ValueType};
+    /// # fn main() -> asofdb::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = Store::open(dir.path().join("store"), Options::new())?;
+    /// store.define(FeatureSpec::new("weather:temp", ValueType::F64))?;
+    /// let mut batch = Batch::new();
+    /// batch.put("JFK", "weather:temp", EventTime(1_700_000_000_000_000), 39.0);
+    /// store.write(batch, Durability::Synced)?;
+    /// let report = store.freshness()?;
+    /// let newest = report.features.first().and_then(|feature| feature.newest_event_time);
+    /// assert_eq!(newest, Some(EventTime(1_700_000_000_000_000)));
+    /// # store.close()
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub fn freshness(&self) -> Result<FreshnessReport> {
+        let keeper = self.keeper()?;
+        Ok(freshness::estimate(keeper, &Pinned::new(keeper, &Stand::Newest)?))
+    }
+
+    /// How fresh the features are, exactly: what [`Store::latest`] would answer of every entity,
+    /// counted. It reads the whole present, in memory bounded by the features and the memtables.
+    ///
+    /// # Errors
+    /// As [`Store::read_row`].
+    pub fn freshness_exact(&self) -> Result<FreshnessReport> {
+        freshness::exact(self.keeper()?)
+    }
+
+    /// Up to `limit` versions that are dated after now, in the order of the entities' hashes. Only
+    /// memtables and tables that hold any are looked at.
+    ///
+    /// # Errors
+    /// As [`Store::read_row`].
+    pub fn future_dated(&self, limit: usize) -> Result<Vec<FutureRow>> {
+        freshness::future_rows(self.keeper()?, limit)
     }
 
     /// The labels of all sources so far.

@@ -10,7 +10,7 @@
 //! | [`frame`] | frames of logs and manifests |
 //! | [`batch`] | the payload of a log frame |
 //! | [`edit`], [`catalog`] | the payload of a manifest frame |
-//! | [`pages`], [`table`], [`meta`] | a table file: sections, checksums, what is known of it |
+//! | [`pages`], [`table`], [`meta`], [`freshness`] | a table file: sections, checksums, what is known of it |
 //! | [`directory`], [`head`], [`chunk`] | a table's entities, their newest versions, their history |
 //! | [`ints`], [`values`] | columns of integers and of values |
 //!
@@ -26,6 +26,7 @@ pub mod directory;
 pub mod edit;
 mod entry;
 pub mod frame;
+pub mod freshness;
 pub mod hash;
 pub mod head;
 pub mod header;

@@ -108,7 +108,13 @@ impl FeatureMeta {
         }
         self.oldest = self.oldest.min(revision.order.event_time);
         self.newest = self.newest.max(revision.order.event_time);
-        let Payload::Bits(bits) = revision.payload else { return };
+        if let Payload::Bits(bits) = revision.payload {
+            self.count_number(bits);
+        }
+    }
+
+    /// Counts a number of its type.
+    pub fn count_number(&mut self, bits: u64) {
         if !is_number(self.value_type, bits) {
             return;
         }
@@ -116,6 +122,21 @@ impl FeatureMeta {
         let lower = |a, b| if is_less(self.value_type, a, b) { a } else { b };
         let upper = |a, b| if is_less(self.value_type, a, b) { b } else { a };
         self.numbers = Some((lower(bits, least), upper(bits, greatest)));
+    }
+
+    /// Counts all that another has counted of the same feature.
+    pub fn merge(&mut self, other: &Self) {
+        let sum = |mine: &mut u64, other: u64| *mine = mine.saturating_add(other);
+        sum(&mut self.revisions, other.revisions);
+        sum(&mut self.nulls, other.nulls);
+        sum(&mut self.deletes, other.deletes);
+        sum(&mut self.stubs, other.stubs);
+        self.oldest = self.oldest.min(other.oldest);
+        self.newest = self.newest.max(other.newest);
+        if let Some((least, greatest)) = other.numbers {
+            self.count_number(least);
+            self.count_number(greatest);
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 //! heads     tag 3    a head for each row of the directory
 //! directory tag 4
 //! metadata  tag 5
+//! freshness tag 8    ignorable, see [`freshness`](crate::freshness)
 //! checksums tag 6    one for each page of all that stands before it
 //! sections           varint count; each: varint tag, u8 1: ignorable, varint start, varint length
 //! footer             u64 start of the sections' table | u32 its length | u32 its CRC-32
@@ -22,6 +23,7 @@ use std::collections::BTreeMap;
 
 use crate::chunk::{self, ColumnInput, MAX_COLUMN};
 use crate::directory;
+use crate::freshness::Gauge;
 use crate::hash::EntityHash;
 use crate::head::{self, HistoryPlace};
 use crate::header::{HEADER_LEN, Header};
@@ -38,6 +40,7 @@ pub const FOOTER_LEN: usize = 32;
 
 const MAGIC: &[u8; 8] = b"asofdbT\n";
 const CHECKSUMS: u64 = 6;
+const FRESHNESS: u64 = 8;
 
 /// An entity with more revisions, or more bytes of values, is written in several rows.
 const MAX_PART_WEIGHT: usize = 256 << 20;
@@ -72,6 +75,8 @@ pub struct Layout {
     pub directory: Extent,
     /// What is known of the table.
     pub meta: Extent,
+    /// How fresh the features are; tables of earlier days do not tell.
+    pub freshness: Option<Extent>,
     /// Checksums of pages.
     pub checksums: Extent,
     /// CRC-32 of the checksums section.
@@ -143,7 +148,7 @@ impl Footer {
                 Ok((tag, ignorable, Extent { start, len: reader.varint()? }))
             };
             let (tag, ignorable, extent) = entry().map_err(|fault| fault.offset(base))?;
-            if !(1..=CHECKSUMS).contains(&tag) && ignorable == 0 {
+            if !(1..=CHECKSUMS).contains(&tag) && tag != FRESHNESS && ignorable == 0 {
                 return Err(TableFault::Unknown(tag));
             }
             if ignorable > 1 {
@@ -171,6 +176,7 @@ impl Footer {
             heads: section(3)?,
             directory: section(4)?,
             meta: section(5)?,
+            freshness: found.get(&FRESHNESS).copied(),
             checksums: section(CHECKSUMS)?,
             checksums_sum: self.checksums_sum,
             identity: self.identity,
@@ -211,6 +217,7 @@ pub struct Names {
 pub struct TableBuilder {
     names: Names,
     meta: TableMeta,
+    gauge: Gauge,
     sums: PageSums,
     unwritten: Vec<u8>,
     history_len: u64,
@@ -237,6 +244,7 @@ impl TableBuilder {
         let mut builder = Self {
             names,
             meta: TableMeta::empty(),
+            gauge: Gauge::default(),
             sums: PageSums::default(),
             unwritten: Vec::new(),
             history_len: 0,
@@ -263,6 +271,20 @@ impl TableBuilder {
 
     /// Adds an entity: for each feature, ascending, its revisions, ascending, at least one.
     pub fn add(&mut self, entity: &[u8], features: &[(FeatureId, &[Revision])]) {
+        self.gauge(features);
+        self.add_rows(entity, features);
+    }
+
+    fn gauge(&mut self, features: &[(FeatureId, &[Revision])]) {
+        for (feature, revisions) in features {
+            if let Some(newest) = revisions.last() {
+                self.gauge.newest(*feature, newest.order.event_time, newest.kind);
+            }
+        }
+    }
+
+    /// Adds an entity, in several rows if it does not fit in one.
+    fn add_rows(&mut self, entity: &[u8], features: &[(FeatureId, &[Revision])]) {
         let weight: usize = features
             .iter()
             .flat_map(|(_, revisions)| revisions.iter())
@@ -283,8 +305,8 @@ impl TableBuilder {
                 .filter(|(_, revisions)| !revisions.is_empty())
                 .collect()
         };
-        self.add(entity, &halves(true));
-        self.add(entity, &halves(false));
+        self.add_rows(entity, &halves(true));
+        self.add_rows(entity, &halves(false));
     }
 
     /// Adds an entity whose revisions are all those of one row of another table: its chunk and heap
@@ -295,6 +317,7 @@ impl TableBuilder {
         features: &[(FeatureId, &[Revision])],
         (chunk, heap): (&[u8], &[u8]),
     ) {
+        self.gauge(features);
         features.iter().for_each(|(feature, revisions)| self.count(*feature, revisions));
         let newest: Vec<(FeatureId, &Revision)> = features
             .iter()
@@ -363,6 +386,7 @@ impl TableBuilder {
         let counted = meta.features.entry(feature).or_insert(known);
         for revision in revisions {
             counted.count(revision);
+            self.gauge.known(feature, revision.order.known_time);
             meta.min_event_time = meta.min_event_time.min(revision.order.event_time);
             meta.max_event_time = meta.max_event_time.max(revision.order.event_time);
             meta.max_known_time = meta.max_known_time.max(revision.order.known_time);
@@ -392,15 +416,17 @@ impl TableBuilder {
         let mut at = wide(HEADER_LEN);
         let mut extents = Vec::new();
         let mut extent = |tag: u64, len: usize| {
-            extents.push((tag, at, wide(len)));
+            extents.push((tag, u8::from(tag == FRESHNESS), at, wide(len)));
             at += wide(len);
         };
         let mut index = Vec::new();
         directory::encode(&self.rows, &mut index);
         let meta = self.meta.encode();
+        let fresh = std::mem::take(&mut self.gauge).finish().encode();
         let (far, heads) = (std::mem::take(&mut self.far), std::mem::take(&mut self.heads));
         extent(1, narrow(self.history_len));
-        for (tag, bytes) in [(2, &far), (3, &heads), (4, &index), (5, &meta)] {
+        let parts = [(2, &far), (3, &heads), (4, &index), (5, &meta), (FRESHNESS, &fresh)];
+        for (tag, bytes) in parts {
             extent(tag, bytes.len());
             self.push(bytes);
         }
@@ -408,9 +434,9 @@ impl TableBuilder {
         extent(CHECKSUMS, checksums.len());
         let mut sections = Vec::new();
         sections.put_varint(wide(extents.len()));
-        for (tag, start, len) in extents {
+        for (tag, ignorable, start, len) in extents {
             sections.put_varint(tag);
-            sections.push(0);
+            sections.push(ignorable);
             sections.put_varint(start);
             sections.put_varint(len);
         }

@@ -17,6 +17,7 @@ use asofdb_format::catalog::{Bounds, Definition, Terms};
 use asofdb_format::chunk::ColumnInput;
 use asofdb_format::edit::{Edit, EditFault, Level, TableEntry};
 use asofdb_format::frame::{FrameHead, FrameKind, Seed};
+use asofdb_format::freshness::{FeatureFreshness, Freshness};
 use asofdb_format::hash::{EntityHash, EraseKey, ErasedEntity};
 use asofdb_format::head::HistoryPlace;
 use asofdb_format::header::{FileKind, HEADER_LEN, Header, HeaderFault};
@@ -30,7 +31,8 @@ use asofdb_format::value::{Kind, ValueType};
 use asofdb_format::values::{self, Numbers, Values};
 use asofdb_format::wire::Reader;
 use asofdb_format::{
-    FORMAT_VERSION, batch, chunk, directory, edit, frame, head, header, ints, pages, table, value,
+    FORMAT_VERSION, batch, chunk, directory, edit, frame, freshness, head, header, ints, pages,
+    table, value,
 };
 use bytes::Bytes;
 
@@ -89,6 +91,8 @@ fn public_constants() -> BTreeMap<String, u64> {
         ("head::MAX_FEATURES", wide(head::MAX_FEATURES)),
         ("head::NEAR_LEN", wide(head::NEAR_LEN)),
         ("chunk::MAX_COLUMN", chunk::MAX_COLUMN),
+        ("freshness::POINTS", wide(freshness::POINTS)),
+        ("freshness::SAMPLE", wide(freshness::SAMPLE)),
         ("values::IN_PLACE_LEN", wide(values::IN_PLACE_LEN)),
         ("values::BLOCK_LEN", wide(values::BLOCK_LEN)),
     ];
@@ -307,19 +311,44 @@ fn tags_of_sections() {
         ("heads", layout.heads),
         ("directory", layout.directory),
         ("metadata", layout.meta),
+        ("freshness", layout.freshness.unwrap()),
         ("checksums", layout.checksums),
     ];
     let mut reader = Reader::new(&bytes[range]);
     let mut all = Vec::new();
     for _ in 0..reader.varint().unwrap() {
         let tag = reader.varint().unwrap();
-        assert_eq!(reader.u8(), Ok(0), "all sections are required");
+        let ignorable = reader.u8().unwrap();
         let place = (reader.varint().unwrap(), reader.varint().unwrap());
         let (name, _) =
             named.iter().find(|(_, extent)| (extent.start, extent.len) == place).unwrap();
+        let is_fresh = *name == "freshness";
+        assert_eq!(ignorable, u8::from(is_fresh), "of all sections one may be passed over");
         all.push((*name, tag));
     }
     assert_eq!(told_tags("section"), tags(&all));
+}
+
+#[test]
+fn the_freshness_of_the_example() {
+    let feature = |known, points: &[i64]| FeatureFreshness {
+        newest_known: KnownTime(known),
+        entities: u64::try_from(points.len()).unwrap(),
+        points: points.iter().copied().map(EventTime).collect(),
+    };
+    let features =
+        vec![(FeatureId(1), feature(1002, &[30, 35])), (FeatureId(2), feature(999, &[]))];
+    assert_eq!(Freshness { features }.encode(), example("freshness"));
+    let under = under("### 4.15 Freshness");
+    let told: Vec<u64> = under
+        .lines()
+        .filter(|line| line.starts_with("    ") && line.contains("950") || line.contains("0 1 2"))
+        .flat_map(str::split_whitespace)
+        .map(|number| number.parse().unwrap())
+        .collect();
+    let ranks: Vec<u64> =
+        (0..freshness::POINTS).map(|point| freshness::rank(point, 1001).unwrap()).collect();
+    assert_eq!(told, ranks, "of 1001 entities the ranks are the thousandths");
 }
 
 #[test]

@@ -113,7 +113,7 @@ fn a_floor_names_what_stands_above_it() {
         for path in paths {
             let text = std::fs::read_to_string(&path).unwrap();
             let mut above = FLOORS.iter().skip(height + 1).copied().collect::<Vec<_>>();
-            above.extend(["store", "open", "stats", "inspect"]);
+            above.extend(["store", "open", "stats", "freshness", "inspect"]);
             for name in above {
                 let named = format!("crate::{name}::");
                 let excepted =

@@ -27,7 +27,8 @@ const AFTER_HELP: &str = "\
 Times are RFC 3339, YYYY-MM-DD[ HH:MM:SS[.ffffff]] (no zone means UTC), or integers with \
 --time-unit.
 Durations are 90s, 30m, 2h, 7d or forever.
-Exit codes: 0 for an answer, whichever of the five it is; 1 for a failure; 2 for a wrong call.
+Exit codes: 0 for an answer, whichever of the five it is; 1 for a failure; 2 for a wrong call; \
+3 for features staler than `freshness --max-age` allows.
 
 Examples:
   asofdb demo
@@ -68,6 +69,8 @@ pub enum Command {
     Revert(commands::revert::RevertArgs),
     /// Numbers of a store.
     Stats(commands::stats::StatsArgs),
+    /// How old the values of each feature are, and whether any is too old.
+    Freshness(commands::freshness::FreshnessArgs),
     /// What the files of a store hold.
     Dump(commands::dump::DumpArgs),
     /// Read every byte of a store and check it.
@@ -97,6 +100,7 @@ impl Command {
             Self::Erase(args) => commands::erase::run(args, console),
             Self::Revert(args) => commands::revert::run(args, console),
             Self::Stats(args) => commands::stats::run(args, console),
+            Self::Freshness(args) => commands::freshness::run(args, console),
             Self::Dump(args) => commands::dump::run(args, console),
             Self::Verify(args) => commands::verify::run(args, console),
             Self::Compact(args) => commands::compact::run(args, console),

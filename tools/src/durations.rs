@@ -57,6 +57,23 @@ pub fn format(span: Option<Span>) -> String {
     format!("{micros}us")
 }
 
+/// A duration for a glance: its two largest units, what is finer cut off; `3d 4h`, `250ms`.
+pub fn brief(span: Span) -> String {
+    let micros = span.micros();
+    let units = [(DAY, "d"), (HOUR, "h"), (MINUTE, "m"), (SECOND, "s"), (MILLISECOND, "ms")];
+    let mut fitting = units.into_iter().skip_while(|(length, _)| micros < *length);
+    let Some((length, unit)) = fitting.next() else {
+        return if micros == 0 { "0s".to_owned() } else { format!("{micros}us") };
+    };
+    let whole = format!("{}{unit}", micros / length);
+    match fitting.next() {
+        Some((finer, unit)) if length > SECOND && micros % length >= finer => {
+            format!("{whole} {}{unit}", micros % length / finer)
+        }
+        _ => whole,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,5 +87,18 @@ mod tests {
         for text in ["", "5", "h", "-5s", "1.5h", "1w", "999999999999999d"] {
             assert!(parse(text).is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_glance_shows_two_units_that_lie_beside_one_another() {
+        let shown = |text: &str| brief(parse_span(text).unwrap());
+        assert_eq!(shown("0s"), "0s");
+        assert_eq!(shown("7us"), "7us");
+        assert_eq!(shown("1999ms"), "1s");
+        assert_eq!(shown("250ms"), "250ms");
+        assert_eq!(shown("61s"), "1m 1s");
+        assert_eq!(shown("60s"), "1m");
+        assert_eq!(shown("90000s"), "1d 1h");
+        assert_eq!(shown("86401s"), "1d");
     }
 }

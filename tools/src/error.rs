@@ -1,4 +1,5 @@
-//! What can go wrong, by the exit code that tells of it: 1 for a failure, 2 for a wrong call.
+//! What can go wrong, by the exit code that tells of it: 1 for a failure, 2 for a wrong call, 3 for
+//! features that are staler than they may be.
 
 use std::fmt;
 use std::io;
@@ -36,6 +37,9 @@ pub enum Error {
     /// Files, options and store do not go together.
     #[error("{0}")]
     Failed(String),
+    /// Features are staler than they may be: a sentence for each.
+    #[error("{}", .0.join("\nerror: "))]
+    Stale(Vec<String>),
     /// Whoever read the output has had enough of it.
     #[error("the output was closed")]
     PipeClosed,
@@ -46,6 +50,7 @@ impl Error {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Usage(_) => ExitCode::from(2),
+            Self::Stale(_) => ExitCode::from(3),
             Self::PipeClosed => ExitCode::SUCCESS,
             _ => ExitCode::from(1),
         }

@@ -12,6 +12,7 @@ use std::sync::atomic::AtomicU64;
 
 use asofdb_format::directory::{self, Directory};
 use asofdb_format::edit::TableEntry;
+use asofdb_format::freshness::Freshness;
 use asofdb_format::hash::EntityHash;
 use asofdb_format::head::{self, Head};
 use asofdb_format::header::{FileKind, HEADER_LEN};
@@ -36,6 +37,8 @@ use crate::world::disk::{Disk, FileReader};
 pub(crate) struct Table {
     pub(crate) entry: TableEntry,
     pub(crate) meta: TableMeta,
+    /// How fresh its features are; tables of earlier days do not tell.
+    pub(crate) freshness: Option<Freshness>,
     pub(crate) layout: Layout,
     path: PathBuf,
     directory: Directory,
@@ -101,6 +104,7 @@ impl Table {
         Ok(Self {
             entry: entry.clone(),
             meta: opened.meta,
+            freshness: opened.freshness,
             layout: opened.layout,
             path,
             directory: opened.directory,
@@ -378,13 +382,14 @@ pub(crate) struct OpenedTable {
     pub(crate) header: asofdb_format::header::Header,
     pub(crate) layout: Layout,
     pub(crate) meta: TableMeta,
+    pub(crate) freshness: Option<Freshness>,
     pub(crate) sums: Vec<u8>,
     directory: Directory,
 }
 
 impl OpenedTable {
-    /// Reads header, footer, sections, checksums, metadata and the head of the directory, and
-    /// verifies each.
+    /// Reads header, footer, sections, checksums, metadata, freshness and the head of the
+    /// directory, and verifies each.
     pub(crate) fn read(file: &dyn FileReader, path: &Path, len: u64) -> Result<Self> {
         let read = |start: u64, len: u64| -> Result<Vec<u8>> {
             let mut bytes = vec![0; narrow(len)];
@@ -430,10 +435,15 @@ impl OpenedTable {
         };
         let meta = TableMeta::decode(&verified(layout.meta.start, layout.meta.end())?)
             .map_err(|fault| malformed(fault.offset(layout.meta.start)))?;
+        let freshness = layout.freshness.map(|section| {
+            Freshness::decode(&verified(section.start, section.end())?)
+                .map_err(|fault| malformed(fault.offset(section.start)))
+        });
+        let freshness = freshness.transpose()?;
         let fixed_end = layout.directory.start.saturating_add(wide(directory::FIXED_LEN));
         let fixed = verified(layout.directory.start, fixed_end)?;
         let directory = Directory::decode(&fixed, layout.directory.len)
             .map_err(|fault| malformed(fault.offset(layout.directory.start)))?;
-        Ok(Self { header, layout, meta, sums, directory })
+        Ok(Self { header, layout, meta, freshness, sums, directory })
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use asofdb_format::batch::{BatchReader, Entry};
 use asofdb_format::catalog::Bounds;
 use asofdb_format::frame::{FileEnd, Frame, FrameKind};
+use asofdb_format::freshness::FeatureFreshness;
 use asofdb_format::hash::EntityHash;
 use asofdb_format::header::{HEADER_LEN, Header};
 use asofdb_format::ids::{EventTime, FeatureId, KnownTime, SourceId};
@@ -221,6 +222,9 @@ fn table(path: &Path, disk: &dyn Disk, out: Out<'_>) -> Result<()> {
     sections(&table, out);
     let meta = table.opened.meta.clone();
     meta_items(&meta, out);
+    for (id, feature) in table.opened.freshness.iter().flat_map(|of| &of.features) {
+        out(freshness_item(*id, feature));
+    }
     for index in 0..table.directory.rows() {
         let row = table.row(index)?;
         let entity = row.entity(&table)?;
@@ -249,13 +253,15 @@ fn table(path: &Path, disk: &dyn Disk, out: Out<'_>) -> Result<()> {
 fn sections(table: &TableFile, out: Out<'_>) {
     let layout = &table.opened.layout;
     for (name, section) in [
-        ("history", layout.history),
-        ("far", layout.far),
-        ("heads", layout.heads),
-        ("directory", layout.directory),
-        ("metadata", layout.meta),
-        ("checksums", layout.checksums),
+        ("history", Some(layout.history)),
+        ("far", Some(layout.far)),
+        ("heads", Some(layout.heads)),
+        ("directory", Some(layout.directory)),
+        ("metadata", Some(layout.meta)),
+        ("freshness", layout.freshness),
+        ("checksums", Some(layout.checksums)),
     ] {
+        let Some(section) = section else { continue };
         let fields = vec![
             ("name", Field::text_of(name)),
             ("offset", Field::Count(section.start)),
@@ -311,6 +317,17 @@ fn feature_item(id: FeatureId, feature: &FeatureMeta) -> Item {
     ];
     fields.extend(bounds_fields(&feature.bounds));
     Item::new("feature", 2, fields)
+}
+
+fn freshness_item(id: FeatureId, feature: &FeatureFreshness) -> Item {
+    let points = feature.points.iter().map(|point| point.0).collect();
+    let fields = vec![
+        ("id", Field::Count(u64::from(id.0))),
+        ("known_time", Field::Moment(feature.newest_known.0)),
+        ("entities", Field::Count(feature.entities)),
+        ("event_times", Field::Moments(points)),
+    ];
+    Item::new("freshness", 2, fields)
 }
 
 /// The three bounds of a feature.

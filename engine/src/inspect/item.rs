@@ -46,6 +46,8 @@ pub enum Field {
     Count(u64),
     /// Microseconds since the Unix epoch: an event time, a known time, a commit, a bound.
     Moment(i64),
+    /// Moments, ascending; text leaves out those between the ends.
+    Moments(Vec<i64>),
     /// A length of time in microseconds.
     Span(i64),
     /// A name, a label, a checksum in hexadecimal.
@@ -73,6 +75,7 @@ impl Item {
             let text = match field {
                 Field::Absent => continue,
                 Field::Moment(micros) => moment(*micros),
+                Field::Moments(all) => moments_text(all, moment),
                 other => other.text(),
             };
             // Writing to a string does not fail.
@@ -108,6 +111,7 @@ impl Field {
             Self::Flag(flag) => flag.to_string(),
             Self::Count(count) => count.to_string(),
             Self::Moment(micros) => micros.to_string(),
+            Self::Moments(all) => moments_text(all, &|micros| micros.to_string()),
             Self::Span(micros) => format!("{micros}us"),
             Self::Text(text) if is_plain(text) => text.clone(),
             Self::Text(text) => format!("{text:?}"),
@@ -121,6 +125,17 @@ impl Field {
 fn is_plain(text: &str) -> bool {
     let plain = |char: char| char.is_alphanumeric() || "_-:.,@/()#+".contains(char);
     !text.is_empty() && text.chars().all(plain)
+}
+
+fn moments_text(all: &[i64], moment: &dyn Fn(i64) -> String) -> String {
+    match all {
+        [] => "none".to_owned(),
+        [one] => moment(*one),
+        [first, last] => format!("{},{}", moment(*first), moment(*last)),
+        [first, between @ .., last] => {
+            format!("{}...({} more)...{}", moment(*first), between.len(), moment(*last))
+        }
+    }
 }
 
 fn bytes_text(bytes: &[u8]) -> String {
@@ -167,6 +182,7 @@ mod tests {
         let text = |field: Field| field.text();
         assert_eq!(text(Field::Text("a b".to_owned())), "\"a b\"");
         assert_eq!(text(Field::Text("v:f@1".to_owned())), "v:f@1");
+        assert_eq!(text(Field::Moments(vec![1, 2, 3, 9])), "1...(2 more)...9");
         assert_eq!(text(Field::Bytes(Bytes::from_static(b"JFK"))), "\"JFK\"");
         assert_eq!(text(Field::Bytes(Bytes::from_static(&[255, 0]))), "b\"\\xff\\x00\"");
         let long = text(Field::Value("x".repeat(100).into()));

@@ -49,6 +49,7 @@ mod find;
 mod item;
 mod picture;
 mod verify;
+mod verify_freshness;
 mod verify_log;
 mod verify_table;
 mod walk;

@@ -21,6 +21,7 @@ use super::FileKind;
 use super::find::Place;
 use super::picture::{Faults, Picture, belongs};
 use super::verify::{Done, fits};
+use super::verify_freshness::FreshnessFound;
 use super::walk::{Record, Row, TableFile};
 use crate::types::error::{Error, Result};
 use crate::world::disk::Disk;
@@ -86,6 +87,7 @@ pub(super) fn verify_table(
             check.faults.push(table.corrupt(check.next_head, &fault));
         }
         check.check_meta(&table);
+        check.check_freshness(&table);
         done.file.records = check.found.revisions;
         done.file.entities = check.entities;
         faults = check.faults;
@@ -116,9 +118,11 @@ fn check_entry(table: &TableFile, entry: &TableEntry, faults: &mut Faults) {
 
 /// Sections lie behind one another, so that every byte before the checksums has one.
 fn check_layout(table: &TableFile, faults: &mut Faults) {
-    let Layout { history, far, heads, directory, meta, checksums, .. } = table.opened.layout;
+    let Layout { history, far, heads, directory, meta, freshness, checksums, .. } =
+        table.opened.layout;
     let mut end = wide(HEADER_LEN);
-    for section in [history, far, heads, directory, meta, checksums] {
+    let sections = [history, far, heads, directory, meta].into_iter().chain(freshness);
+    for section in sections.chain([checksums]) {
         if section.start < end {
             let fault = Malformed::new(0, "a section that begins behind the one before it");
             faults.push(table.corrupt(section.start, &fault));
@@ -202,6 +206,7 @@ struct Check<'c> {
     meta: Arc<TableMeta>,
     /// What metadata the records that were found ought to have.
     found: TableMeta,
+    fresh: FreshnessFound,
     sources: BTreeSet<SourceId>,
     entities: u64,
     /// The row before.
@@ -221,6 +226,7 @@ impl<'c> Check<'c> {
             against,
             meta: Arc::new(meta),
             found: TableMeta::empty(),
+            fresh: FreshnessFound::default(),
             sources: BTreeSet::new(),
             entities: 0,
             before: None,
@@ -254,7 +260,10 @@ impl<'c> Check<'c> {
             _ => None,
         };
         self.found.entities += 1;
-        self.entities += u64::from(newer.is_none());
+        if newer.is_none() {
+            self.entities += 1;
+            self.fresh.next_entity();
+        }
         self.found.min_hash = self.found.min_hash.min(hash);
         self.found.max_hash = self.found.max_hash.max(hash);
         if !table.rows_of(hash)?.contains(&index) {
@@ -324,6 +333,7 @@ impl<'c> Check<'c> {
             FeatureMeta::new(known.name.clone(), known.schema, known.value_type, known.bounds)
         });
         counted.count(revision);
+        self.fresh.record(record.feature, revision);
         if revision.source != SourceId::NONE {
             self.sources.insert(revision.source);
         }
@@ -394,5 +404,19 @@ impl<'c> Check<'c> {
             "of other sources than the records have".to_owned(),
         );
         faults.into_iter().for_each(|fault| self.faults.push(fault));
+    }
+
+    /// Holds the freshness against what was found.
+    fn check_freshness(&mut self, table: &TableFile) {
+        let opened = &table.opened;
+        if let (true, Some(told), Some(section)) =
+            (self.is_whole, &opened.freshness, opened.layout.freshness)
+        {
+            let found = std::mem::take(&mut self.fresh).finish();
+            if *told != found {
+                let fault = Malformed::new(0, "event times and counts as the records have them");
+                self.faults.push(table.corrupt(section.start, &fault));
+            }
+        }
     }
 }

@@ -8,6 +8,7 @@
 //! | `resolve` | the rule: which revisions are seen, which of the five answers follows |
 //! | `row` | one entity, many features |
 //! | `versions` | one feature, many versions |
+//! | `entities` | the entities of some sources |
 //! | `scan` | all entities |
 //! | `join` | a spine of entities and times |
 
@@ -16,6 +17,7 @@ pub mod join;
 pub mod scan;
 pub mod selection;
 
+pub(crate) mod entities;
 pub(crate) mod plan;
 pub(crate) mod resolve;
 pub(crate) mod row;

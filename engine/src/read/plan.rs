@@ -11,7 +11,7 @@ use crate::state::live::{Keeper, State};
 use crate::sync::Shared;
 use crate::types::answer::Stamp;
 use crate::types::error::{Error, InvalidArgument, Result};
-use crate::types::spec::Feature;
+use crate::types::spec::{Bounds, Feature};
 
 /// A read that can go ahead.
 #[derive(Debug)]
@@ -94,12 +94,7 @@ impl Pinned {
         if is_retired || known.since() > self.seen_from {
             return Err(unknown());
         }
-        let bounds = known.bounds(self.clock, oldest_if_needed(keeper, known));
-        let ttl = known.terms_at(self.seen_from).ttl;
-        let max_age = match (ttl, max_age) {
-            (Some(ttl), Some(max_age)) => Some(ttl.min(max_age)),
-            (ttl, max_age) => ttl.or(max_age),
-        };
+        let (bounds, terms) = self.terms(keeper, known, max_age);
         Ok(Ask {
             place,
             feature: feature.id,
@@ -107,8 +102,24 @@ impl Pinned {
             schema: feature.schema,
             t: EventTime::MIN,
             horizon: bounds.horizon,
-            terms: Terms { max_age, stale: bounds.stale, forgotten: bounds.forgotten },
+            terms,
         })
+    }
+
+    /// The bounds of a feature, and what it is judged by.
+    pub(crate) fn terms(
+        &self,
+        keeper: &Keeper,
+        feature: &FeatureState,
+        max_age: Option<Span>,
+    ) -> (Bounds, Terms) {
+        let bounds = feature.bounds(self.clock, oldest_if_needed(keeper, feature));
+        let ttl = feature.terms_at(self.seen_from).ttl;
+        let max_age = match (ttl, max_age) {
+            (Some(ttl), Some(max_age)) => Some(ttl.min(max_age)),
+            (ttl, max_age) => ttl.or(max_age),
+        };
+        (bounds, Terms { max_age, stale: bounds.stale, forgotten: bounds.forgotten })
     }
 }
 

@@ -1,12 +1,10 @@
 //! All entities, in the order of their hashes.
 
-use asofdb_format::hash::EntityHash;
 use bytes::Bytes;
 
-use crate::files::table::Table;
+use crate::read::entities::Entities;
 use crate::read::plan::Plan;
 use crate::read::row::read_row;
-use crate::sync::Shared;
 use crate::types::answer::{Row, Status};
 use crate::types::error::Result;
 
@@ -16,73 +14,19 @@ use crate::types::error::Result;
 pub struct Scan {
     plan: Plan,
     prefix: Bytes,
-    cursors: Vec<Cursor>,
+    entities: Entities,
     failed: bool,
-}
-
-/// Where the scan stands in one source.
-#[derive(Debug)]
-struct Cursor {
-    rest: Rest,
-    at: Option<(EntityHash, Bytes)>,
-}
-
-#[derive(Debug)]
-enum Rest {
-    Table(Shared<Table>, usize),
-    Memtable(std::vec::IntoIter<(EntityHash, Bytes)>),
-}
-
-impl Cursor {
-    fn advance(&mut self) -> Result<()> {
-        self.at = match &mut self.rest {
-            Rest::Memtable(keys) => keys.next(),
-            Rest::Table(table, row) if *row < table.directory().rows() => {
-                let (_, at) = table.row(*row)?;
-                *row += 1;
-                let found = table.head_at(at)?;
-                let entity = Bytes::copy_from_slice(found.head()?.entity());
-                Some((EntityHash::of(&entity), entity))
-            }
-            Rest::Table(..) => None,
-        };
-        Ok(())
-    }
 }
 
 impl Scan {
     pub(crate) fn new(plan: Plan, prefix: &[u8]) -> Result<Self> {
-        let tables = plan.state.tables.all().map(|table| Rest::Table(Shared::clone(table), 0));
-        let memtables = plan.state.memtables.iter().map(|memtable| {
-            let keys: Vec<_> = memtable
-                .entities()
-                .iter()
-                .filter(|node| node.entity.starts_with(prefix))
-                .map(|node| (node.hash, node.entity.clone()))
-                .collect();
-            Rest::Memtable(keys.into_iter())
-        });
-        let mut cursors: Vec<Cursor> =
-            memtables.chain(tables).map(|rest| Cursor { rest, at: None }).collect();
-        for cursor in &mut cursors {
-            plan.state.monitor.watched(cursor.advance())?;
-        }
-        Ok(Self { plan, prefix: Bytes::copy_from_slice(prefix), cursors, failed: false })
+        let entities = Entities::new(&plan.state, prefix, |_| true, |_| true);
+        let entities = plan.state.monitor.watched(entities)?;
+        Ok(Self { plan, prefix: Bytes::copy_from_slice(prefix), entities, failed: false })
     }
 
     fn next_row(&mut self) -> Result<Option<(Bytes, Row)>> {
-        loop {
-            let Some(next) = self.cursors.iter().filter_map(|cursor| cursor.at.as_ref()).min()
-            else {
-                return Ok(None);
-            };
-            let next = next.clone();
-            for cursor in &mut self.cursors {
-                while cursor.at.as_ref() == Some(&next) {
-                    self.plan.state.monitor.watched(cursor.advance())?;
-                }
-            }
-            let (_, entity) = next;
+        while let Some(entity) = self.plan.state.monitor.watched(self.entities.next_entity())? {
             if !entity.starts_with(&self.prefix) {
                 continue;
             }
@@ -91,6 +35,7 @@ impl Scan {
                 return Ok(Some((entity, row)));
             }
         }
+        Ok(None)
     }
 }
 

@@ -46,6 +46,11 @@ impl Found<'_> {
         Self { order: revision.order, kind: revision.kind, source: revision.source, value }
     }
 
+    /// The bits of its number, if it is one.
+    pub(crate) const fn bits(&self) -> Option<u64> {
+        if let ValuePlace::Bits(bits) = self.value { Some(bits) } else { None }
+    }
+
     /// Fetches the value; `None` if there is none.
     pub(crate) fn value(&self, value_type: ValueType) -> Result<Option<Value>> {
         let (value, table, at) = match &self.value {

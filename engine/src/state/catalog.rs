@@ -153,8 +153,6 @@ impl Catalog {
 
     /// The feature as its users see it.
     pub(crate) fn describe(&self, state: &FeatureState) -> Feature {
-        let ids = self.by_name.get(&state.definition.name);
-        let newest = ids.and_then(|ids| ids.iter().rev().find(|id| self.is_alive(**id)));
         Feature {
             id: state.definition.id,
             name: state.definition.name.clone(),
@@ -162,9 +160,15 @@ impl Catalog {
             value_type: state.definition.value_type,
             terms: state.terms().clone(),
             since: state.changes.last().map_or(Commit::MIN, |change| change.0),
-            newest: newest == Some(&state.definition.id),
+            newest: self.newest_of(state) == Some(state.definition.id),
             recorded: state.recorded,
         }
+    }
+
+    /// The newest schema of a feature's name that is not retired.
+    pub(crate) fn newest_of(&self, state: &FeatureState) -> Option<FeatureId> {
+        let ids = self.by_name.get(&state.definition.name)?;
+        ids.iter().rev().find(|id| self.is_alive(**id)).copied()
     }
 
     /// The features that are not retired, by name and schema number.

@@ -27,6 +27,7 @@ use crate::state::manifest;
 use crate::state::memtable::{Mark, Memtable};
 use crate::state::snapshots::Registry;
 use crate::state::taken::Taken;
+use crate::state::tally::TablesTally;
 use crate::state::visible::Visible;
 use crate::sync::{ArcSwap, Mutex, OnceLock, Shared};
 use crate::types::error::{Error, Result};
@@ -47,6 +48,8 @@ pub(crate) struct State {
     pub(crate) lost: Arc<[(Commit, Commit)]>,
     pub(crate) marks: Arc<BTreeMap<String, Mark>>,
     pub(crate) monitor: Arc<Monitor>,
+    /// What the tables hold of each feature, put together when it is first asked for.
+    pub(crate) tally: Arc<OnceLock<TablesTally>>,
 }
 
 impl State {
@@ -67,12 +70,18 @@ impl State {
         self.visible = Arc::new(Visible::new(commit));
     }
 
+    /// What the tables hold of each feature.
+    pub(crate) fn tally(&self) -> &TablesTally {
+        self.tally.get_or_init(|| TablesTally::of(self.tables.all().map(|table| &**table)))
+    }
+
     /// Takes tables in and out.
     pub(crate) fn replace_tables(&mut self, out: &[FileNumber], new: &[Shared<Table>]) {
         let goes = |table: &&Shared<Table>| out.contains(&table.entry.number);
         let gone = self.tables.all().filter(goes);
         gone.for_each(|table| table.pin().count_in(&self.monitor.pinned));
         self.tables = Arc::new(self.tables.replaced(out, new));
+        self.tally = Arc::default();
     }
 }
 

@@ -23,6 +23,7 @@ use bytes::Bytes;
 
 use crate::state::append::AppendList;
 use crate::state::commits::CommitSpans;
+use crate::state::tally::Tally;
 use crate::sync::{
     AtomicI64, AtomicU64, AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering, SkipMap,
 };
@@ -42,13 +43,14 @@ pub(crate) struct Memtable {
     aside: Mutex<Aside>,
 }
 
-/// What batches carry beside their revisions.
+/// What batches carry beside their revisions, and counts of these.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Aside {
     pub(crate) sources: BTreeMap<SourceId, Arc<str>>,
     pub(crate) touches: BTreeMap<(SourceId, FeatureId), Commit>,
     pub(crate) marks: BTreeMap<String, Mark>,
     pub(crate) commits: CommitSpans,
+    pub(crate) tallies: BTreeMap<FeatureId, Tally>,
 }
 
 /// A mark of progress, and the batch that set it.

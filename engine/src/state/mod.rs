@@ -9,6 +9,7 @@
 //! | `lagging` | the clock that compaction relies on |
 //! | `memtable` | revisions not yet in a table |
 //! | `arrangement` | which tables there are: recent, present, past |
+//! | `tally` | what memtables and tables hold of each feature |
 //! | `visible` | up to which commit a state is seen |
 //! | `room` | how much room there is for another batch |
 //! | `durable` | the picture that the manifest draws of all that |
@@ -27,4 +28,5 @@ pub(crate) mod manifest;
 pub(crate) mod memtable;
 pub(crate) mod room;
 pub(crate) mod taken;
+pub(crate) mod tally;
 pub(crate) mod visible;

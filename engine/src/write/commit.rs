@@ -17,7 +17,7 @@ use asofdb_format::frame::{FrameKind, MAX_PAYLOAD_LEN};
 use asofdb_format::header::{FileKind, Header};
 use asofdb_format::ids::{Commit, FeatureId, KnownTime, SourceId};
 use asofdb_format::revision::{Order, Revision};
-use asofdb_format::value::{MAX_VALUE_LEN, Value};
+use asofdb_format::value::{MAX_VALUE_LEN, Value, ValueType};
 use asofdb_format::wire::{Decoded, Malformed, wide};
 
 use crate::files::log::FrameWriter;
@@ -26,6 +26,7 @@ use crate::state::catalog::{Catalog, FeatureState};
 use crate::state::durable::Durable;
 use crate::state::live::{Keeper, State};
 use crate::state::memtable::{Mark, Memtable};
+use crate::state::tally::Tally;
 use crate::sync::{Mutex, MutexGuard};
 use crate::types::error::{Error, InvalidArgument, Result};
 use crate::write::batch::{Batch, Durability, Named, Put};
@@ -112,8 +113,9 @@ impl Committer {
         let memtable = state.memtables.first().ok_or(Error::Closed)?;
         let mut payload = head;
         payload.extend_from_slice(prepared.entries.as_bytes());
-        let applied = BatchReader::decode(&payload)
-            .and_then(|mut reader| apply(memtable, commit, &mut reader, Standing::ALL, |_| Ok(())));
+        let applied = BatchReader::decode(&payload).and_then(|mut reader| {
+            apply(memtable, commit, &mut reader, Standing::ALL, &prepared.catalog, |_| Ok(()))
+        });
         applied.map_err(|fault| Error::corrupt(log.path(), fault.at, fault.what))?;
         order.last = commit;
         self.keeper.commits.lock().add(commit);
@@ -440,28 +442,41 @@ pub(crate) fn apply(
     commit: Commit,
     batch: &mut BatchReader<'_>,
     standing: Standing,
+    catalog: &Catalog,
     check: impl Fn(&Entry<'_>) -> Result<(), &'static str>,
 ) -> Decoded<()> {
     let source = batch.head.source.as_ref().map_or(SourceId::NONE, |(id, _)| *id);
-    let mut touched: Vec<FeatureId> = Vec::new();
+    // Counted here first, so that the lock is taken once.
+    let mut touched: Vec<(FeatureId, Tally)> = Vec::new();
     while let Some(entry) = batch.next_entry()? {
         check(&entry).map_err(|what| Malformed::new(0, what))?;
         let known_time = entry.known_time.unwrap_or(KnownTime(commit.0));
         let order = Order { event_time: entry.event_time, known_time, commit };
         let payload = entry.value.to_payload();
         let revision = Revision { order, kind: entry.kind, source, payload };
-        memtable.insert(entry.entity, entry.feature, revision);
-        if !touched.contains(&entry.feature) {
-            touched.push(entry.feature);
+        match touched.iter_mut().find(|(feature, _)| *feature == entry.feature) {
+            Some((_, tally)) => tally.count(&revision),
+            None => {
+                let known = catalog.get(entry.feature);
+                let known = known.map_or(ValueType::Bytes, |known| known.definition.value_type);
+                let mut tally = Tally::new(known);
+                tally.count(&revision);
+                touched.push((entry.feature, tally));
+            }
         }
+        memtable.insert(entry.entity, entry.feature, revision);
     }
     let mut aside = memtable.aside();
     aside.commits.add(commit);
     if let Some((id, label)) = &batch.head.source {
         aside.sources.insert(*id, Arc::from(label.as_str()));
     }
-    for feature in touched.into_iter().filter(|_| standing.touches) {
-        aside.touches.entry((source, feature)).or_insert(commit);
+    for (feature, tally) in touched {
+        if standing.touches {
+            aside.touches.entry((source, feature)).or_insert(commit);
+        }
+        let known = aside.tallies.entry(feature);
+        known.or_insert_with(|| Tally::new(tally.meta.value_type)).merge(&tally);
     }
     for (name, value) in batch.head.marks.iter().filter(|_| standing.marks) {
         aside.marks.insert(name.clone(), Mark { commit, source, value: value.clone() });

@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use asofdb_format::catalog::Bounds;
 use asofdb_format::chunk::{self, Chunk, Column, ColumnInput};
 use asofdb_format::directory::{self, Directory};
+use asofdb_format::freshness::{self, Freshness};
 use asofdb_format::hash::EntityHash;
 use asofdb_format::head::{self, Head, Slot};
 use asofdb_format::header::{FileKind, HEADER_LEN, Header};
@@ -237,6 +238,36 @@ fn check_table(seed: u64, entities: u64) {
         assert_eq!(table.rows_of(stranger.as_bytes()), Ok(Vec::new()), "seed {seed}");
     }
     check_meta(&names, &rows, &table.meta);
+    check_freshness(&rows, &freshness_of(&bytes, &layout));
+}
+
+fn freshness_of(bytes: &[u8], layout: &Layout) -> Freshness {
+    Freshness::decode(section(bytes, layout.freshness.unwrap()).unwrap()).unwrap()
+}
+
+/// Of few entities all event times are told, of more those at the ranks.
+fn check_freshness(rows: &[RowOf], told: &Freshness) {
+    let mut known: BTreeMap<FeatureId, KnownTime> = BTreeMap::new();
+    let mut times: BTreeMap<FeatureId, Vec<EventTime>> = BTreeMap::new();
+    for (id, revisions) in rows.iter().flat_map(|row| &row.1) {
+        for revision in revisions {
+            let newest = known.entry(*id).or_insert(KnownTime::MIN);
+            *newest = revision.order.known_time.max(*newest);
+        }
+        let newest = revisions.last().unwrap();
+        let alive = (newest.kind != Kind::Deleted).then_some(newest.order.event_time);
+        times.entry(*id).or_default().extend(alive);
+    }
+    assert!(told.features.iter().map(|(id, _)| id).eq(known.keys()));
+    for (id, of) in &told.features {
+        let mut times = times[id].clone();
+        times.sort_unstable();
+        let count = wide(times.len());
+        let points = (0..freshness::POINTS).filter_map(|point| freshness::rank(point, count));
+        let points: Vec<EventTime> = points.map(|rank| times[narrow(rank)]).collect();
+        assert_eq!((of.newest_known, of.entities), (known[id], count));
+        assert_eq!(of.points, points);
+    }
 }
 
 fn check_meta(names: &Names, rows: &[RowOf], meta: &TableMeta) {
@@ -338,6 +369,8 @@ fn an_entity_that_is_too_heavy_gets_several_rows() {
     let (bytes, _) = build(&names, &[row], false);
     let table = Table::open(&bytes, verify(&bytes).unwrap()).unwrap();
     assert_eq!(table.rows_of(b"heavy"), Ok(vec![0, 1]));
+    let fresh = freshness_of(&bytes, &table.layout);
+    assert_eq!(fresh.features[0].1.points, [EventTime(19)], "one entity, whatever its rows");
     let halves: Vec<RowOf> = [0, 1].map(|row| table.row(row, usize::MAX).unwrap()).into();
     let found = [&halves[1].1[0].1[..], &halves[0].1[0].1[..]].concat();
     assert!(found == revisions, "newer revisions stand in the first row");

@@ -14,12 +14,14 @@ FOOTER_LEN = 32
 PAGE_LEN = 4096
 MAGIC = b"asofdbT\n"
 HISTORY, FAR, HEADS, DIRECTORY, METADATA, CHECKSUMS = range(1, 7)
+FRESHNESS = 8
 SECTION_NAMES = {
     HISTORY: "history",
     FAR: "far",
     HEADS: "heads",
     DIRECTORY: "directory",
     METADATA: "metadata",
+    FRESHNESS: "freshness",
     CHECKSUMS: "checksums",
 }
 
@@ -100,7 +102,7 @@ def read_sections(cursor: Cursor) -> dict[int, Section]:
         sections[tag] = Section(tag, start, length)
     cursor.end("the table of sections")
     for tag, name in SECTION_NAMES.items():
-        if tag not in sections:
+        if tag not in sections and tag != FRESHNESS:
             raise Damaged(cursor.file, list_at, f"section {name} is missing")
     return sections
 

@@ -367,6 +367,14 @@ def show_table(table: Table) -> Iterator[Record]:
         }
     for number, label in metadata.sources.items():
         yield {"what": "source", "id": number, "label": label}
+    for of in table.freshness.features if table.freshness else []:
+        yield {
+            "what": "freshness",
+            "id": of.id,
+            "known_time": of.max_known_time,
+            "entities": of.entities,
+            "event_times": of.points,
+        }
     for row in table.rows:
         head = row.head
         yield {

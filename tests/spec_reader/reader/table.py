@@ -12,9 +12,10 @@ from .catalog import Feature, sortable
 from .chunk import Chunk, read_chunk
 from .damage import Damaged
 from .directory import Directory, read_directory
+from .freshness import Freshness, points_of, read_freshness
 from .hashes import entity_hash
 from .head import Head, Revision, read_head
-from .layout import DIRECTORY, FAR, HEADS, HISTORY, METADATA, Layout, read_layout
+from .layout import DIRECTORY, FAR, FRESHNESS, HEADS, HISTORY, METADATA, Layout, read_layout
 from .metadata import FeatureMeta, Metadata, read_metadata
 from .values import Piece
 from .wire import MASK_64, MAX_I64, MIN_I64, Cursor
@@ -51,6 +52,7 @@ class TableRow:
 class Table:
     layout: Layout
     metadata: Metadata
+    freshness: Freshness | None
     directory: Directory
     rows: list[TableRow]
 
@@ -58,6 +60,9 @@ class Table:
 def read_table(file: str, data: bytes) -> Table:
     layout = read_layout(file, data)
     metadata = read_metadata(layout.cursor(file, data, METADATA))
+    freshness = None
+    if FRESHNESS in layout.sections:
+        freshness = read_freshness(layout.cursor(file, data, FRESHNESS))
     directory = read_directory(layout.cursor(file, data, DIRECTORY))
     features = {meta.id: meta.feature for meta in metadata.features}
     heads = layout.cursor(file, data, HEADS)
@@ -89,8 +94,10 @@ def read_table(file: str, data: bytes) -> Table:
         rows.append(TableRow(number, head, chunk_place, row_heap, chunk, features))
     check_no_gaps(file, heads, [row.head for row in rows])
     check_directory(file, directory, rows)
-    table = Table(layout, metadata, directory, rows)
+    table = Table(layout, metadata, freshness, directory, rows)
     check_metadata(file, table)
+    if freshness:
+        check_freshness(file, freshness, rows)
     return table
 
 
@@ -179,6 +186,28 @@ def check_metadata(file: str, table: Table) -> None:
         raise Damaged(file, metadata.place, f"the metadata tells {told}, and there is {found}")
     for meta in metadata.features:
         check_feature(file, metadata.place, meta, tallies[meta.id])
+
+
+def check_freshness(file: str, freshness: Freshness, rows: list[TableRow]) -> None:
+    """The points are those of the newest revision of each entity that is not deleted."""
+    known: dict[int, int] = {}
+    newest: dict[int, dict[bytes, Revision]] = {}
+    for row in rows:
+        for _, revision in row.revisions():
+            number, entity = revision.feature, row.head.entity
+            known[number] = max(known.get(number, MIN_I64), revision.known_time)
+            found = newest.setdefault(number, {})
+            if entity not in found or found[entity].order < revision.order:
+                found[entity] = revision
+    told = [(of.id, of.max_known_time, of.entities, of.points) for of in freshness.features]
+    expected = []
+    for number in sorted(newest):
+        alive = [found for found in newest[number].values() if found.kind != DELETED]
+        times = [found.event_time for found in alive]
+        expected.append((number, known[number], len(times), points_of(times)))
+    if told != expected:
+        reason = f"the freshness tells {told}, and there is {expected}"
+        raise Damaged(file, freshness.place, reason)
 
 
 def check_feature(file: str, place: int, meta: FeatureMeta, tally: Tally) -> None:

@@ -85,6 +85,7 @@ fn item_json(item: &Item) -> Json {
             Field::Flag(flag) => json!(flag),
             Field::Count(count) => json!(count),
             Field::Moment(micros) | Field::Span(micros) => json!(micros),
+            Field::Moments(all) => json!(all),
             Field::Text(text) => json!(text),
             Field::Bytes(bytes) => json!(values::hex(bytes)),
             Field::Value(value) => values::to_json(value),

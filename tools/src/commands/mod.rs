@@ -10,6 +10,7 @@ pub mod dump;
 pub mod erase;
 pub mod evolve;
 pub mod features;
+pub mod freshness;
 pub mod history;
 pub mod import;
 pub mod join;

@@ -2,9 +2,25 @@
 
 use crate::lab::{Lab, golden};
 
-const COMMANDS: [&str; 17] = [
-    "import", "put", "delete", "latest", "as-of", "history", "scan", "join", "features", "define",
-    "alter", "evolve", "erase", "revert", "stats", "compact", "demo",
+const COMMANDS: [&str; 18] = [
+    "import",
+    "put",
+    "delete",
+    "latest",
+    "as-of",
+    "history",
+    "scan",
+    "join",
+    "features",
+    "define",
+    "alter",
+    "evolve",
+    "erase",
+    "revert",
+    "stats",
+    "freshness",
+    "compact",
+    "demo",
 ];
 
 #[test]

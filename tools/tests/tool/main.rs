@@ -11,6 +11,7 @@
 mod answers;
 mod bad_input;
 mod columns;
+mod freshness;
 mod golden;
 mod imports;
 mod joins;
