@@ -14,6 +14,8 @@ pub(crate) struct Taken {
     pub(crate) key: EraseKey,
     pub(crate) erased: BTreeMap<ErasedEntity, Commit>,
     pub(crate) reverts: Vec<Revert>,
+    /// Nothing that an erase up to this commit took away is in any file that is named.
+    pub(crate) done: Commit,
 }
 
 /// One revert.
@@ -34,7 +36,7 @@ pub(crate) enum Reverted {
 
 impl Taken {
     pub(crate) fn new(key: EraseKey) -> Self {
-        Self { key, erased: BTreeMap::new(), reverts: Vec::new() }
+        Self { key, erased: BTreeMap::new(), reverts: Vec::new(), done: Commit::MIN }
     }
 
     /// The newest erase of an entity: what was committed before it is gone for every reader.
@@ -44,6 +46,12 @@ impl Taken {
             return None;
         }
         self.erased.get(&ErasedEntity::of(&self.key, entity)).copied()
+    }
+
+    /// The erases whose work is not known to be done.
+    pub(crate) fn pending(&self) -> BTreeMap<ErasedEntity, Commit> {
+        let pending = self.erased.iter().filter(|(_, commit)| **commit > self.done);
+        pending.map(|(entity, commit)| (*entity, *commit)).collect()
     }
 
     /// Whether a revert that a reader at `seen_from` sees takes a revision away.
