@@ -5,6 +5,7 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use super::manual::Manual;
 pub use super::threads::Threads;
@@ -13,6 +14,11 @@ pub use super::threads::Threads;
 pub trait Work: Send + Sync {
     /// Does one step; whether there may be more to do at once.
     fn step(&self) -> bool;
+    /// How long to wait before the next step if no notice comes; `None`: for ever. Asked when there
+    /// was nothing more to do at once.
+    fn again_in(&self) -> Option<Duration> {
+        None
+    }
     /// No step will be done any more, for a reason that is not the worker's end: a step panicked,
     /// or there was no thread to be had. Whoever waits for this work should be told.
     fn abandoned(&self, reason: &str) {

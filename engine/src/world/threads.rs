@@ -1,7 +1,7 @@
 //! The real scheduler: a thread for each work.
 //!
-//! Invariants: a thread sleeps unless it was notified, and any number of notices that come before
-//! it looks are one; it looks at whether it should end between two steps; a panic inside a step
+//! Invariants: a thread sleeps unless it was notified or its work asked for a step by now, and any
+//! number of notices that come before it looks are one; it looks at whether it should end between two steps; a panic inside a step
 //! ends this one work and tells it so, and never reaches the host.
 
 use std::any::Any;
@@ -9,6 +9,7 @@ use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
@@ -84,11 +85,15 @@ struct Rung {
 }
 
 impl Bell {
-    /// Waits for a notice; `false` if it is time to end.
-    fn wait(&self) -> bool {
+    /// Waits for a notice, or so long; `false` if it is time to end.
+    fn wait(&self, at_most: Option<Duration>) -> bool {
         let mut state = self.state.lock();
         while !state.notified && !state.ended {
-            self.rings.wait(&mut state);
+            match at_most {
+                None => self.rings.wait(&mut state),
+                Some(at_most) if self.rings.wait_for(&mut state, at_most).timed_out() => break,
+                Some(_) => {}
+            }
         }
         state.notified = false;
         !state.ended
@@ -100,7 +105,7 @@ impl Bell {
 }
 
 fn step_when_rung(bell: &Bell, work: &dyn Work) {
-    while bell.wait() {
+    while bell.wait(work.again_in()) {
         loop {
             // What the work shares with others may be left half changed by a panic; its own
             // `abandoned` is what keeps them from relying on it.
