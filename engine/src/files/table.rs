@@ -3,12 +3,13 @@
 //! Its pages are verified when they are first touched, once an opening; a bit for each says which
 //! were. Reads that serve go through the map, or through [`FileReader`] in
 //! [`ReadMode::Pread`]; background work has its own reader (see [`scan`](crate::files::scan)).
-//! The file is removed when the last reader lets go of a table that was marked obsolete.
+//! The file is removed when the last reader lets go of a table that was marked obsolete. Values
+//! that borrow the map outlive the table, and keep the file's bytes: its pin tells of both.
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Weak};
 
 use asofdb_format::directory::{self, Directory};
 use asofdb_format::edit::TableEntry;
@@ -44,6 +45,19 @@ pub(crate) struct Table {
     file: Arc<dyn FileReader>,
     disk: Arc<dyn Disk>,
     obsolete: AtomicBool,
+    pin: Arc<()>,
+}
+
+/// The map of a table, which tells that it is still borrowed from.
+struct PinnedMap {
+    map: Bytes,
+    _pin: Arc<()>,
+}
+
+impl AsRef<[u8]> for PinnedMap {
+    fn as_ref(&self) -> &[u8] {
+        &self.map
+    }
 }
 
 /// Bytes of a table: borrowed from its map, or read.
@@ -87,9 +101,11 @@ impl Table {
         {
             return Err(Error::corrupt(&path, 0, "this is another table than the manifest names"));
         }
+        let pin = Arc::new(());
         let map = match mode {
             ReadMode::Map => {
-                Some(disk.map(&path, len).map_err(|source| Error::io("map", &path, source))?)
+                let map = disk.map(&path, len).map_err(|source| Error::io("map", &path, source))?;
+                Some(Bytes::from_owner(PinnedMap { map, _pin: Arc::clone(&pin) }))
             }
             ReadMode::Pread => None,
         };
@@ -106,6 +122,7 @@ impl Table {
             file,
             disk: Arc::clone(disk),
             obsolete: AtomicBool::new(false),
+            pin,
         })
     }
 
@@ -128,6 +145,11 @@ impl Table {
     /// The file is to be removed when nobody reads it any more.
     pub(crate) fn mark_obsolete(&self) {
         self.obsolete.store(true, Ordering::Release);
+    }
+
+    /// Lives as long as the table, and as any value that borrows its map.
+    pub(crate) fn pin(&self) -> Weak<()> {
+        Arc::downgrade(&self.pin)
     }
 
     pub(crate) fn corrupt(&self, base: u64, fault: &Malformed) -> Error {

@@ -42,6 +42,13 @@ pub(crate) fn compact_all(keeper: &Keeper) -> Result<()> {
     run(keeper, Plan { inputs, level: 1 })
 }
 
+/// Writes a table anew, where it is, without what is garbage. One caller at a time, and no other
+/// compaction beside it.
+pub(crate) fn rewrite(keeper: &Keeper, table: Shared<Table>) -> Result<()> {
+    let level = table.entry.level;
+    run(keeper, Plan { inputs: vec![table], level })
+}
+
 fn due(state: &State, options: &Options) -> Option<Plan> {
     let most = options.max_recent_tables.max(2);
     if state.recent.len() < most {
@@ -75,6 +82,6 @@ fn run(keeper: &Keeper, plan: Plan) -> Result<()> {
     // If that failed, the manifest may name the new tables or not: the next open removes them if
     // it does not.
     changed?;
-    plan.inputs.iter().for_each(|table| table.mark_obsolete());
+    plan.inputs.iter().for_each(|table| keeper.erasing.replaced_table(table));
     Ok(())
 }

@@ -50,6 +50,7 @@ pub(crate) fn flush_one(keeper: &Keeper) -> Result<bool> {
     // If that failed, the manifest may name the new tables or not: the next open removes them if
     // it does not.
     changed?;
+    keeper.erasing.replaced_memtable(&memtable);
     // Left over at the worst: the next open removes what no manifest names.
     let log = names::numbered(&keeper.dir, FileKind::Log, memtable.log);
     let _ = keeper.options.world.disk.remove(&log);

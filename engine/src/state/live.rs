@@ -5,8 +5,8 @@
 //! applied to the durable picture, and a new state takes the place of the old one. A reader pins a
 //! state with one load and reads all of it at the newest commit that is visible in it.
 //!
-//! Locks, in the order in which they may be taken: commit (see [`write`](crate::write)), flush or
-//! compaction, keeper, then the small ones (snapshots, commit spans, a memtable's aside).
+//! Locks, in the order in which they may be taken: compaction, flush, commit (see
+//! [`write`](crate::write)), keeper, then the small ones (snapshots, commit spans, a memtable's aside).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,6 +21,7 @@ use crate::files::table::Table;
 use crate::state::catalog::Catalog;
 use crate::state::commits::CommitSpans;
 use crate::state::durable::Durable;
+use crate::state::erasing::Erasing;
 use crate::state::lagging::LaggingClock;
 use crate::state::manifest;
 use crate::state::memtable::{Mark, Memtable};
@@ -106,6 +107,7 @@ pub(crate) struct Keeper {
     pub(crate) snapshots: Arc<Registry>,
     pub(crate) commits: Mutex<CommitSpans>,
     pub(crate) lagging: LaggingClock,
+    pub(crate) erasing: Erasing,
     live: ArcSwap<State>,
     kept: Mutex<Kept>,
     poison: OnceLock<Error>,
@@ -140,6 +142,7 @@ impl Keeper {
             snapshots: Arc::new(Registry::default()),
             commits: Mutex::new(durable.commits.clone()),
             lagging,
+            erasing: Erasing::default(),
             options,
             live: ArcSwap::from_pointee(state),
             kept: Mutex::new(Kept { durable, manifest, whole_len, closed: false }),
@@ -239,6 +242,21 @@ impl Keeper {
             let _ = self.rotate_manifest(kept);
         }
         Ok(())
+    }
+
+    /// The manifest's number; `None` if the store is open read-only.
+    pub(crate) fn manifest(&self) -> Option<FileNumber> {
+        self.kept.lock().manifest.as_ref().map(FrameWriter::number)
+    }
+
+    /// Begins a new manifest, which tells nothing of what is gone.
+    pub(crate) fn renew_manifest(&self) -> Result<()> {
+        let mut kept = self.kept.lock();
+        self.check_writable()?;
+        if kept.closed {
+            return Err(Error::Closed);
+        }
+        self.rotate_manifest(&mut kept)
     }
 
     /// Writes the picture into a new manifest and removes the old one.
