@@ -17,6 +17,7 @@ use super::VerifiedErasure;
 use super::picture::{FrameBytes, Listing, Picture, belongs, file_len, rot};
 use super::verify::{MAX_TRIES, changed};
 use super::walk::TableFile;
+use crate::files::log::check_header;
 use crate::files::names;
 use crate::types::error::{Error, InvalidArgument, Result};
 use crate::world::disk::Disk;
@@ -103,10 +104,15 @@ impl<'r> Round<'r> {
         let files: Vec<_> = files.collect();
         let in_all = files.iter().map(|(.., len)| len).sum();
         for (kind, number, path, len) in files {
-            let looked = self.check_named(kind, number, &path, len).and_then(|()| match kind {
-                FileKind::Table => self.scan_table(&path, number),
-                FileKind::Log => self.scan_log(&path, number),
-                FileKind::Current | FileKind::Manifest => Ok(()),
+            let looked = self.check_named(kind, number, &path, len).and_then(|()| {
+                if !picture.names(kind, number) && self.is_unfinished(kind, number, &path) {
+                    return Ok(());
+                }
+                match kind {
+                    FileKind::Table => self.scan_table(&path, number),
+                    FileKind::Log => self.scan_log(&path, number),
+                    FileKind::Current | FileKind::Manifest => Ok(()),
+                }
             });
             // What a writer has taken away meanwhile holds nothing.
             self.found.faults.extend(looked.err().filter(|_| self.is_there(&path)));
@@ -114,6 +120,30 @@ impl<'r> Round<'r> {
             self.found.bytes += len;
             progress(self.found.bytes, in_all);
         }
+    }
+
+    /// Whether a file that is not named was begun after the certificate and not ended: by a writer
+    /// beside us, or before a crash. All that it may hold was written after the erase, or is in
+    /// files that are looked through.
+    fn is_unfinished(&self, kind: FileKind, number: FileNumber, path: &Path) -> bool {
+        if number < self.certificate.next_file {
+            return false;
+        }
+        let opened = match kind {
+            FileKind::Table => TableFile::open(self.disk, path).map(drop),
+            _ => FrameBytes::read(self.disk, path, kind).map(drop),
+        };
+        let mut header = [0; HEADER_LEN];
+        let read = self.disk.open(path).and_then(|file| match file.len()? {
+            len if len < wide(HEADER_LEN) => Ok(false),
+            _ => file.read_at(0, &mut header).map(|()| true),
+        });
+        let is_its_own = || {
+            let header = check_header(path, &header, kind);
+            let store = Some(self.certificate.store);
+            header.and_then(|header| belongs(path, &header, store, number)).is_ok()
+        };
+        opened.is_err() && read.is_ok_and(|has_header| !has_header || is_its_own())
     }
 
     fn is_there(&self, path: &Path) -> bool {
