@@ -11,6 +11,7 @@
 mod answers;
 mod bad_input;
 mod columns;
+mod erasing;
 mod golden;
 mod imports;
 mod joins;
