@@ -2,9 +2,11 @@
 //!
 //!     cargo run --release -p asofdb-benches -- load
 //!     cargo run --release -p asofdb-benches -- load --entities 1000 --versions 1000 --features 10
+//!     cargo run --release -p asofdb-benches -- erase --records 10000000
 #![expect(clippy::disallowed_methods, reason = "figures are measured by the real clock")]
 
 mod data;
+mod erase;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -40,6 +42,12 @@ enum Command {
         #[arg(long, default_value_t = 1_000)]
         batch: u64,
     },
+    /// Erases one entity of a large store and proves that it is gone.
+    Erase {
+        /// How many records, 20 an entity.
+        #[arg(long, default_value_t = 10_000_000)]
+        records: u64,
+    },
 }
 
 fn main() -> Outcome<()> {
@@ -49,6 +57,12 @@ fn main() -> Outcome<()> {
                 Shape { entities, features, versions, start: 1_700_000_000_000_000 / HOUR * HOUR };
             let dir = tempfile::tempdir()?;
             load(&dir.path().join("store"), shape, sample, batch)
+        }
+        Command::Erase { records } => {
+            let start = 1_700_000_000_000_000 / HOUR * HOUR;
+            let shape = Shape { entities: (records / 20).max(3), features: 4, versions: 5, start };
+            let dir = tempfile::tempdir()?;
+            erase::run(&dir.path().join("store"), shape)
         }
     }
 }
