@@ -2,9 +2,11 @@
 //!
 //!     cargo run --release -p asofdb-benches -- load
 //!     cargo run --release -p asofdb-benches -- load --entities 1000 --versions 1000 --features 10
+//!     cargo run --release -p asofdb-benches -- erase --records 10000000
 #![expect(clippy::disallowed_methods, reason = "figures are measured by the real clock")]
 
 mod data;
+mod erase;
 mod ninety_days;
 
 use std::path::Path;
@@ -43,6 +45,12 @@ enum Command {
     },
     /// Ninety days in simulated time, checked at the end of each against the generator.
     NinetyDays(ninety_days::Size),
+    /// Erases one entity of a large store and proves that it is gone.
+    Erase {
+        /// How many records, 20 an entity.
+        #[arg(long, default_value_t = 10_000_000)]
+        records: u64,
+    },
 }
 
 fn main() -> Outcome<()> {
@@ -56,6 +64,12 @@ fn main() -> Outcome<()> {
         Command::NinetyDays(size) => {
             let dir = tempfile::tempdir()?;
             ninety_days::run(&dir.path().join("store"), size)
+        }
+        Command::Erase { records } => {
+            let start = 1_700_000_000_000_000 / HOUR * HOUR;
+            let shape = Shape { entities: (records / 20).max(3), features: 4, versions: 5, start };
+            let dir = tempfile::tempdir()?;
+            erase::run(&dir.path().join("store"), shape)
         }
     }
 }

@@ -62,6 +62,9 @@ mod write;
 
 #[cfg(feature = "arrow")]
 pub use crate::arrow::ArrowColumns;
+pub use asofdb_format::certificate::{
+    CertificateFault, CertifiedFile, Erased, ErasureCertificate, Fate, OtherFile,
+};
 pub use asofdb_format::ids::{
     Commit, EventTime, FeatureId, FileNumber, KnownTime, SourceId, Span, StoreId,
 };

@@ -56,6 +56,8 @@ pub struct Stats {
     pub snapshots: usize,
     /// Erases that are remembered.
     pub erases: usize,
+    /// Those of them whose bytes are not known to be gone from the files.
+    pub pending_erases: usize,
     /// Reverts that are remembered.
     pub reverts: usize,
     /// What tables hold of each feature, by number.
@@ -95,6 +97,7 @@ impl Stats {
             newest_commit: state.visible(),
             snapshots: keeper.snapshots.count(),
             erases: state.taken.erased.len(),
+            pending_erases: state.taken.pending().len(),
             reverts: state.taken.reverts.len(),
             ..Self::default()
         };

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use asofdb_format::certificate::ErasureCertificate;
 use asofdb_format::ids::{Commit, EventTime};
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -19,7 +20,7 @@ use crate::read::scan::Scan;
 use crate::read::selection::Selection;
 use crate::read::source::Wanted;
 use crate::read::versions::read_versions;
-use crate::shape::background::Background;
+use crate::shape::background::{Background, Logs};
 use crate::state::live::{Keeper, State};
 use crate::state::room::{Room, room_for};
 use crate::state::snapshots::Snapshot;
@@ -56,7 +57,7 @@ pub struct Store(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     keeper: Arc<Keeper>,
-    committer: Committer,
+    committer: Arc<Committer>,
     background: Mutex<Option<Arc<Background>>>,
     lock: Mutex<Option<Box<dyn FileLock>>>,
     closed: AtomicBool,
@@ -70,14 +71,16 @@ impl Store {
     /// instead; [`Error::Corruption`] names the damaged file.
     pub fn open(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
         let opened = open::open(dir.as_ref(), options)?;
-        let background = Background::new(Arc::clone(&opened.keeper));
+        let committer = Arc::new(opened.committer);
+        let logs = Arc::clone(&committer) as Arc<dyn Logs>;
+        let background = Background::new(Arc::clone(&opened.keeper), logs);
         if !opened.keeper.options.read_only {
             background.start();
             background.notify();
         }
         Ok(Self(Arc::new(Inner {
             keeper: opened.keeper,
-            committer: opened.committer,
+            committer,
             background: Mutex::new(Some(background)),
             lock: Mutex::new(opened.lock),
             closed: AtomicBool::new(false),
@@ -402,14 +405,68 @@ impl Store {
         Ok(Pinned::new(self.keeper()?, &Stand::Newest)?.stamp())
     }
 
-    /// Erases an entity: every read that begins later, whatever its stamp, finds nothing of what
-    /// was written of it before. Compaction drops the bytes when it meets them. What is written of
-    /// it afterwards is new data.
+    /// Erases an entity: [`Store::erase_all`] of one.
+    ///
+    /// # Errors
+    /// As [`Store::erase_all`].
+    pub fn erase(&self, entity: impl AsRef<[u8]>) -> Result<Commit> {
+        self.erase_all(&[entity])
+    }
+
+    /// Erases entities, all with one commit: every read that begins later, whatever its stamp,
+    /// finds nothing of what was written of them before. Their bytes go from the files by
+    /// [`Options::erase_deadline`], or at once with [`Store::erase_and_prove`]. What is written of
+    /// them afterwards is new data.
     ///
     /// # Errors
     /// As [`Store::write`].
-    pub fn erase(&self, entity: impl AsRef<[u8]>) -> Result<Commit> {
-        taking_back::erase(self.keeper()?, &self.0.committer, entity.as_ref())
+    pub fn erase_all<E: AsRef<[u8]>>(&self, entities: &[E]) -> Result<Commit> {
+        let entities: Vec<&[u8]> = entities.iter().map(AsRef::as_ref).collect();
+        let commit = taking_back::erase(self.keeper()?, &self.0.committer, &entities)?;
+        self.background()?.notify_compaction();
+        Ok(commit)
+    }
+
+    /// Erases entities and does all the work that makes their bytes go: see
+    /// [`Store::prove_erased`].
+    ///
+    /// ```
+    /// # use asofdb::{Batch, Durability, EventTime, FeatureSpec, Options, Store, ValueType};
+    /// # fn main() -> asofdb::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = Store::open(dir.path().join("store"), Options::new())?;
+    /// # store.define(FeatureSpec::new("customer:name", ValueType::Text))?;
+    /// # let mut batch = Batch::new();
+    /// # batch.put("customer-7", "customer:name", EventTime(0), "Ada");
+    /// # store.write(batch, Durability::Synced)?;
+    /// let certificate = store.erase_and_prove(&["customer-7"])?;
+    /// assert!(certificate.is_complete());
+    /// std::fs::write(dir.path().join("customer-7.erased"), certificate.encode()).unwrap();
+    /// # store.close()
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Store::erase_all`], and as [`Store::prove_erased`] when the entities are erased already.
+    pub fn erase_and_prove<E: AsRef<[u8]>>(&self, entities: &[E]) -> Result<ErasureCertificate> {
+        self.erase_all(entities)?;
+        self.prove_erased(entities)
+    }
+
+    /// Makes the bytes go that earlier erases took away, as far as that was not done before, and
+    /// certifies for these entities that no file of the store has any of them.
+    ///
+    /// The certificate is pending, and names what pins the bytes, while readers of this process
+    /// hold what was replaced: values that borrow from a file, joins, scans. Ask again when they
+    /// have let go. [`inspect::verify_erased`](crate::inspect::verify_erased) holds a store
+    /// against its certificate.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](crate::InvalidArgument) for an entity that was never erased; as
+    /// [`Store::flush`].
+    pub fn prove_erased<E: AsRef<[u8]>>(&self, entities: &[E]) -> Result<ErasureCertificate> {
+        let entities: Vec<&[u8]> = entities.iter().map(AsRef::as_ref).collect();
+        taking_back::prove_erased(self.keeper()?, &*self.background()?, &entities)
     }
 
     /// Takes batches away for all reads that begin later and do not ask for an earlier commit.

@@ -32,6 +32,7 @@
 //! | 40 | mark | zigzag commit, varint source id, bytes name, bytes value |
 //! | 42 | log synced | varint number, varint length |
 //! | 44 | manifest synced | varint number, varint length |
+//! | 45 | erases done | zigzag commit |
 
 use bytes::Bytes;
 
@@ -89,6 +90,8 @@ pub enum Edit {
     LogSynced(FileNumber, u64),
     /// The manifest was this one, and durable up to this length: a log tells it.
     ManifestSynced(FileNumber, u64),
+    /// No file that a manifest names holds what an erase up to this commit takes away.
+    ErasesDone(Commit),
 }
 
 /// Why edits cannot be taken.
@@ -257,6 +260,10 @@ impl Edit {
                 out.put_varint(*len);
                 44
             }
+            Self::ErasesDone(commit) => {
+                out.put_zigzag(commit.0);
+                45
+            }
         }
     }
 
@@ -305,6 +312,7 @@ impl Edit {
             ),
             42 => Self::LogSynced(FileNumber(reader.varint()?), reader.varint()?),
             44 => Self::ManifestSynced(FileNumber(reader.varint()?), reader.varint()?),
+            45 => Self::ErasesDone(Commit(reader.zigzag()?)),
             _ => return Ok(None),
         }))
     }
@@ -389,6 +397,7 @@ mod tests {
             Edit::Mark(Commit(2), SourceId(1), "m".to_owned(), Bytes::from_static(b"v")),
             Edit::LogSynced(FileNumber(2), 300),
             Edit::ManifestSynced(FileNumber(3), 70_000),
+            Edit::ErasesDone(Commit(4)),
         ]
     }
 

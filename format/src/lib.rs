@@ -10,6 +10,7 @@
 //! | [`frame`] | frames of logs and manifests |
 //! | [`batch`] | the payload of a log frame |
 //! | [`edit`], [`catalog`] | the payload of a manifest frame |
+//! | [`certificate`] | what proves an erase |
 //! | [`pages`], [`table`], [`meta`], [`freshness`] | a table file: sections, checksums, what is known of it |
 //! | [`directory`], [`head`], [`chunk`] | a table's entities, their newest versions, their history |
 //! | [`ints`], [`values`] | columns of integers and of values |
@@ -21,6 +22,7 @@
 
 pub mod batch;
 pub mod catalog;
+pub mod certificate;
 pub mod chunk;
 pub mod directory;
 pub mod edit;

@@ -265,6 +265,7 @@ fn one_of_each_edit() -> Vec<Edit> {
         Edit::Mark(commit, SourceId(1), "m".to_owned(), Bytes::new()),
         Edit::LogSynced(number, 56),
         Edit::ManifestSynced(number, 56),
+        Edit::ErasesDone(commit),
     ]
 }
 

@@ -2,9 +2,10 @@
 //! through the map, so that a merge neither takes a fault of the map nor pushes what serving
 //! reads out of the page cache by touching it.
 
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use asofdb_format::chunk::{Chunk, Column};
+use asofdb_format::directory::Directory;
 use asofdb_format::hash::EntityHash;
 use asofdb_format::head::{Head, Slot, len_to_near};
 use asofdb_format::ids::FeatureId;
@@ -52,6 +53,11 @@ pub(crate) struct TableScan {
 }
 
 impl TableScan {
+    /// Reads all of a table.
+    pub(crate) fn whole(table: Shared<Table>) -> Self {
+        Self::new(table, EntityHash(0)..=EntityHash(u64::MAX))
+    }
+
     pub(crate) fn new(table: Shared<Table>, range: RangeInclusive<EntityHash>) -> Self {
         let window = Window::default;
         Self {
@@ -83,36 +89,66 @@ impl TableScan {
 
     /// A row at or before the first one of the range.
     fn first_row(&mut self) -> Result<usize> {
-        let table = Shared::clone(&self.table);
         let start = *self.range.start();
-        if start <= table.entry.min_hash {
+        if start <= self.table.entry.min_hash {
             return Ok(0);
         }
-        let Some(at) = table.directory().bucket(start) else {
-            // Behind the last bucket: no row is in the range.
-            return Ok(table.directory().rows());
-        };
-        let base = table.layout.directory.start;
-        let eight = self.directory.bytes(&table, base + wide(at), base + wide(at) + 8)?;
-        let bounds = table.directory().bounds(&eight);
-        Ok(bounds.map_err(|fault| table.corrupt(base, &fault))?.0)
+        if self.table.entry.max_hash < start {
+            return Ok(self.rows());
+        }
+        Ok(self.rows_of(start)?.start)
     }
 
     fn row_after(&mut self) -> Result<Option<EntityRevisions>> {
-        let table = Shared::clone(&self.table);
-        if self.row >= table.directory().rows() {
+        if self.row >= self.rows() {
             return Ok(None);
         }
-        let layout = &table.layout;
-        let at = layout.directory.start + wide(table.directory().row_at(self.row));
         self.row += 1;
-        let row = self.directory.bytes(&table, at, at + 8)?;
-        let (_, head_at) = asofdb_format::directory::Directory::row(&row);
+        self.read_row(self.row - 1).map(Some)
+    }
+
+    /// How many rows the directory has.
+    pub(crate) fn rows(&self) -> usize {
+        self.table.directory().rows()
+    }
+
+    /// The rows that may be those of an entity of this hash.
+    pub(crate) fn rows_of(&mut self, hash: EntityHash) -> Result<Range<usize>> {
+        let table = Shared::clone(&self.table);
+        let Some(place) = table.directory().bucket(hash) else { return Ok(0..0) };
+        let start = table.layout.directory.start;
+        let at = start + wide(place);
+        let eight = self.directory.bytes(&table, at, at + 8)?;
+        let bounds = table.directory().bounds(&eight);
+        let (from, to) = bounds.map_err(|fault| table.corrupt(start, &fault))?;
+        Ok(from..to)
+    }
+
+    /// The entity of a row.
+    pub(crate) fn entity(&mut self, row: usize) -> Result<Bytes> {
+        let table = Shared::clone(&self.table);
+        let (at, bytes) = self.head(&table, row)?;
+        let head = Head::decode(&bytes).map_err(|fault| table.corrupt(at, &fault))?;
+        Ok(Bytes::copy_from_slice(head.entity()))
+    }
+
+    /// The head of a row: where it is, and its bytes.
+    fn head(&mut self, table: &Table, row: usize) -> Result<(u64, Bytes)> {
+        let layout = &table.layout;
+        let at = layout.directory.start + wide(table.directory().row_at(row));
+        let row = self.directory.bytes(table, at, at + 8)?;
+        let (_, head_at) = Directory::row(&row);
         let at = layout.heads.start + u64::from(head_at);
         let prefix_end = (at + wide(asofdb_format::head::FIXED_LEN)).min(layout.heads.end());
-        let prefix = self.heads.bytes(&table, at, prefix_end)?;
+        let prefix = self.heads.bytes(table, at, prefix_end)?;
         let len = len_to_near(&prefix).map_err(|fault| table.corrupt(at, &fault))?;
-        let bytes = self.heads.bytes(&table, at, at.saturating_add(wide(len)))?;
+        Ok((at, self.heads.bytes(table, at, at.saturating_add(wide(len)))?))
+    }
+
+    /// All of a row.
+    pub(crate) fn read_row(&mut self, row: usize) -> Result<EntityRevisions> {
+        let table = Shared::clone(&self.table);
+        let (at, bytes) = self.head(&table, row)?;
         let head = Head::decode(&bytes).map_err(|fault| table.corrupt(at, &fault))?;
         let mut found = EntityRevisions {
             hash: EntityHash::of(head.entity()),
@@ -122,7 +158,7 @@ impl TableScan {
         };
         self.read_history(&table, &head, &mut found)?;
         self.read_heads(&table, at, &head, &mut found)?;
-        Ok(Some(found))
+        Ok(found)
     }
 
     fn read_history(

@@ -3,7 +3,8 @@
 //! Its pages are verified when they are first touched, once an opening; a bit for each says which
 //! were. Reads that serve go through the map, or through [`FileReader`] in
 //! [`ReadMode::Pread`]; background work has its own reader (see [`scan`](crate::files::scan)).
-//! The file is removed when the last reader lets go of a table that was marked obsolete.
+//! The file is removed when the last reader lets go of a table that was marked obsolete. Values
+//! that borrow the map outlive the table, and keep the file's bytes: its pin tells of both.
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -135,7 +136,7 @@ impl Table {
     }
 
     /// Who holds its bytes.
-    pub(crate) fn pin(&self) -> &Pin {
+    pub(crate) fn pin(&self) -> &Arc<Pin> {
         &self.pin
     }
 

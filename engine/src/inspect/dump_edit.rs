@@ -98,6 +98,7 @@ fn head_with_commit(edit: &Edit) -> (&'static str, Fields) {
             let entity = Field::Text(format!("{entity:?}"));
             ("erase", vec![("commit", at(*commit)), ("keyed_hash", entity)])
         }
+        Edit::ErasesDone(commit) => ("erases_done", vec![("commit", at(*commit))]),
         Edit::RevertSource(commit, source) => {
             ("revert_source", vec![("commit", at(*commit)), number("source", source.0)])
         }

@@ -39,6 +39,7 @@
 //! | `picture` | what is in the directory, and what its manifest draws |
 //! | `walk` | the rows and records of a table, one after another |
 //! | `verify`, `verify_log`, `verify_table` | every byte and every cross-reference |
+//! | `verify_erased` | that what a certificate says is gone is gone |
 //! | `dump`, `dump_edit` | what a file holds, as items |
 //! | `item` | one line of a dump |
 //! | `find` | the records of an entity |
@@ -49,6 +50,7 @@ mod find;
 mod item;
 mod picture;
 mod verify;
+mod verify_erased;
 mod verify_freshness;
 mod verify_log;
 mod verify_table;
@@ -56,6 +58,7 @@ mod walk;
 
 use std::path::{Path, PathBuf};
 
+use asofdb_format::certificate::ErasureCertificate;
 pub use asofdb_format::header::FileKind;
 
 pub use self::find::{Found, Place, Searched};
@@ -139,6 +142,57 @@ pub struct Stray {
 /// listed. Whatever is wrong with a file is told in [`VerifiedFile::faults`].
 pub fn verify(dir: &Path, world: &World, progress: &mut dyn FnMut(u64, u64)) -> Result<Verified> {
     verify::verify(dir, &*world.disk, progress)
+}
+
+/// What [`verify_erased`] found.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct VerifiedErasure {
+    /// What contradicts the certificate; none if it holds.
+    pub faults: Vec<Error>,
+    /// The files that were looked through.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// The rows of tables and the entries of logs whose entity was looked at.
+    pub entities: u64,
+    /// Records of the entities that were written after their erase.
+    pub later: u64,
+}
+
+/// Holds a store against the certificate of an erase: looks through every log and table of the
+/// directory for records of the entities from before it, and through the directory for files that
+/// the certificate does not tell of. It goes on after a fault; `progress` is told how many bytes
+/// are done, and how many there are in all. Whether the files are whole is for [`verify`] to tell.
+///
+/// ```
+/// # use asofdb::world::World;
+/// # use asofdb::{Batch, Durability, EventTime, FeatureSpec, Options, Store, ValueType, inspect};
+/// # fn main() -> asofdb::Result<()> {
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let dir = dir.path().join("store");
+/// # let store = Store::open(&dir, Options::new())?;
+/// # store.define(FeatureSpec::new("customer:name", ValueType::Text))?;
+/// # let mut batch = Batch::new();
+/// # batch.put("customer-7", "customer:name", EventTime(0), "Ada");
+/// # store.write(batch, Durability::Synced)?;
+/// let certificate = store.erase_and_prove(&["customer-7"])?;
+/// let verified = inspect::verify_erased(&dir, &World::real(), &certificate, &mut |_, _| {})?;
+/// assert!(certificate.is_complete() && verified.faults.is_empty());
+/// # store.close()
+/// # }
+/// ```
+///
+/// # Errors
+/// As [`verify`]; [`InvalidArgument`](crate::InvalidArgument) if the certificate is of another
+/// store.
+pub fn verify_erased(
+    dir: &Path,
+    world: &World,
+    certificate: &ErasureCertificate,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<VerifiedErasure> {
+    verify_erased::verify_erased(dir, &*world.disk, certificate, progress)
 }
 
 /// Tells what a file of a store holds; its header says what it is.

@@ -22,7 +22,7 @@ use crate::types::error::{Error, Result};
 use crate::world::disk::Disk;
 
 /// A writer beside us changes the picture: what then looks damaged is looked at again.
-const MAX_TRIES: usize = 5;
+pub(super) const MAX_TRIES: usize = 5;
 
 /// A numbered file.
 type Key = (FileKind, FileNumber);
@@ -195,7 +195,7 @@ fn check_order(files: &mut [(Key, Done)]) {
 }
 
 /// The picture now, if it is no longer the one that was read.
-fn changed(disk: &dyn Disk, dir: &Path, picture: &Picture) -> Option<Picture> {
+pub(super) fn changed(disk: &dyn Disk, dir: &Path, picture: &Picture) -> Option<Picture> {
     let now = Picture::read(disk, dir, &Listing::of(disk, dir).ok()?);
     let stand = |picture: &Picture| {
         picture.manifest.as_ref().map(|manifest| (manifest.number, manifest.len))

@@ -1,12 +1,16 @@
 //! Background work: flushing in one worker, compaction in another, so that a long merge keeps no
-//! memtable waiting.
+//! memtable waiting. Where no merge is due, compaction does the work of erases in time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use asofdb_format::certificate::ErasureCertificate;
+use asofdb_format::ids::FileNumber;
 use parking_lot::{Condvar, Mutex};
 
+use crate::shape::certifying::{Done, Files, certify};
+use crate::shape::erasing::{self, Erases};
 use crate::shape::{compact, flush};
 use crate::state::live::Keeper;
 use crate::state::room::{Room, room_for};
@@ -14,16 +18,29 @@ use crate::types::error::{Error, Result};
 use crate::types::events::BackgroundWork;
 use crate::world::scheduler::{Work, Worker};
 
+/// Who begins logs and memtables.
+pub(crate) trait Logs: Send + Sync + std::fmt::Debug {
+    /// Begins others if the present ones hold anything.
+    fn begin(&self) -> Result<()>;
+    /// The number of the next file, when no log is just being begun.
+    fn next_file(&self) -> Result<FileNumber>;
+}
+
+/// How long the work of erases rests when it has failed.
+const REST: Duration = Duration::from_secs(60);
+
 /// Both kinds of work, and who does them.
 #[derive(Debug)]
 pub(crate) struct Background {
     keeper: Arc<Keeper>,
+    logs: Arc<dyn Logs>,
     flushing: Mutex<()>,
     compacting: Mutex<()>,
     progress: Mutex<Progress>,
     changed: Condvar,
     workers: Mutex<Option<[Box<dyn Worker>; 2]>>,
     stopping: AtomicBool,
+    erasing_failed: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -35,15 +52,17 @@ struct Progress {
 }
 
 impl Background {
-    pub(crate) fn new(keeper: Arc<Keeper>) -> Arc<Self> {
+    pub(crate) fn new(keeper: Arc<Keeper>, logs: Arc<dyn Logs>) -> Arc<Self> {
         Arc::new(Self {
             keeper,
+            logs,
             flushing: Mutex::new(()),
             compacting: Mutex::new(()),
             progress: Mutex::new(Progress::default()),
             changed: Condvar::new(),
             workers: Mutex::new(None),
             stopping: AtomicBool::new(false),
+            erasing_failed: AtomicBool::new(false),
         })
     }
 
@@ -78,6 +97,11 @@ impl Background {
         self.notify_kind(Kind::Flush);
     }
 
+    /// There may be something to compact, or an erase whose work has its time.
+    pub(crate) fn notify_compaction(&self) {
+        self.notify_kind(Kind::Compact);
+    }
+
     /// One step of flushing.
     pub(crate) fn flush_step(&self) -> Result<bool> {
         let flushed = {
@@ -92,7 +116,7 @@ impl Background {
         flushed
     }
 
-    /// One step of compaction.
+    /// One step of compaction, or the work of erases.
     pub(crate) fn compact_step(&self) -> Result<bool> {
         let compacted = {
             let _one = self.compacting.lock();
@@ -100,7 +124,53 @@ impl Background {
                 .and_then(|()| self.keeper.monitor.watched(compact::compact_if_due(&self.keeper)))
         };
         self.note(Kind::Compact, compacted.as_ref().err());
-        compacted
+        let is_due = || erasing::due(&self.keeper).is_some_and(|due| due <= self.keeper.now());
+        if compacted? {
+            return Ok(true);
+        }
+        if !is_due() {
+            return Ok(false);
+        }
+        let finished = self.finish_erases(&Erases::new());
+        self.erasing_failed.store(finished.is_err(), Ordering::Relaxed);
+        finished.map(|_| true)
+    }
+
+    /// How long the work of erases can wait, if there is any.
+    fn erases_wait(&self) -> Option<Duration> {
+        let wait = erasing::due(&self.keeper)?.0.saturating_sub(self.keeper.now().0);
+        let wait = Duration::from_micros(wait.max(0).unsigned_abs());
+        // The clock may be set meanwhile.
+        let wait = wait.min(Duration::from_secs(3600));
+        let failed = self.erasing_failed.load(Ordering::Relaxed);
+        Some(if failed { wait.max(REST) } else { wait })
+    }
+
+    /// Does the work of all erases that are pending, and tells what the files have of those that
+    /// are asked about, which may have been done before.
+    pub(crate) fn finish_erases(&self, asked: &Erases) -> Result<ErasureCertificate> {
+        let keeper = &*self.keeper;
+        let _no_other = self.compacting.lock();
+        self.check_running()?;
+        let before = Files::of(keeper)?;
+        let pending = keeper.state().taken.pending();
+        let mut erases = pending.clone();
+        erases.extend(asked.iter().map(|(entity, commit)| (*entity, *commit)));
+        if let Some(newest) = erases.values().max()
+            && erasing::is_in_memory(&keeper.state(), *newest)
+        {
+            self.logs.begin()?;
+            while self.flush_step()? {}
+        }
+        let rewritten = erasing::rewrite(keeper, &erases)?;
+        if let Some(newest) = pending.values().max() {
+            erasing::record_done(keeper, *newest)?;
+        }
+        erasing::forget_names(keeper);
+        let _no_flush = self.flushing.lock();
+        let next_file = self.logs.next_file()?;
+        Files::clear_up(keeper, next_file)?;
+        certify(keeper, Done { before, rewritten, next_file, erases: asked })
     }
 
     /// Merges everything.
@@ -213,11 +283,14 @@ impl Work for Job {
 
     fn again_in(&self) -> Option<Duration> {
         let background = self.background.upgrade()?;
-        let check = background.keeper.options.clock_check.micros();
         match self.kind {
             Kind::Flush => None,
-            // Files become garbage by the clock alone, and nobody notifies of that.
-            Kind::Compact => Some(Duration::from_micros(check.max(1).unsigned_abs())),
+            Kind::Compact => {
+                // Files become garbage by the clock alone, and nobody notifies of that.
+                let check = background.keeper.options.clock_check.micros().max(1);
+                let check = Duration::from_micros(check.unsigned_abs());
+                Some(background.erases_wait().map_or(check, |wait| wait.min(check)))
+            }
         }
     }
 

@@ -49,6 +49,13 @@ fn with_policy<T>(
     ask(&policy)
 }
 
+/// Writes a table anew, where it is, without what is garbage. One caller at a time, and no other
+/// compaction beside it.
+pub(crate) fn rewrite(keeper: &Keeper, table: Shared<Table>) -> Result<()> {
+    let place = Place::of(&table);
+    run(keeper, Task::Merge { inputs: vec![table], place }).map(drop)
+}
+
 /// Does a task; whether that changed anything.
 fn run(keeper: &Keeper, task: Task) -> Result<bool> {
     let seen_by_all = bounds::record(keeper)?;
@@ -109,6 +116,9 @@ fn joined(inputs: &[Shared<Table>], window: (EventTime, EventTime), run: u64) ->
     let all_known = known().count() == inputs.len();
     let superseded = known().map(|past| past.superseded).max().filter(|_| all_known);
     let made = known().map(|past| past.made).min().unwrap_or(Commit::MIN);
+    // What one table becomes has no hash that another of its run has.
+    let run =
+        if inputs.len() == 1 { known().map(|past| past.run).next() } else { None }.unwrap_or(run);
     Past { run, window, superseded: superseded.unwrap_or(EventTime::MAX), made }
 }
 
@@ -122,6 +132,6 @@ fn replace(keeper: &Keeper, out: &[Shared<Table>], new: &[Shared<Table>]) -> Res
     // If this fails, the manifest may name the new tables or not: the next open removes them if it
     // does not.
     keeper.change(|_| Ok(edits), |state, _| state.replace_tables(&gone, new))?;
-    out.iter().for_each(|table| table.mark_obsolete());
+    out.iter().for_each(|table| keeper.erasing.replaced_table(table));
     Ok(true)
 }

@@ -54,6 +54,7 @@ pub(crate) fn flush_one(keeper: &Keeper) -> Result<bool> {
     // it does not.
     changed?;
     flush.end(&written);
+    keeper.erasing.replaced_memtable(&memtable);
     // Left over at the worst: the next open removes what no manifest names.
     let log = names::numbered(&keeper.dir, FileKind::Log, memtable.log);
     let _ = keeper.options.world.disk.remove(&log);

@@ -5,8 +5,10 @@
 
 pub(crate) mod background;
 pub(crate) mod bounds;
+pub(crate) mod certifying;
 pub(crate) mod compact;
 pub(crate) mod demote;
+pub(crate) mod erasing;
 pub(crate) mod flush;
 pub(crate) mod garbage;
 pub(crate) mod merge;

@@ -54,6 +54,17 @@ pub(crate) enum Place {
     Window(EventTime, EventTime),
 }
 
+impl Place {
+    /// Where a table stands now.
+    pub(crate) fn of(table: &Table) -> Self {
+        match table.entry.level {
+            Level::Recent => Self::Recent,
+            Level::Present => Self::Present,
+            Level::Past(Past { window: (first, last), .. }) => Self::Window(first, last),
+        }
+    }
+}
+
 /// What the policy looks at.
 #[derive(Debug)]
 pub(crate) struct Policy<'p> {
@@ -255,12 +266,7 @@ impl Policy<'_> {
     /// A table of which much has become garbage since it was made.
     fn worn(&self) -> Option<Task> {
         let table = self.state.tables.all().find(|table| self.wear(table) >= GARBAGE)?;
-        let place = match table.entry.level {
-            Level::Recent => Place::Recent,
-            Level::Present => Place::Present,
-            Level::Past(Past { window: (first, last), .. }) => Place::Window(first, last),
-        };
-        Some(Task::Merge { inputs: vec![Shared::clone(table)], place })
+        Some(Task::Merge { inputs: vec![Shared::clone(table)], place: Place::of(table) })
     }
 
     /// About which part of a table has become garbage since it was made, if its versions are spread

@@ -144,6 +144,7 @@ impl Durable {
                 self.taken.erased.insert(*entity, *commit);
                 self.took(*commit);
             }
+            Edit::ErasesDone(commit) => self.taken.done = self.taken.done.max(*commit),
             Edit::RevertSource(commit, source) => {
                 let what = Reverted::Source(*source);
                 self.taken.revert(Revert { commit: *commit, what });
@@ -245,6 +246,8 @@ impl Durable {
         edits.extend(self.retires());
         edits
             .extend(self.taken.erased.iter().map(|(entity, commit)| Edit::Erase(*commit, *entity)));
+        let done = Some(self.taken.done).filter(|done| *done > Commit::MIN);
+        edits.extend(done.map(Edit::ErasesDone));
         edits.extend(self.taken.reverts.iter().map(|revert| match &revert.what {
             Reverted::Source(id) => Edit::RevertSource(revert.commit, *id),
             Reverted::Commits(commits) => {

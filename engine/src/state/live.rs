@@ -5,8 +5,8 @@
 //! applied to the durable picture, and a new state takes the place of the old one. A reader pins a
 //! state with one load and reads all of it at the newest commit that is visible in it.
 //!
-//! Locks, in the order in which they may be taken: commit (see [`write`](crate::write)), flush or
-//! compaction, keeper, then the small ones (snapshots, commit spans, a memtable's aside).
+//! Locks, in the order in which they may be taken: compaction, flush, commit (see
+//! [`write`](crate::write)), keeper, then the small ones (snapshots, commit spans, a memtable's aside).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,6 +22,7 @@ use crate::state::arrangement::Arrangement;
 use crate::state::catalog::Catalog;
 use crate::state::commits::CommitSpans;
 use crate::state::durable::Durable;
+use crate::state::erasing::Erasing;
 use crate::state::lagging::LaggingClock;
 use crate::state::manifest;
 use crate::state::memtable::{Mark, Memtable};
@@ -96,6 +97,7 @@ pub(crate) struct Keeper {
     pub(crate) commits: Mutex<CommitSpans>,
     pub(crate) lagging: LaggingClock,
     pub(crate) pace: Pace,
+    pub(crate) erasing: Erasing,
     live: ArcSwap<State>,
     kept: Mutex<Kept>,
     poison: OnceLock<Error>,
@@ -131,6 +133,7 @@ impl Keeper {
             commits: Mutex::new(durable.commits.clone()),
             lagging,
             pace: Pace::default(),
+            erasing: Erasing::default(),
             options,
             monitor: Arc::clone(&state.monitor),
             live: ArcSwap::from_pointee(state),
@@ -250,6 +253,21 @@ impl Keeper {
                 });
             }
         }
+    }
+
+    /// The manifest's number; `None` if the store is open read-only.
+    pub(crate) fn manifest(&self) -> Option<FileNumber> {
+        self.kept.lock().manifest.as_ref().map(FrameWriter::number)
+    }
+
+    /// Begins a new manifest, which tells nothing of what is gone.
+    pub(crate) fn renew_manifest(&self) -> Result<()> {
+        let mut kept = self.kept.lock();
+        self.check_writable()?;
+        if kept.closed {
+            return Err(Error::Closed);
+        }
+        self.rotate_manifest(&mut kept)
     }
 
     /// Writes the picture into a new manifest and removes the old one.

@@ -122,6 +122,11 @@ impl Memtable {
         self.aside.lock()
     }
 
+    /// The first commit of its log's batches, if there is any.
+    pub(crate) fn oldest(&self) -> Option<Commit> {
+        self.aside().commits.spans().first().map(|span| span.0)
+    }
+
     #[inline]
     fn bucket(&self, hash: EntityHash) -> Option<&OnceLock<Box<EntityNode>>> {
         // The count is a power of two, and the highest bits order tables: the low ones are free.

@@ -5,6 +5,7 @@
 //! | `catalog` | definitions, and the bounds that follow from them |
 //! | `commits` | which moments have commits |
 //! | `taken` | what erases and reverts took away |
+//! | `erasing` | what only memory knows of erases under way |
 //! | `snapshots` | which commits somebody holds |
 //! | `lagging` | the clock that compaction relies on |
 //! | `memtable` | revisions not yet in a table |
@@ -22,6 +23,7 @@ pub(crate) mod arrangement;
 pub(crate) mod catalog;
 pub(crate) mod commits;
 pub(crate) mod durable;
+pub(crate) mod erasing;
 pub(crate) mod lagging;
 pub(crate) mod live;
 pub(crate) mod manifest;

@@ -16,6 +16,8 @@ pub(crate) struct Taken {
     pub(crate) reverts: Vec<Revert>,
     /// The commit of the newest revert; the least of all if there is none.
     pub(crate) newest_revert: Commit,
+    /// Nothing that an erase up to this commit took away is in any file that is named.
+    pub(crate) done: Commit,
 }
 
 /// One revert.
@@ -36,7 +38,13 @@ pub(crate) enum Reverted {
 
 impl Taken {
     pub(crate) fn new(key: EraseKey) -> Self {
-        Self { key, erased: BTreeMap::new(), reverts: Vec::new(), newest_revert: Commit::MIN }
+        Self {
+            key,
+            erased: BTreeMap::new(),
+            reverts: Vec::new(),
+            newest_revert: Commit::MIN,
+            done: Commit::MIN,
+        }
     }
 
     /// Takes in a revert.
@@ -52,6 +60,12 @@ impl Taken {
             return None;
         }
         self.erased.get(&ErasedEntity::of(&self.key, entity)).copied()
+    }
+
+    /// The erases whose work is not known to be done.
+    pub(crate) fn pending(&self) -> BTreeMap<ErasedEntity, Commit> {
+        let pending = self.erased.iter().filter(|(_, commit)| **commit > self.done);
+        pending.map(|(entity, commit)| (*entity, *commit)).collect()
     }
 
     /// Whether a revert that a reader at `seen_from` sees takes a revision away.

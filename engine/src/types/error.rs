@@ -245,6 +245,12 @@ pub enum InvalidArgument {
         /// What was looked for, as in "has the source \"x\"".
         what: String,
     },
+    /// A certificate is asked for an entity that was never erased.
+    #[error("the entity at place {index} of the list was never erased; erase it first")]
+    NotErased {
+        /// Its place in the list, from 0.
+        index: usize,
+    },
     /// A snapshot or stamp of the future or of another store.
     #[error("commit {commit} is not yet in this store, whose newest is {newest}")]
     FutureCommit {

@@ -62,6 +62,9 @@ pub struct Options {
     /// How long a reading of the clock must have stood before compaction relies on it. Default:
     /// ten minutes.
     pub clock_lag: Span,
+    /// By when the bytes of what was erased are gone from the files: background work begins with
+    /// it when half of the time is over, so that many erases share it. Default: one day.
+    pub erase_deadline: Span,
     /// How far ahead commits are reserved: after a crash, commits start that much later at the
     /// most. Default: one second.
     pub commit_lease: Span,
@@ -92,6 +95,7 @@ impl Default for Options {
             manifest_bytes: 1 << 20,
             read_mode: ReadMode::Map,
             clock_lag: Span::from_secs(600),
+            erase_deadline: Span::from_days(1),
             commit_lease: Span::from_secs(1),
             identity: None,
             listener: None,
@@ -147,6 +151,8 @@ impl Options {
         read_mode: ReadMode,
         /// Sets how long a reading of the clock must have stood before compaction relies on it.
         clock_lag: Span,
+        /// Sets by when the bytes of what was erased are gone from the files.
+        erase_deadline: Span,
         /// Sets how far ahead commits are reserved.
         commit_lease: Span,
         /// Sets the random bytes of a new store.

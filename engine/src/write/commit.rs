@@ -15,13 +15,14 @@ use asofdb_format::catalog::Definition;
 use asofdb_format::edit::{self, Edit};
 use asofdb_format::frame::{FrameKind, MAX_PAYLOAD_LEN};
 use asofdb_format::header::{FileKind, Header};
-use asofdb_format::ids::{Commit, FeatureId, KnownTime, SourceId};
+use asofdb_format::ids::{Commit, FeatureId, FileNumber, KnownTime, SourceId};
 use asofdb_format::revision::{Order, Revision};
 use asofdb_format::value::{MAX_VALUE_LEN, Value, ValueType};
 use asofdb_format::wire::{Decoded, Malformed, wide};
 
 use crate::files::log::FrameWriter;
 use crate::metrics::{micros, since};
+use crate::shape::background::Logs;
 use crate::state::catalog::{Catalog, FeatureState};
 use crate::state::durable::Durable;
 use crate::state::live::{Keeper, State};
@@ -271,6 +272,17 @@ impl Committer {
         let clock = Edit::Clock(newest, order.last.max(newest));
         let edits = vec![Edit::SealLog(log.number(), len), clock];
         self.keeper.change(|_| Ok(edits), |_, _| {})
+    }
+}
+
+impl Logs for Committer {
+    fn begin(&self) -> Result<()> {
+        self.rotate(0)
+    }
+
+    fn next_file(&self) -> Result<FileNumber> {
+        let _order = self.lock()?;
+        Ok(self.keeper.look(|durable| durable.next_file))
     }
 }
 

@@ -4,11 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use asofdb_format::batch::MAX_ENTITY_LEN;
+use asofdb_format::certificate::ErasureCertificate;
 use asofdb_format::edit::Edit;
 use asofdb_format::hash::ErasedEntity;
 use asofdb_format::ids::{Commit, FeatureId, SourceId};
 use asofdb_format::revision::Revision;
+use bytes::Bytes;
 
+use crate::shape::background::Background;
+use crate::shape::erasing::Erases;
 use crate::shape::merge::Merge;
 use crate::state::durable::Durable;
 use crate::state::live::{Keeper, State};
@@ -59,20 +63,54 @@ pub struct Reverted {
     pub entities: u64,
 }
 
-/// Erases an entity: every read that begins later finds nothing of what was written before.
-pub(crate) fn erase(keeper: &Keeper, committer: &Committer, entity: &[u8]) -> Result<Commit> {
-    if entity.is_empty() || entity.len() > MAX_ENTITY_LEN {
+/// Erases entities: every read that begins later finds nothing of what was written before.
+pub(crate) fn erase(keeper: &Keeper, committer: &Committer, entities: &[&[u8]]) -> Result<Commit> {
+    let is_none = |entity: &&&[u8]| entity.is_empty() || entity.len() > MAX_ENTITY_LEN;
+    if let Some(entity) = entities.iter().find(is_none) {
         return Err(InvalidArgument::EntityLength { len: entity.len() }.into());
     }
     // The entity is not told: who erases it wants it in no log of the program's either.
     let _span = tracing::info_span!(target: "asofdb", "erase").entered();
+    if entities.is_empty() {
+        return Err(InvalidArgument::Other("no entity is given to erase".to_owned()).into());
+    }
+    let names = named(keeper, entities);
     let mut order = committer.lock()?;
-    let erased = ErasedEntity::of(&keeper.state().taken.key, entity);
-    committer.change(
+    let commit = committer.change(
         &mut order,
-        |commit, _| Ok(vec![Edit::Erase(commit, erased)]),
+        |commit, _| Ok(names.keys().map(|erased| Edit::Erase(commit, *erased)).collect()),
         |state, durable| state.taken = Arc::new(durable.taken.clone()),
-    )
+    )?;
+    keeper.erasing.name(names);
+    Ok(commit)
+}
+
+/// Does the work of the erases of entities, if it was not done before, and certifies it.
+pub(crate) fn prove_erased(
+    keeper: &Keeper,
+    background: &Background,
+    entities: &[&[u8]],
+) -> Result<ErasureCertificate> {
+    keeper.check_writable()?;
+    let state = keeper.state();
+    let mut asked = Erases::new();
+    for (index, entity) in entities.iter().enumerate() {
+        let erased = ErasedEntity::of(&state.taken.key, entity);
+        let commit = state.taken.erased.get(&erased);
+        asked.insert(erased, *commit.ok_or(InvalidArgument::NotErased { index })?);
+    }
+    // Or this very call would hold what is replaced.
+    drop(state);
+    keeper.erasing.name(named(keeper, entities));
+    background.finish_erases(&asked)
+}
+
+fn named(keeper: &Keeper, entities: &[&[u8]]) -> BTreeMap<ErasedEntity, Bytes> {
+    let key = keeper.state().taken.key;
+    let named = entities
+        .iter()
+        .map(|entity| (ErasedEntity::of(&key, entity), Bytes::copy_from_slice(entity)));
+    named.collect()
 }
 
 /// Takes batches away for all readers that begin later, or only tells what that would do.

@@ -168,10 +168,15 @@ class ManifestSynced:
     length: int
 
 
+@dataclass(frozen=True)
+class ErasesDone:
+    commit: int
+
+
 Edit = (
     Store | AddTable | RemoveTable | AddLog | SealLog | RemoveLog | NextFile | Clock | Commits
     | Lost | Define | Alter | Retire | RecordBounds | Erase | RevertSource | RevertCommits
-    | Source | Touch | Mark | LogSynced | ManifestSynced
+    | Source | Touch | Mark | LogSynced | ManifestSynced | ErasesDone
 )  # fmt: skip
 
 
@@ -236,6 +241,7 @@ READERS: dict[int, Callable[[Cursor], Edit]] = {
     40: lambda c: Mark(c.zigzag(), c.id(), c.text(), c.bytes()),
     42: lambda c: LogSynced(c.varint(), c.varint()),
     44: lambda c: ManifestSynced(c.varint(), c.varint()),
+    45: lambda c: ErasesDone(c.zigzag()),
 }
 
 

@@ -20,6 +20,7 @@ from .edits import (
     Define,
     Edit,
     Erase,
+    ErasesDone,
     LogSynced,
     Lost,
     ManifestSynced,
@@ -289,6 +290,8 @@ def show_edit(edit: Edit) -> Iterator[Record]:
             yield {"what": "log_synced", "number": number, "bytes": length}
         case ManifestSynced(number=number, length=length):
             yield {"what": "manifest_synced", "number": number, "bytes": length}
+        case ErasesDone(commit=commit):
+            yield {"what": "erases_done", "commit": commit}
         case Mark(commit=commit, source=source, name=name, value=value):
             yield {
                 "what": "mark",

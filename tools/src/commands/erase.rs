@@ -1,15 +1,20 @@
-//! `asofdb erase`: forgets entities for good.
+//! `asofdb erase`: forgets entities for good, and proves it.
 
 use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
+use asofdb::{Commit, ErasureCertificate, Fate, InvalidArgument, Options, Span, Store};
 use clap::Args;
 use serde_json::{Map, Value as Json, json};
 
 use crate::answers;
 use crate::cli::StoreArg;
+use crate::durations;
 use crate::entity;
-use crate::error::Result;
-use crate::output::Console;
+use crate::error::{Error, Result};
+use crate::output::{Console, plural};
 use crate::stores;
 
 /// Arguments of `asofdb erase`.
@@ -19,32 +24,166 @@ pub struct EraseArgs {
     #[command(flatten)]
     store: StoreArg,
     /// The entities; of several columns, their texts with | between them.
-    #[arg(value_name = "ENTITY", required = true)]
+    #[arg(value_name = "ENTITY", required_unless_present = "from")]
     entities: Vec<OsString>,
+    /// Also the entities of a file, one a line.
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+    /// Do at once all that makes the bytes go, and write a certificate of it.
+    #[arg(long, value_name = "OUT")]
+    certificate: Option<PathBuf>,
+    /// By when the bytes are to be gone, told in the certificate.
+    #[arg(long, value_name = "D", default_value = "1d", value_parser = durations::parse_span)]
+    #[arg(requires = "certificate")]
+    deadline: Span,
+    /// Erase nothing anew: only finish and certify what was erased before.
+    #[arg(long, requires = "certificate")]
+    erased_before: bool,
 }
 
 const AFTER_HELP: &str = "\
 This cannot be undone: every value of these entities, of any time, is hidden from every read from
-now on, and compaction drops its bytes. Writes after it are new data.
+now on. The bytes go from the files in the background of whoever has the store open, within a day;
+with --certificate they are gone when this returns. Writes after it are new data.
+
+The certificate names no entity. It tells what was done with every file, and what still holds
+bytes, if anything does. `asofdb verify STORE --erased OUT` holds a store against it. It does not
+cover copies made before, readers in other processes, and what the medium keeps of removed files.
 
 Examples:
-  asofdb erase store user-17 user-18";
+  asofdb erase store user-17 user-18
+  asofdb erase store --from leavers.txt --certificate leavers.erased
+  asofdb erase store user-17 --erased-before --certificate user-17.erased";
 
-/// Erases one after the other.
+/// Erases them all at once.
 pub fn run(args: &EraseArgs, console: &mut Console) -> Result<()> {
-    let store = stores::open_to_write(&args.store.dir)?;
-    let mut erased = Vec::new();
-    for argument in &args.entities {
-        let entity = stores::entity(argument);
-        let commit = store.erase(&entity)?;
-        if !console.json {
-            console.line(format!("erased {}", entity::show(&entity)))?;
-        }
-        let mut object = Map::new();
-        answers::entity_json(&mut object, &entity);
-        object.insert("commit".to_owned(), json!(commit.0));
-        erased.push(Json::Object(object));
+    let entities = entities(args)?;
+    if let Some(out) = &args.certificate {
+        check_place(out, &args.store.dir)?;
+    }
+    let options = Options::new().create(false).erase_deadline(args.deadline);
+    let store = Store::open(&args.store.dir, options)?;
+    let commit = if args.erased_before { None } else { Some(store.erase_all(&entities)?) };
+    let mut certified = None;
+    if let Some(out) = &args.certificate {
+        let certificate = store.prove_erased(&entities).map_err(|error| named(error, &entities))?;
+        File::create_new(out)
+            .and_then(|mut file| {
+                file.write_all(certificate.encode().as_bytes())?;
+                file.sync_all()
+            })
+            .map_err(|source| Error::io("write", out.display().to_string(), source))?;
+        certified = Some((out.as_path(), certificate));
     }
     store.close()?;
-    if console.json { console.json(&json!({ "erased": erased })) } else { Ok(()) }
+    tell(&entities, commit, certified.as_ref(), console)?;
+    match certified {
+        Some((out, certificate)) if !certificate.is_complete() => Err(Error::Failed(format!(
+            "{} is pending: {} held by readers",
+            out.display(),
+            plural(certificate.pinned.len() as u64, "replaced file")
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// A certificate takes no other file's place, and is no file of the store that it is about.
+fn check_place(out: &Path, store: &Path) -> Result<()> {
+    if out.exists() {
+        return Err(Error::Failed(format!(
+            "{} is there already; give the certificate another name, or move that file away",
+            out.display()
+        )));
+    }
+    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or_else(|| Path::new(".")).canonicalize();
+    let folder =
+        folder.map_err(|source| Error::io("write to", out.display().to_string(), source))?;
+    if store.canonicalize().is_ok_and(|store| store == folder) {
+        let out = out.display();
+        return Err(Error::Failed(format!("{out} lies in the store; keep certificates elsewhere")));
+    }
+    Ok(())
+}
+
+/// The entities of the command line and of the file.
+fn entities(args: &EraseArgs) -> Result<Vec<Vec<u8>>> {
+    let mut entities: Vec<Vec<u8>> =
+        args.entities.iter().map(|argument| stores::entity(argument)).collect();
+    if let Some(file) = &args.from {
+        let text = fs::read(file)
+            .map_err(|source| Error::io("read", file.display().to_string(), source))?;
+        let lines = text.split(|byte| *byte == b'\n');
+        let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+        entities.extend(lines.filter(|line| !line.is_empty()).map(<[u8]>::to_vec));
+        if entities.is_empty() {
+            return Err(Error::Failed(format!("{} names no entity", file.display())));
+        }
+    }
+    Ok(entities)
+}
+
+/// The store's own words name a place in the list.
+fn named(error: asofdb::Error, entities: &[Vec<u8>]) -> Error {
+    if let asofdb::Error::InvalidArgument(InvalidArgument::NotErased { index }) = &error
+        && let Some(entity) = entities.get(*index)
+    {
+        let entity = entity::show(entity);
+        return Error::Failed(format!("{entity} was never erased; leave out --erased-before"));
+    }
+    error.into()
+}
+
+fn tell(
+    entities: &[Vec<u8>],
+    commit: Option<Commit>,
+    certified: Option<&(&Path, ErasureCertificate)>,
+    console: &mut Console,
+) -> Result<()> {
+    if console.json {
+        let erased = entities.iter().map(|entity| {
+            let mut object = Map::new();
+            answers::entity_json(&mut object, entity);
+            object.extend(commit.map(|commit| ("commit".to_owned(), json!(commit.0))));
+            Json::Object(object)
+        });
+        let mut all = Map::new();
+        all.insert("erased".to_owned(), erased.collect());
+        if let Some((out, certificate)) = certified {
+            all.insert("certificate".to_owned(), certificate_json(out, certificate));
+        }
+        return console.json(&Json::Object(all));
+    }
+    if commit.is_some() {
+        for entity in entities {
+            console.line(format!("erased {}", entity::show(entity)))?;
+        }
+    }
+    let Some((out, certificate)) = certified else { return Ok(()) };
+    let files = |fate| plural(certificate.with_fate(fate).count() as u64, "file");
+    console.line(format!(
+        "{}: {} rewritten, {} removed, {} looked through; {}",
+        out.display(),
+        files(Fate::Rewritten),
+        files(Fate::Removed),
+        files(Fate::Absent),
+        if certificate.is_complete() { "complete" } else { "pending" }
+    ))
+}
+
+/// A certificate for machines.
+pub fn certificate_json(out: &Path, certificate: &ErasureCertificate) -> Json {
+    let files = |fate| certificate.with_fate(fate).count();
+    json!({
+        "path": out.display().to_string(),
+        "complete": certificate.is_complete(),
+        "made": certificate.made,
+        "deadline": certificate.deadline,
+        "entities": certificate.erased.len(),
+        "rewritten": files(Fate::Rewritten),
+        "removed": files(Fate::Removed),
+        "absent": files(Fate::Absent),
+        "new": files(Fate::New),
+        "pinned": certificate.pinned.len(),
+    })
 }

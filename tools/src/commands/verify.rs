@@ -1,7 +1,10 @@
 //! `asofdb verify`: reads every byte of a store and holds it against every other.
 
-use asofdb::inspect::{self, Verified, VerifiedFile};
+use std::path::{Path, PathBuf};
+
+use asofdb::inspect::{self, Verified, VerifiedErasure, VerifiedFile};
 use asofdb::world::World;
+use asofdb::{CertificateFault, ErasureCertificate};
 use clap::Args;
 use serde_json::{Value as Json, json};
 
@@ -16,30 +19,52 @@ use crate::progress::Progress;
 pub struct VerifyArgs {
     #[command(flatten)]
     store: StoreArg,
+    /// Also hold the store against the certificate of an erase.
+    #[arg(long, value_name = "CERTIFICATE")]
+    erased: Option<PathBuf>,
 }
 
 const AFTER_HELP: &str = "\
 Nothing is changed and no lock is taken. Exit code 1 if anything is damaged; each damaged file is
-named with the place of its first fault.
+named with the place of its first fault. With --erased every log and table is also searched for
+records from before the erase, and the directory for files that the certificate does not tell of;
+exit code 1 as well if there are any, or if the certificate is damaged or pending.
 
 Examples:
   asofdb verify store
+  asofdb verify store --erased user-17.erased
   asofdb verify store --json";
 
 /// Verifies it.
 pub fn run(args: &VerifyArgs, console: &mut Console) -> Result<()> {
+    let certificate = args.erased.as_deref().map(read).transpose()?;
     let mut progress: Option<Progress> = None;
     let verified = inspect::verify(&args.store.dir, &World::real(), &mut |done, all| {
         progress.get_or_insert_with(|| Progress::new("verify".to_owned(), all)).set(done);
     })?;
     drop(progress);
+    let erased = match &certificate {
+        None => None,
+        Some(certificate) => {
+            let dir = &args.store.dir;
+            Some(inspect::verify_erased(dir, &World::real(), certificate, &mut |_, _| {})?)
+        }
+    };
+    let erased = certificate.as_ref().zip(erased.as_ref());
     if console.json {
-        console.json(&to_json(&verified))?;
+        let mut json = to_json(&verified);
+        if let (Some((certificate, erased)), Some(all)) = (erased, json.as_object_mut()) {
+            all.insert("erased".to_owned(), erased_json(certificate, erased));
+        }
+        console.json(&json)?;
     } else {
         print(&verified, console)?;
+        if let Some((certificate, erased)) = erased {
+            print_erased(certificate, erased, console)?;
+        }
     }
     if verified.is_clean() {
-        return Ok(());
+        return erased.map_or(Ok(()), |(certificate, erased)| judge(certificate, erased));
     }
     let damaged = verified.files.iter().filter(|file| !file.faults.is_empty()).count();
     Err(Error::Failed(format!(
@@ -111,4 +136,70 @@ fn to_json(verified: &Verified) -> Json {
         "records": verified.records,
         "features": verified.features,
     })
+}
+
+fn read(path: &Path) -> Result<ErasureCertificate> {
+    let place = || path.display().to_string();
+    let bytes = std::fs::read(path).map_err(|source| Error::io("read", place(), source))?;
+    ErasureCertificate::decode(&bytes).map_err(|fault| {
+        let hint = match fault {
+            CertificateFault::Newer => "; verify with a newer asofdb",
+            CertificateFault::NotOne => "; name the file that `asofdb erase` wrote",
+            _ => "; restore it from a copy, or make another with `asofdb erase --erased-before`",
+        };
+        Error::Failed(format!("{}: {fault}{hint}", place()))
+    })
+}
+
+fn print_erased(
+    certificate: &ErasureCertificate,
+    erased: &VerifiedErasure,
+    console: &mut Console,
+) -> Result<()> {
+    for fault in &erased.faults {
+        console.line(format!("fault: {fault}"))?;
+    }
+    for file in &certificate.pinned {
+        let what = match file.kind {
+            inspect::FileKind::Log => "the memory beside log",
+            _ => "the replaced table",
+        };
+        console.line(format!("pending: readers held {what} {}", file.number.0))?;
+    }
+    console.line(format!(
+        "erased {}: {} searched; {} of {} from before the erase, {} from after it",
+        if erased.faults.is_empty() { "as certified" } else { "not as certified" },
+        plural(erased.files, "file"),
+        if erased.faults.is_empty() {
+            "nothing"
+        } else {
+            "something, or a file that is not certified,"
+        },
+        plural(certificate.erased.len() as u64, "entity").replace("entitys", "entities"),
+        plural(erased.later, "record"),
+    ))
+}
+
+fn erased_json(certificate: &ErasureCertificate, erased: &VerifiedErasure) -> Json {
+    json!({
+        "clean": erased.faults.is_empty(),
+        "complete": certificate.is_complete(),
+        "entities": certificate.erased.len(),
+        "files": erased.files,
+        "later": erased.later,
+        "faults": erased.faults.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    })
+}
+
+/// Whether the certificate holds.
+fn judge(certificate: &ErasureCertificate, erased: &VerifiedErasure) -> Result<()> {
+    if let Some(fault) = erased.faults.first() {
+        return Err(Error::Failed(format!("the store is not as its certificate says: {fault}")));
+    }
+    if !certificate.is_complete() {
+        let what = "the certificate is pending; when its readers have let go, make another with \
+                    `asofdb erase --erased-before`";
+        return Err(Error::Failed(what.to_owned()));
+    }
+    Ok(())
 }

@@ -18,6 +18,7 @@ const COMMANDS: [&str; 18] = [
     "erase",
     "revert",
     "stats",
+    "verify",
     "freshness",
     "compact",
     "demo",

@@ -11,6 +11,7 @@
 mod answers;
 mod bad_input;
 mod columns;
+mod erasing;
 mod freshness;
 mod golden;
 mod imports;
