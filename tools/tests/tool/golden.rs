@@ -2,7 +2,7 @@
 
 use crate::lab::{Lab, golden};
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "import",
     "put",
     "delete",
