@@ -2,9 +2,9 @@
 
 use crate::lab::{Lab, golden};
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "import", "put", "delete", "latest", "as-of", "history", "scan", "join", "features", "define",
-    "alter", "evolve", "erase", "revert", "stats", "compact", "demo",
+    "alter", "evolve", "erase", "revert", "stats", "report", "compact", "demo",
 ];
 
 #[test]
