@@ -78,7 +78,7 @@ pub use crate::read::scan::Scan;
 pub use crate::read::selection::Selection;
 pub use crate::state::snapshots::Snapshot;
 pub use crate::stats::{
-    FeatureShape, FeatureStats, LogShape, MemtableShape, Shape, Stats, TableShape,
+    Extent, FeatureShape, FeatureStats, LogShape, MemtableShape, Shape, Stats, TableShape,
 };
 pub use crate::store::Store;
 pub use crate::types::answer::{Answer, Origin, Reading, Row, Stale, Stamp, Status, Versions};

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use asofdb_format::ids::{Commit, EventTime, FeatureId};
 
-pub use self::shape::{FeatureShape, LogShape, MemtableShape, Shape, TableShape};
+pub use self::shape::{Extent, FeatureShape, LogShape, MemtableShape, Shape, TableShape};
 use crate::metrics::Metrics;
 use crate::state::live::Keeper;
 

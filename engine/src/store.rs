@@ -524,7 +524,8 @@ impl Store {
         Stats::of(&self.0.keeper, self.0.committer.log_bytes())
     }
 
-    /// How the store lies over its files: its memtables, logs and tables, from metadata alone.
+    /// How the store lies over its files: its memtables, logs and tables. Of tables it reads
+    /// metadata alone; memtables it walks through, so it takes longer the larger they are.
     #[must_use]
     pub fn shape(&self) -> Shape {
         Shape::of(&self.0.keeper)

@@ -14,7 +14,7 @@ use asofdb::{
     Value, ValueType, Vector, inspect,
 };
 
-const KINDS: [&str; 4] = ["log", "recent", "run", "taken_back"];
+const KINDS: [&str; 5] = ["log", "recent", "run", "past", "taken_back"];
 
 /// Written before tables told of freshness, and not made anew.
 const BEFORE_FRESHNESS: &str = "before_freshness";
@@ -85,7 +85,11 @@ fn batch(version: i64) -> Batch {
 
 fn make(kind: &str) -> SimWorld {
     let sim = SimWorld::new(at(-1));
-    let store = Store::open(format!("/{kind}"), options(&sim)).unwrap();
+    let options = match kind {
+        "past" => options(&sim).present_depth(0).table_bytes(2_000).clock_lag(Span::ZERO),
+        _ => options(&sim),
+    };
+    let store = Store::open(format!("/{kind}"), options).unwrap();
     define_all(&store);
     for version in 0..4 {
         sim.clock.set(EventTime(at(version).0 + 60_000_000));

@@ -67,10 +67,12 @@ pub enum Command {
     Erase(commands::erase::EraseArgs),
     /// Undo a bad load by the label of its source.
     Revert(commands::revert::RevertArgs),
-    /// Numbers of a store.
+    /// The shape of a store, as a picture in text.
     Stats(commands::stats::StatsArgs),
     /// How old the values of each feature are, and whether any is too old.
     Freshness(commands::freshness::FreshnessArgs),
+    /// One page with plots of a store.
+    Report(commands::report::ReportArgs),
     /// What the files of a store hold.
     Dump(commands::dump::DumpArgs),
     /// Read every byte of a store and check it.
@@ -101,6 +103,7 @@ impl Command {
             Self::Revert(args) => commands::revert::run(args, console),
             Self::Stats(args) => commands::stats::run(args, console),
             Self::Freshness(args) => commands::freshness::run(args, console),
+            Self::Report(args) => commands::report::run(args, console),
             Self::Dump(args) => commands::dump::run(args, console),
             Self::Verify(args) => commands::verify::run(args, console),
             Self::Compact(args) => commands::compact::run(args, console),

@@ -17,11 +17,14 @@ mod entity;
 mod error;
 mod infer;
 mod output;
+mod picture;
 mod progress;
+mod report;
 mod stores;
 mod tabular;
 mod times;
 mod values;
+mod view;
 
 pub use cli::{Cli, Command};
 pub use error::{BadRow, Error, Result};

@@ -52,9 +52,9 @@ pub struct Metrics {
     /// pinned by reads, scans and joins under way, and values borrowed from a map.
     pub pinned_bytes: u64,
     /// About how many bytes of the tables are no garbage. It is worked out from metadata alone:
-    /// the records of a feature in a table are taken to be spread evenly over its event times; of
-    /// those before the recorded horizon one an entity is needed, of those before the bound of
-    /// forgetting none. Erased and reverted records count as needed until they are dropped.
+    /// the records of a feature in a table are taken to be spread evenly over its event times and
+    /// over its commits; of those that lie below the recorded horizon by both one an entity is
+    /// needed, of those before the bound of forgetting none. Erased and reverted records count as needed until they are dropped.
     pub estimated_live_bytes: u64,
     /// Errors of calls, of background work and of the opening that told of a damaged file.
     pub corruptions: u64,

@@ -1,10 +1,15 @@
 //! How a store lies over its files: what each memtable, log and table holds, and which part of
 //! hashes and event times it covers. A picture of the store needs nothing else.
 
-use asofdb_format::ids::{Commit, EventTime, FileNumber, KnownTime};
+use std::collections::BTreeMap;
+
+use asofdb_format::ids::{Commit, EventTime, FeatureId, FileNumber, KnownTime};
+use asofdb_format::meta::FeatureMeta;
 
 use crate::files::table::Table;
+use crate::state::catalog::Catalog;
 use crate::state::live::Keeper;
+use crate::state::memtable::Memtable;
 use crate::stats::space;
 
 /// How a store lies over its files.
@@ -39,7 +44,7 @@ pub struct Shape {
 }
 
 /// A memtable.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct MemtableShape {
     /// The log that holds the same.
@@ -48,6 +53,26 @@ pub struct MemtableShape {
     pub records: u64,
     /// Bytes of memory that it takes, about.
     pub memory_bytes: u64,
+    /// Entities.
+    pub entities: u64,
+    /// The part of hashes and event times that it covers; `None` if it is empty.
+    pub extent: Option<Extent>,
+    /// What it holds of each feature, by the feature's number; the bytes are bytes of memory.
+    pub features: Vec<FeatureShape>,
+}
+
+/// A part of the hashes of entities and of event times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Extent {
+    /// The least hash of the entities.
+    pub min_hash: u64,
+    /// The greatest hash of the entities.
+    pub max_hash: u64,
+    /// The least event time.
+    pub min_event_time: EventTime,
+    /// The greatest event time.
+    pub max_event_time: EventTime,
 }
 
 /// A log.
@@ -76,14 +101,8 @@ pub struct TableShape {
     pub records: u64,
     /// Rows of its directory.
     pub entities: u64,
-    /// The least hash of its entities.
-    pub min_hash: u64,
-    /// The greatest hash of its entities.
-    pub max_hash: u64,
-    /// The least event time.
-    pub min_event_time: EventTime,
-    /// The greatest event time.
-    pub max_event_time: EventTime,
+    /// The part of hashes and event times that it covers.
+    pub extent: Extent,
     /// The greatest known time.
     pub max_known_time: KnownTime,
     /// The least commit.
@@ -94,7 +113,7 @@ pub struct TableShape {
     pub features: Vec<FeatureShape>,
 }
 
-/// What a table holds of a feature.
+/// What a table or a memtable holds of a feature.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct FeatureShape {
@@ -117,11 +136,8 @@ pub struct FeatureShape {
 impl Shape {
     pub(crate) fn of(keeper: &Keeper) -> Self {
         let state = keeper.state();
-        let memtables = state.memtables.iter().map(|memtable| MemtableShape {
-            log: memtable.log,
-            records: memtable.revisions(),
-            memory_bytes: memtable.bytes() as u64,
-        });
+        let memtables =
+            state.memtables.iter().map(|memtable| MemtableShape::of(memtable, &state.catalog));
         let logs = keeper.look(|durable| {
             let log = |(number, sealed): (&FileNumber, &Option<u64>)| LogShape {
                 number: *number,
@@ -136,18 +152,62 @@ impl Shape {
     }
 }
 
-impl TableShape {
-    fn of(table: &Table) -> Self {
-        let entry = &table.entry;
-        let bytes = space::bytes_by_feature(table);
-        let features = table.meta.features.iter().map(|(id, meta)| FeatureShape {
+impl MemtableShape {
+    fn of(memtable: &Memtable, catalog: &Catalog) -> Self {
+        let mut features: BTreeMap<FeatureId, FeatureMeta> = BTreeMap::new();
+        let mut hashes: Option<(u64, u64)> = None;
+        let (mut entities, mut records) = (0, 0);
+        for node in memtable.entities() {
+            entities += 1;
+            let (least, greatest) = hashes.unwrap_or((node.hash.0, node.hash.0));
+            hashes = Some((least.min(node.hash.0), greatest.max(node.hash.0)));
+            for (id, revisions) in node.revisions() {
+                let Some(feature) = catalog.get(id) else { continue };
+                let definition = &feature.definition;
+                let meta = features.entry(id).or_insert_with(|| {
+                    let (name, schema) = (definition.name.clone(), definition.schema);
+                    FeatureMeta::new(name, schema, definition.value_type, feature.recorded)
+                });
+                records += revisions.len() as u64;
+                revisions.iter().for_each(|revision| meta.count(revision));
+            }
+        }
+        let memory_bytes = memtable.bytes() as u64;
+        let oldest = features.values().map(|meta| meta.oldest).min();
+        let newest = features.values().map(|meta| meta.newest).max();
+        let extent = match (hashes, oldest, newest) {
+            (Some((min_hash, max_hash)), Some(min_event_time), Some(max_event_time)) => {
+                Some(Extent { min_hash, max_hash, min_event_time, max_event_time })
+            }
+            _ => None,
+        };
+        let bytes = space::shares(&features, memory_bytes);
+        let features = FeatureShape::all(&features, &bytes);
+        Self { log: memtable.log, records, memory_bytes, entities, extent, features }
+    }
+}
+
+impl FeatureShape {
+    fn all(
+        features: &BTreeMap<FeatureId, FeatureMeta>,
+        bytes: &BTreeMap<FeatureId, u64>,
+    ) -> Vec<Self> {
+        let of = |(id, meta): (&FeatureId, &FeatureMeta)| Self {
             name: meta.name.clone(),
             schema: meta.schema,
             records: meta.revisions,
             estimated_bytes: bytes.get(id).copied().unwrap_or_default(),
             oldest: meta.oldest,
             newest: meta.newest,
-        });
+        };
+        features.iter().map(of).collect()
+    }
+}
+
+impl TableShape {
+    fn of(table: &Table) -> Self {
+        let entry = &table.entry;
+        let bytes = space::bytes_by_feature(table);
         Self {
             number: entry.number,
             level: entry.level.number(),
@@ -155,14 +215,16 @@ impl TableShape {
             bytes: entry.len,
             records: entry.revisions,
             entities: entry.entities,
-            min_hash: entry.min_hash.0,
-            max_hash: entry.max_hash.0,
-            min_event_time: entry.min_event_time,
-            max_event_time: entry.max_event_time,
+            extent: Extent {
+                min_hash: entry.min_hash.0,
+                max_hash: entry.max_hash.0,
+                min_event_time: entry.min_event_time,
+                max_event_time: entry.max_event_time,
+            },
             max_known_time: entry.max_known_time,
             min_commit: entry.min_commit,
             max_commit: entry.max_commit,
-            features: features.collect(),
+            features: FeatureShape::all(&table.meta.features, &bytes),
         }
     }
 }

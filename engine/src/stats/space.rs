@@ -31,14 +31,19 @@ fn weight(meta: &FeatureMeta) -> u64 {
     meta.revisions.saturating_mul(TIMES_WEIGHT).saturating_add(values.saturating_mul(value))
 }
 
-/// About how many bytes of a table each of its features takes: the bytes are shared out by the
-/// widths of their types, and add up to the table.
+/// About how many bytes of a table each of its features takes.
 pub(super) fn bytes_by_feature(table: &Table) -> BTreeMap<FeatureId, u64> {
-    let all: u64 = table.meta.features.values().map(weight).sum();
-    let mut left = table.entry.len;
-    let mut weight_left = all;
+    shares(&table.meta.features, table.entry.len)
+}
+
+/// Shares out bytes by the widths of the features' types: what the features get adds up to them.
+pub(super) fn shares(
+    features: &BTreeMap<FeatureId, FeatureMeta>,
+    mut left: u64,
+) -> BTreeMap<FeatureId, u64> {
+    let mut weight_left: u64 = features.values().map(weight).sum();
     let mut bytes = BTreeMap::new();
-    for (id, meta) in &table.meta.features {
+    for (id, meta) in features {
         let weight = weight(meta);
         let share = part(left, weight, weight_left);
         bytes.insert(*id, share);
@@ -69,9 +74,17 @@ pub(super) fn live_bytes(state: &State) -> u64 {
             let recorded = state.catalog.get(*id).map(|feature| feature.recorded);
             let bounds = recorded.unwrap_or_default();
             let from = |bound: Option<EventTime>| {
-                bound.map_or(meta.revisions, |bound| not_before(meta, bound))
+                let event_times = (meta.oldest.0, meta.newest.0);
+                bound
+                    .map_or(meta.revisions, |bound| not_below(meta.revisions, event_times, bound.0))
             };
-            let after = from(bounds.horizon);
+            // A commit after the horizon keeps a revision as well as an event time does.
+            let committed_after = bounds.horizon.map_or(meta.revisions, |horizon| {
+                let entry = &table.entry;
+                let commits = (entry.min_commit.0, entry.max_commit.0);
+                not_below(meta.revisions, commits, horizon.0.saturating_add(1))
+            });
+            let after = from(bounds.horizon).max(committed_after);
             let held = features.entry(*id).or_default();
             held.bytes += bytes.get(id).copied().unwrap_or_default();
             held.records += meta.revisions;
@@ -92,19 +105,19 @@ pub(super) fn live_bytes(state: &State) -> u64 {
     features.values().map(needed).sum()
 }
 
-/// How many revisions of a feature in a table do not lie before a moment, if they are spread evenly
-/// over their event times.
-fn not_before(meta: &FeatureMeta, moment: EventTime) -> u64 {
-    if moment <= meta.oldest {
-        return meta.revisions;
+/// How many of so many revisions do not lie below a moment, if they are spread evenly from a least
+/// moment to a greatest.
+fn not_below(revisions: u64, (least, greatest): (i64, i64), moment: i64) -> u64 {
+    if moment <= least {
+        return revisions;
     }
-    if moment > meta.newest {
+    if moment > greatest {
         return 0;
     }
-    let wide = |from: EventTime| i128::from(meta.newest.0) - i128::from(from.0) + 1;
-    let all = u64::try_from(wide(meta.oldest)).unwrap_or(u64::MAX);
+    let wide = |from: i64| i128::from(greatest) - i128::from(from) + 1;
+    let all = u64::try_from(wide(least)).unwrap_or(u64::MAX);
     let after = u64::try_from(wide(moment)).unwrap_or(u64::MAX);
-    part(meta.revisions, after, all)
+    part(revisions, after, all)
 }
 
 /// `whole` times `a` over `b`, rounded down; all of it if `b` is 0 or `a` is more.
@@ -118,19 +131,14 @@ fn part(whole: u64, a: u64, b: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use asofdb_format::catalog::Bounds;
-
     use super::*;
 
     #[test]
     fn an_estimate_leaves_its_bounds() {
-        let mut meta = FeatureMeta::new("v:f".to_owned(), 1, ValueType::I64, Bounds::default());
-        (meta.revisions, meta.oldest, meta.newest) = (10, EventTime(1), EventTime(10));
-        let left = |moment| not_before(&meta, EventTime(moment));
+        let left = |moment| not_below(10, (1, 10), moment);
         assert_eq!([left(0), left(1), left(2), left(6)], [10, 10, 9, 5]);
         assert_eq!([left(10), left(11), left(i64::MAX)], [1, 0, 0]);
-        (meta.oldest, meta.newest) = (EventTime::MIN, EventTime::MAX);
-        assert_eq!(not_before(&meta, EventTime(0)), 5);
+        assert_eq!(not_below(10, (i64::MIN, i64::MAX), 0), 5);
         assert_eq!(part(u64::MAX, u64::MAX - 1, u64::MAX), u64::MAX - 1);
         assert_eq!([part(7, 1, 0), part(7, 9, 3), part(7, 0, 3)], [7, 7, 0]);
     }

@@ -53,7 +53,7 @@ use crate::types::error::Error;
 /// # }
 /// ```
 pub trait EventListener: Send + Sync + Debug {
-    /// A memtable begins to become tables.
+    /// A memtable begins to become tables. If that fails, no end is told.
     fn flush_begun(&self, event: &FlushBegun) {
         let _ = event;
     }
@@ -63,7 +63,7 @@ pub trait EventListener: Send + Sync + Debug {
         let _ = event;
     }
 
-    /// A merge of tables begins.
+    /// A merge of tables begins. If it fails, no end is told.
     fn compaction_begun(&self, event: &CompactionBegun) {
         let _ = event;
     }

@@ -16,6 +16,7 @@ pub mod import;
 pub mod join;
 pub mod latest;
 pub mod put;
+pub mod report;
 pub mod revert;
 pub mod scan;
 pub mod stats;

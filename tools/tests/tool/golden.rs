@@ -2,7 +2,7 @@
 
 use crate::lab::{Lab, golden};
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
     "import",
     "put",
     "delete",
@@ -18,6 +18,7 @@ const COMMANDS: [&str; 19] = [
     "erase",
     "revert",
     "stats",
+    "report",
     "verify",
     "freshness",
     "compact",
