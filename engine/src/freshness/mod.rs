@@ -26,9 +26,10 @@ use crate::types::answer::Stamp;
 /// the files hold: garbage that is not dropped yet, an entity once in each table that has it, what
 /// an erase or a revert has taken away, what lies below the bounds. Where each entity is in one
 /// table and nothing was taken away, as after a compaction, entities are counted exactly, and
-/// percentiles and shares of them are off by the distance of two points of a table: a thousandth of
-/// the entities at both ends, one in a hundred up to a tenth, one in twenty between (and beyond
-/// 16,384 entities of a table by as much as a sample of 8,192 or more is).
+/// percentiles of ages are never below the true ones, and above by no more than the distance of two
+/// points of a table: one entity in a hundred among the oldest twentieth, one in twenty elsewhere,
+/// and a rank for each table. So is the part that is expired. (Of more than 16,384 entities of a
+/// table the points are those of a sample of 8,192 or more.)
 ///
 /// Exact ([`Store::freshness_exact`](crate::Store::freshness_exact)) it is what `latest` answers
 /// at the stamp, of every entity. Percentiles of ages are then never below the true ones and at
@@ -80,7 +81,8 @@ pub struct FeatureFreshness {
     pub greatest: Option<Value>,
     /// The newest event time up to now of an entity's newest version that is no delete. If
     /// `future_dated` is not 0 an estimate may tell an earlier one or none, for a row of the future
-    /// hides what the same entity had before; otherwise it tells no earlier one.
+    /// hides what the same entity had before; and so may a delete that a revert took away.
+    /// Otherwise it tells no earlier one.
     pub newest_event_time: Option<EventTime>,
     /// The newest known time: of an exact report among the answers, of an estimate among all
     /// records.

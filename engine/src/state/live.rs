@@ -49,8 +49,9 @@ pub(crate) struct State {
     pub(crate) lost: Arc<[(Commit, Commit)]>,
     pub(crate) marks: Arc<BTreeMap<String, Mark>>,
     pub(crate) monitor: Arc<Monitor>,
-    /// What the tables hold of each feature, put together when it is first asked for.
-    pub(crate) tally: Arc<OnceLock<TablesTally>>,
+    /// What the tables hold of each feature, put together when it is first asked for. Readers may
+    /// meet here, and whoever comes first does it; no read of values rests on it.
+    pub(crate) tally: Arc<std::sync::OnceLock<TablesTally>>,
 }
 
 impl State {

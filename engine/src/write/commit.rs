@@ -458,23 +458,25 @@ pub(crate) fn apply(
     check: impl Fn(&Entry<'_>) -> Result<(), &'static str>,
 ) -> Decoded<()> {
     let source = batch.head.source.as_ref().map_or(SourceId::NONE, |(id, _)| *id);
+    let mut touched: Vec<FeatureId> = Vec::new();
     // Counted here first, so that the lock is taken once.
-    let mut touched: Vec<(FeatureId, Tally)> = Vec::new();
+    let mut tallies: Vec<Tally> = Vec::new();
     while let Some(entry) = batch.next_entry()? {
         check(&entry).map_err(|what| Malformed::new(0, what))?;
         let known_time = entry.known_time.unwrap_or(KnownTime(commit.0));
         let order = Order { event_time: entry.event_time, known_time, commit };
         let payload = entry.value.to_payload();
         let revision = Revision { order, kind: entry.kind, source, payload };
-        match touched.iter_mut().find(|(feature, _)| *feature == entry.feature) {
-            Some((_, tally)) => tally.count(&revision),
-            None => {
-                let known = catalog.get(entry.feature);
-                let known = known.map_or(ValueType::Bytes, |known| known.definition.value_type);
-                let mut tally = Tally::new(known);
-                tally.count(&revision);
-                touched.push((entry.feature, tally));
-            }
+        let place = touched.iter().position(|feature| *feature == entry.feature);
+        let place = place.unwrap_or_else(|| {
+            let known = catalog.get(entry.feature);
+            let known = known.map_or(ValueType::Bytes, |known| known.definition.value_type);
+            touched.push(entry.feature);
+            tallies.push(Tally::new(known));
+            tallies.len() - 1
+        });
+        if let Some(tally) = tallies.get_mut(place) {
+            tally.count(&revision);
         }
         memtable.insert(entry.entity, entry.feature, revision);
     }
@@ -483,7 +485,7 @@ pub(crate) fn apply(
     if let Some((id, label)) = &batch.head.source {
         aside.sources.insert(*id, Arc::from(label.as_str()));
     }
-    for (feature, tally) in touched {
+    for (feature, tally) in touched.into_iter().zip(tallies) {
         if standing.touches {
             aside.touches.entry((source, feature)).or_insert(commit);
         }
