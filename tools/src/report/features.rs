@@ -133,7 +133,7 @@ pub fn ages(view: &View) -> Option<String> {
         plot.area((LEFT, y + 3.0), (scale(of.age).max(2.0), PITCH - 8.0), colour, &told);
         if let Some(ttl) = of.ttl {
             let x = LEFT + scale(ttl);
-            plot.line((x, y), (x, y + PITCH - 2.0), "now");
+            plot.line((x, y), (x, y + PITCH - 2.0), "ttl");
         }
         plot.text((LEFT + BAR + 12.0, baseline), "start", "soft", &text);
     }
