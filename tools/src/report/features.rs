@@ -3,7 +3,7 @@
 use crate::durations;
 use crate::output::{count, plural};
 use crate::picture::size;
-use crate::report::svg::{Plot, WIDTH, span_text};
+use crate::report::svg::{Plot, span_text};
 use crate::view::{FeatureView, View};
 
 /// More features than this share a bar, or are not drawn.
@@ -142,6 +142,5 @@ pub fn ages(view: &View) -> Option<String> {
         plot.text((0.0, bottom + 14.0), "start", "soft", &text);
     }
     plot.reach(bottom + 18.0);
-    debug_assert!(LEFT + BAR + 12.0 < WIDTH);
     Some(plot.finish())
 }

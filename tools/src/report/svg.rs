@@ -148,7 +148,7 @@ impl TimeAxis {
         let parts = if whole == 0 { 1 } else { 4 };
         let digits = match whole {
             ..600_000_000 => Digits::Seconds,
-            ..400_000_000_000 => Digits::Minutes,
+            600_000_000..400_000_000_000 => Digits::Minutes,
             _ => Digits::Days,
         };
         let mut before = String::new();
