@@ -59,7 +59,7 @@ fn sources(reads: &ReadMetrics) -> [u64; 6] {
 /// Three tables of times 10, 20 and 30 with everybody in them, and a memtable with `ant` at 40.
 fn three_tables_and_a_memtable() -> Store {
     let sim = SimWorld::new(EventTime(NOW));
-    let store = open(&sim, options(&sim));
+    let store = open(options(&sim));
     for at in [10, 20, 30] {
         put_crowd(&store, at);
         put(&store, &["ant", "bee"], at);
@@ -135,7 +135,7 @@ fn a_read_that_fails_or_asks_for_nothing_counts_as_answered() {
 #[test]
 fn an_older_version_is_found_without_its_history() {
     let sim = SimWorld::new(EventTime(NOW));
-    let store = open(&sim, options(&sim));
+    let store = open(options(&sim));
     for at in [10, 20, 30] {
         put(&store, &["ant"], at);
     }
@@ -155,7 +155,7 @@ fn an_older_version_is_found_without_its_history() {
 #[test]
 fn an_opening_goes_on_counting_where_the_last_one_ended() {
     let sim = SimWorld::new(EventTime(NOW));
-    let store = open(&sim, options(&sim));
+    let store = open(options(&sim));
     put(&store, &["ant"], 10);
     store.compact().unwrap();
     store.latest("ant", "v:f").unwrap();
@@ -176,7 +176,7 @@ fn sources_are_counted_otherwise_than_one_by_one() {
         println!("seed {seed}: for seed in {seed}..={seed} in this test");
         let mut rng = Rng::new(seed);
         let sim = SimWorld::new(EventTime(NOW));
-        let store = open(&sim, options(&sim));
+        let store = open(options(&sim));
         store.define(FeatureSpec::new("v:text", ValueType::Text)).unwrap();
         let crowd = crowd();
         // What each source holds, the newest first.

@@ -87,7 +87,7 @@ fn listened(sim: &SimWorld) -> (Arc<Heard>, Options) {
 fn a_flush_or_a_compaction_is_told_otherwise_than_it_happened() {
     let sim = SimWorld::new(EventTime(NOW));
     let (heard, options) = listened(&sim);
-    let store = open(&sim, options);
+    let store = open(options);
     put(&store, &["ant", "bee"], 1);
     assert_eq!(heard.take(), Vec::<String>::new(), "a write is no event");
     store.flush().unwrap();
@@ -105,7 +105,7 @@ fn a_flush_or_a_compaction_is_told_otherwise_than_it_happened() {
 fn a_horizon_rises_unheard() {
     let sim = SimWorld::new(EventTime(NOW));
     let (heard, options) = listened(&sim);
-    let store = open(&sim, options);
+    let store = open(options);
     put(&store, &["ant"], 1);
     store.alter("v:f", Alter::new().history(Some(Span::from_secs(5)))).unwrap();
     assert_eq!(heard.take(), Vec::<String>::new(), "an alter records what was in force before");
@@ -121,7 +121,7 @@ fn a_horizon_rises_unheard() {
 fn a_failed_compaction_is_told_to_nobody() {
     let sim = SimWorld::new(EventTime(NOW));
     let (heard, options) = listened(&sim);
-    let store = open(&sim, options.max_recent_tables(2));
+    let store = open(options.max_recent_tables(2));
     for n in 0..2 {
         put(&store, &["ant"], n);
         store.flush().unwrap();
@@ -151,7 +151,7 @@ fn a_failed_compaction_is_told_to_nobody() {
 fn a_writer_waits_and_nobody_hears_of_it() {
     let sim = SimWorld::new(EventTime(NOW));
     let (heard, options) = listened(&sim);
-    let store = open(&sim, options.memtable_bytes(1).max_sealed_memtables(1));
+    let store = open(options.memtable_bytes(1).max_sealed_memtables(1));
     let mut stalls = 0;
     for n in 0..5 {
         put(&store, &["ant"], n);
@@ -170,7 +170,7 @@ fn damage_is_found_and_not_told_or_told_for_ever() {
     let sim = SimWorld::new(EventTime(NOW));
     let (heard, options) = listened(&sim);
     let options = options.read_mode(ReadMode::Pread);
-    let store = open(&sim, options.clone());
+    let store = open(options.clone());
     put(&store, &["ant"], 1);
     store.flush().unwrap();
     heard.take();
@@ -222,7 +222,7 @@ fn damage_is_found_and_not_told_or_told_for_ever() {
 fn damage_that_keeps_a_store_from_opening_is_not_told() {
     let sim = SimWorld::new(EventTime(NOW));
     let (heard, options) = listened(&sim);
-    let store = open(&sim, options.clone());
+    let store = open(options.clone());
     put(&store, &["ant"], 1);
     store.close().unwrap();
     let files = sim.disk.files();

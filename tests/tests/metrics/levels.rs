@@ -12,7 +12,7 @@ use crate::{NOW, on_disk, open, options, put};
 #[test]
 fn bytes_are_counted_that_the_disk_did_not_take() {
     let sim = SimWorld::new(EventTime(NOW));
-    let store = open(&sim, options(&sim));
+    let store = open(options(&sim));
     for n in 0..20 {
         put(&store, &["ant", "bee"], n);
     }
@@ -57,7 +57,7 @@ fn levels_tell_of_files_that_are_not_there() {
         let mut rng = Rng::new(seed);
         let sim = SimWorld::new(EventTime(NOW));
         let options = options(&sim).max_recent_tables(3).table_bytes(2_000);
-        let store = open(&sim, options);
+        let store = open(options);
         for n in 0..60 {
             let entity = format!("e{}", rng.below(40));
             put(&store, &[&entity, "ant"], n);
@@ -93,7 +93,7 @@ fn levels_tell_of_files_that_are_not_there() {
 fn what_readers_hold_of_old_tables_is_not_counted() {
     for mode in [ReadMode::Map, ReadMode::Pread] {
         let sim = SimWorld::new(EventTime(NOW));
-        let store = open(&sim, options(&sim).read_mode(mode));
+        let store = open(options(&sim).read_mode(mode));
         store.define(FeatureSpec::new("v:text", ValueType::Text)).unwrap();
         let mut batch = Batch::new();
         batch.put("ant", "v:text", EventTime(1), "long ".repeat(500).as_str());
@@ -123,7 +123,7 @@ fn what_readers_hold_of_old_tables_is_not_counted() {
 #[test]
 fn what_no_read_needs_counts_as_needed() {
     let sim = SimWorld::new(EventTime(NOW));
-    let store = open(&sim, options(&sim));
+    let store = open(options(&sim));
     let hour = 3_600_000_000;
     let spec = FeatureSpec::new("v:short", ValueType::I64).history(Span::from_hours(10));
     store.define(spec).unwrap();

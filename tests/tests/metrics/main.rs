@@ -1,11 +1,6 @@
 //! What a store counts and tells of its own work is what happened: counts against naive ones on stores whose layout
 //! is known, events against what was done, spans against what was asked.
-#![expect(
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod counts;
 mod events;
@@ -28,8 +23,7 @@ fn options(sim: &SimWorld) -> Options {
         .max_recent_tables(usize::MAX)
 }
 
-fn open(sim: &SimWorld, options: Options) -> Store {
-    let _ = sim;
+fn open(options: Options) -> Store {
     let store = Store::open("/db", options).unwrap();
     for name in ["v:f", "v:g"] {
         store.define(FeatureSpec::new(name, ValueType::I64)).unwrap();

@@ -65,7 +65,7 @@ fn a_span_is_missing_or_tells_what_was_to_be_forgotten() {
         names.map(|name| name.split(' ').next().unwrap().to_owned()).collect::<Vec<_>>()
     };
     tracing::subscriber::with_default(traced.clone(), || {
-        let store = open(&sim, options(&sim));
+        let store = open(options(&sim));
         assert_eq!(spans(&traced), ["open"]);
         let mut batch = asofdb::Batch::new();
         batch.source("job").put("ant", "v:f", EventTime(1), 1i64);

@@ -5,7 +5,7 @@
 //! times.
 
 use crate::output::{count, plural};
-use crate::report::svg::{Plot, TimeAxis, WIDTH, moment_text};
+use crate::report::svg::{Digits, Plot, TimeAxis, WIDTH, moment_text};
 use crate::view::{FeatureView, View};
 
 const BUCKETS: usize = 48;
@@ -120,7 +120,7 @@ impl Coming {
             let told = format!(
                 "about {} from {} on",
                 plural(whole(*records), "record"),
-                moment_text(from, true)
+                moment_text(from, Digits::Minutes)
             );
             plot.area((x + 0.5, bottom - height), (pitch - 1.0, height), colour, &told);
         }

@@ -3,7 +3,7 @@
 use crate::durations;
 use crate::output::{count, plural};
 use crate::picture::size;
-use crate::report::svg::{Plot, WIDTH, span_text};
+use crate::report::svg::{Plot, span_text};
 use crate::view::{FeatureView, View};
 
 /// More features than this share a bar, or are not drawn.
@@ -133,7 +133,7 @@ pub fn ages(view: &View) -> Option<String> {
         plot.area((LEFT, y + 3.0), (scale(of.age).max(2.0), PITCH - 8.0), colour, &told);
         if let Some(ttl) = of.ttl {
             let x = LEFT + scale(ttl);
-            plot.line((x, y), (x, y + PITCH - 2.0), "now");
+            plot.line((x, y), (x, y + PITCH - 2.0), "ttl");
         }
         plot.text((LEFT + BAR + 12.0, baseline), "start", "soft", &text);
     }
@@ -142,6 +142,5 @@ pub fn ages(view: &View) -> Option<String> {
         plot.text((0.0, bottom + 14.0), "start", "soft", &text);
     }
     plot.reach(bottom + 18.0);
-    const { assert!(LEFT + BAR + 12.0 < WIDTH) };
     Some(plot.finish())
 }

@@ -29,6 +29,8 @@ pub fn escape(text: &str) -> String {
 /// A plot that grows downwards.
 pub struct Plot {
     title: String,
+    /// What lies behind all else.
+    behind: String,
     body: String,
     height: f64,
 }
@@ -36,7 +38,7 @@ pub struct Plot {
 impl Plot {
     /// An empty plot, and what it shows, for who cannot see it.
     pub fn new(title: &str) -> Self {
-        Self { title: escape(title), body: String::new(), height: 0.0 }
+        Self { title: escape(title), behind: String::new(), body: String::new(), height: 0.0 }
     }
 
     /// The plot reaches down to here at least.
@@ -61,10 +63,11 @@ impl Plot {
         self.reach(y + height);
     }
 
-    /// A line of a class of the style sheet.
+    /// A line of a class of the style sheet; axes lie behind all else.
     pub fn line(&mut self, (x1, y1): (f64, f64), (x2, y2): (f64, f64), class: &str) {
+        let layer = if class == "axis" { &mut self.behind } else { &mut self.body };
         let _ = writeln!(
-            self.body,
+            layer,
             "<line x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\" class=\"{class}\"/>"
         );
         self.reach(y1.max(y2));
@@ -94,10 +97,10 @@ impl Plot {
 
     /// The plot as markup.
     pub fn finish(self) -> String {
-        let Self { title, body, height } = self;
+        let Self { title, behind, body, height } = self;
         let height = height + 6.0;
         format!(
-            "<svg viewBox=\"0 0 {WIDTH} {height:.0}\" role=\"img\" aria-label=\"{title}\">\n{body}</svg>\n"
+            "<svg viewBox=\"0 0 {WIDTH} {height:.0}\" role=\"img\" aria-label=\"{title}\">\n{behind}{body}</svg>\n"
         )
     }
 }
@@ -143,7 +146,11 @@ impl TimeAxis {
         plot.line((self.left, bottom), (self.right, bottom), "axis");
         let whole = i128::from(self.to) - i128::from(self.from);
         let parts = if whole == 0 { 1 } else { 4 };
-        let of_day = whole < 4 * 86_400_000_000;
+        let digits = match whole {
+            ..600_000_000 => Digits::Seconds,
+            600_000_000..400_000_000_000 => Digits::Minutes,
+            _ => Digits::Days,
+        };
         let mut before = String::new();
         for part in 0..=parts {
             if whole == 0 && part == 1 {
@@ -159,7 +166,7 @@ impl TimeAxis {
                 _ => "middle",
             };
             plot.line((x, top), (x, bottom + 4.0), "axis");
-            let text = moment_text(moment, of_day);
+            let text = moment_text(moment, digits);
             if text != before {
                 plot.text((x, bottom + 18.0), anchor, "soft", &text);
             }
@@ -168,13 +175,25 @@ impl TimeAxis {
     }
 }
 
+/// How exactly a moment is shown.
+#[derive(Clone, Copy)]
+pub enum Digits {
+    /// The day.
+    Days,
+    /// The minute.
+    Minutes,
+    /// The second.
+    Seconds,
+}
+
 /// A moment in so many digits as a plot needs.
-pub fn moment_text(micros: i64, of_day: bool) -> String {
+pub fn moment_text(micros: i64, digits: Digits) -> String {
     let whole = times::format(micros.div_euclid(1_000_000).saturating_mul(1_000_000));
-    match whole.split_once('T') {
-        Some((day, time)) if of_day => format!("{day} {}", time.trim_end_matches('Z')),
-        Some((day, _)) => day.to_owned(),
-        None => whole,
+    let Some((day, time)) = whole.split_once('T') else { return whole };
+    match (digits, time.trim_end_matches('Z')) {
+        (Digits::Days, _) => day.to_owned(),
+        (Digits::Minutes, time) => format!("{day} {}", time.get(..5).unwrap_or(time)),
+        (Digits::Seconds, time) => format!("{day} {time}"),
     }
 }
 

@@ -5,7 +5,7 @@ use asofdb::Extent;
 
 use crate::output::count;
 use crate::picture::size;
-use crate::report::svg::{Plot, TimeAxis, WIDTH, moment_text};
+use crate::report::svg::{Digits, Plot, TimeAxis, WIDTH, moment_text};
 use crate::view::{View, level_name};
 
 const LEFT: f64 = 150.0;
@@ -38,9 +38,8 @@ pub fn plot(view: &View) -> Option<String> {
     for (level, tables) in view.levels() {
         let items = tables.iter().map(|table| {
             let (records, bytes) = (count(table.records), size(table.bytes));
-            let of_day = true;
-            let from = moment_text(table.extent.min_event_time.0, of_day);
-            let to = moment_text(table.extent.max_event_time.0, of_day);
+            let from = moment_text(table.extent.min_event_time.0, Digits::Seconds);
+            let to = moment_text(table.extent.max_event_time.0, Digits::Seconds);
             let hashes = (table.extent.min_hash >> 48, table.extent.max_hash >> 48);
             let told = format!(
                 "table {}: {records} records of {} entities, {bytes}, {from} to {to}, hashes {:04x} to {:04x}",
