@@ -131,19 +131,46 @@ impl Background {
         if !is_due() {
             return Ok(false);
         }
-        let finished = self.finish_erases(&Erases::new());
-        self.erasing_failed.store(finished.is_err(), Ordering::Relaxed);
-        finished.map(|_| true)
+        let worked = self.erase_step();
+        self.erasing_failed.store(worked.is_err(), Ordering::Relaxed);
+        worked
+    }
+
+    /// One step of the work of pending erases. It waits for no flush: what is in memory is left to
+    /// the worker of flushes, which calls again when it is done.
+    fn erase_step(&self) -> Result<bool> {
+        let keeper = &*self.keeper;
+        let pending = keeper.state().taken.pending();
+        let Some(newest) = pending.values().max().copied() else { return Ok(false) };
+        let state = keeper.state();
+        if erasing::is_in_memory(&state, newest) {
+            let first = state.memtables.first();
+            let begin = first.is_some_and(|first| erasing::has_any_before(first, newest));
+            if begin {
+                self.logs.begin()?;
+            }
+            self.notify();
+            return Ok(begin);
+        }
+        drop(state);
+        let _no_other = self.compacting.lock();
+        self.check_running()?;
+        erasing::rewrite(keeper, &pending)?;
+        erasing::record_done(keeper, newest)?;
+        erasing::forget_names(keeper);
+        let disk = &keeper.options.world.disk;
+        disk.sync_dir(&keeper.dir).map_err(|source| Error::io("sync", &keeper.dir, source))?;
+        Ok(true)
     }
 
     /// How long the work of erases can wait, if there is any.
     fn erases_wait(&self) -> Option<Duration> {
         let wait = erasing::due(&self.keeper)?.0.saturating_sub(self.keeper.now().0);
         let wait = Duration::from_micros(wait.max(0).unsigned_abs());
-        // The clock may be set meanwhile.
-        let wait = wait.min(Duration::from_secs(3600));
         let failed = self.erasing_failed.load(Ordering::Relaxed);
-        Some(if failed { wait.max(REST) } else { wait })
+        let least = if failed { REST } else { Duration::from_secs(1) };
+        // The clock may be set meanwhile.
+        Some(wait.clamp(least, Duration::from_secs(3600)))
     }
 
     /// Does the work of all erases that are pending, and tells what the files have of those that

@@ -20,6 +20,7 @@ use crate::files::scan::TableScan;
 use crate::files::table::Table;
 use crate::shape::compact;
 use crate::state::live::{Keeper, State};
+use crate::state::memtable::Memtable;
 use crate::sync::Shared;
 use crate::types::error::Result;
 
@@ -38,7 +39,12 @@ pub(crate) fn due(keeper: &Keeper) -> Option<EventTime> {
 
 /// Whether a memtable, and so its log, has anything from before a commit.
 pub(crate) fn is_in_memory(state: &State, before: Commit) -> bool {
-    state.memtables.iter().any(|memtable| memtable.oldest().is_some_and(|oldest| oldest < before))
+    state.memtables.iter().any(|memtable| has_any_before(memtable, before))
+}
+
+/// Whether a memtable holds a revision of a batch from before a commit, or may.
+pub(crate) fn has_any_before(memtable: &Memtable, before: Commit) -> bool {
+    memtable.revisions() > 0 && memtable.oldest().is_some_and(|oldest| oldest < before)
 }
 
 /// Rewrites each table that holds what these erases take away; which they were. One caller at a
