@@ -127,6 +127,10 @@ fn open_to_write(dir: &Path, options: Options) -> Result<Opened> {
     let active = Memtable::new(log_number, options.memtable_bytes);
     copy_logs(&recovered.copied, &log, &active, durable)?;
     durable.logs.insert(log_number, None);
+    if !recovered.copied.is_empty() {
+        // Nothing else vouches for what was copied: the note behind it is not durable yet.
+        durable.log_synced = Some((log_number, log.durable()));
+    }
     let writer = manifest::create(&*disk, dir, store, manifest_number, made, durable)?;
     let keep = |kind, number| match kind {
         FileKind::Table => recovered.durable.tables.contains_key(&number),

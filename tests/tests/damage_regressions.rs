@@ -8,6 +8,9 @@ use asofdb::{
     Batch, Durability, Error, EventTime, FeatureSpec, Options, Store, Value, ValueType, inspect,
 };
 
+use asofdb_format::frame::{self, Seed};
+use asofdb_format::header::{HEADER_LEN, Header};
+
 const DIR: &str = "/db";
 
 fn options(sim: &SimWorld) -> Options {
@@ -31,6 +34,12 @@ fn newest(sim: &SimWorld, kind: &str) -> PathBuf {
     let files = sim.disk.files().into_iter().map(|(path, _)| path);
     let is_it = |path: &PathBuf| path.to_string_lossy().contains(kind);
     files.rev().find(is_it).unwrap()
+}
+
+/// What the sums of a file's frames begin with.
+fn seed(bytes: &[u8]) -> Seed {
+    let header = Header::decode(bytes).unwrap();
+    Seed::of(header.store, header.number)
 }
 
 /// The store does not open, in no way, and `verify` tells of the same file.
@@ -79,6 +88,38 @@ fn batches_before_an_erase_are_lost_with_an_old_log() {
     let sim = sim.after_kill();
     sim.disk.write_file(&log, &old).unwrap();
     names(&sim, &log);
+}
+
+/// An opening makes durable in a new log what the last process left. Cut between two frames that
+/// log was whole: the batches were gone without an error, and a stamp of one, which the manifest
+/// knew to be the newest commit, was answered as if nothing were lost.
+#[test]
+fn batches_that_an_opening_made_durable_are_lost_with_an_old_log() {
+    let sim = SimWorld::new(EventTime(1_000_000));
+    let store = made(&sim);
+    for e in 1..=3 {
+        put(&store, "a", e, 1);
+    }
+    store.close().unwrap();
+    let store = Store::open(DIR, options(&sim)).unwrap();
+    let log = newest(&sim, "LOG");
+    let whole = sim.disk.read_file(&log).unwrap();
+    // Behind the batches is one more frame: the note, which is not durable yet.
+    let frames = |bytes: &[u8]| frame::decode_all(bytes, HEADER_LEN, seed(bytes)).0.len();
+    assert_eq!(frames(&whole), 4);
+    let mut cuts = 0;
+    for len in HEADER_LEN..whole.len() {
+        let sim = sim.after_kill();
+        sim.disk.write_file(&log, &whole[..len]).unwrap();
+        if frames(&whole[..len]) < 3 {
+            names(&sim, &log);
+            cuts += 1;
+        } else {
+            Store::open(DIR, options(&sim)).unwrap().close().unwrap();
+        }
+    }
+    println!("{cuts} cuts of a log of {} bytes were seen", whole.len());
+    drop(store);
 }
 
 /// Without CURRENT a store that held definitions and no batches was taken for one that was being

@@ -21,7 +21,8 @@ pub(crate) struct Durable {
     pub(crate) tables: BTreeMap<FileNumber, TableEntry>,
     /// Logs, with their length once they are sealed.
     pub(crate) logs: BTreeMap<FileNumber, Option<u64>>,
-    /// How far the log that takes batches was durable when the catalog changed last.
+    /// How far the log that takes batches was durable when the catalog changed last, or when logs
+    /// were copied to it.
     pub(crate) log_synced: Option<(FileNumber, u64)>,
     pub(crate) next_file: FileNumber,
     pub(crate) newest: Commit,

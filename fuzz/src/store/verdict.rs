@@ -40,7 +40,8 @@ struct Picture {
     tables: BTreeSet<PathBuf>,
     /// With the length that a log has if it is sealed.
     logs: BTreeMap<PathBuf, Option<u64>>,
-    /// How much of a log that is not sealed was durable at the newest change of the catalog.
+    /// How much of a log that is not sealed was durable at the newest change of the catalog, or
+    /// when others were copied to it.
     synced: BTreeMap<PathBuf, u64>,
 }
 
