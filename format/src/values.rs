@@ -374,9 +374,17 @@ fn between(ends: &Ints<'_>, index: usize, start: usize) -> Decoded<(usize, usize
     if from > to { Err(fault) } else { Ok((from, to)) }
 }
 
-/// Decompresses a block of known length.
+/// What a zstd frame that holds data begins with.
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// Decompresses a block of known length: one frame, which the library alone would not insist on.
 pub fn decompress(block: &[u8], len: usize) -> Decoded<Bytes> {
-    let fault = Malformed::new(0, "a zstd frame of the length that its index tells");
+    let fault = Malformed::new(0, "one zstd frame of the length that its index tells");
+    let is_one = block.starts_with(&ZSTD_MAGIC)
+        && zstd::zstd_safe::find_frame_compressed_size(block) == Ok(block.len());
+    if !is_one {
+        return Err(fault);
+    }
     match zstd::bulk::decompress(block, len) {
         Ok(bytes) if bytes.len() == len => Ok(Bytes::from(bytes)),
         _ => Err(fault),
@@ -448,6 +456,27 @@ mod tests {
             Payload::Raw(Bytes::new()),
         ];
         round_trip(&large, Numbers::Plain);
+    }
+
+    #[test]
+    fn a_block_of_several_frames_is_taken_for_one() {
+        let frame = |bytes: &[u8]| zstd::bulk::compress(bytes, COMPRESSION_LEVEL).unwrap();
+        let (one, empty) = (frame(b"value"), frame(b""));
+        assert_eq!(decompress(&one, 5).unwrap(), "value");
+        assert_eq!(decompress(&empty, 0).unwrap(), "");
+        let skippable = [0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0];
+        for (parts, len) in [
+            ([one.as_slice(), &one], 10),
+            ([&one, &empty], 5),
+            ([&empty, &one], 5),
+            ([&empty, &empty], 0),
+            ([&one, &skippable], 5),
+            ([&skippable, &one], 5),
+            ([&skippable, &[]], 0),
+            ([&one, b"x"], 5),
+        ] {
+            assert!(decompress(&parts.concat(), len).is_err(), "{parts:?}");
+        }
     }
 
     proptest! {

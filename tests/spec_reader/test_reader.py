@@ -19,6 +19,8 @@ from collections import Counter
 from collections.abc import Callable
 from functools import cache
 
+import zstandard
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
@@ -36,7 +38,7 @@ from reader.header import Header, read_header  # noqa: E402
 from reader.ints import read_ints  # noqa: E402
 from reader.show import Record, show_file  # noqa: E402
 from reader.store import names_beside, read_file  # noqa: E402
-from reader.values import Piece  # noqa: E402
+from reader.values import Piece, frame_length  # noqa: E402
 from reader.verify import verify_store  # noqa: E402
 from reader.wire import Cursor, crc32  # noqa: E402
 
@@ -178,6 +180,17 @@ class Examples(unittest.TestCase):
         ):
             self.assertEqual(entity_hash(entity), number)
             self.assertEqual(erased_name(key, entity).hex(), name)
+
+    def test_a_block_of_several_frames_is_taken_for_one(self) -> None:
+        frame = zstandard.ZstdCompressor().compress
+        one, empty, skipped = frame(b"value" * 99), frame(b""), bytes.fromhex("502a4d1800000000")
+        summed = zstandard.ZstdCompressor(write_checksum=True).compress(os.urandom(999))
+        for whole in (one, empty, summed):
+            self.assertEqual(frame_length(whole), len(whole))
+            for behind in (one, empty, skipped, b"x"):
+                self.assertNotEqual(frame_length(whole + behind), len(whole + behind))
+            self.assertNotEqual(frame_length(skipped + whole), len(skipped + whole))
+        self.assertIsNone(frame_length(skipped))
 
     def test_a_newer_format_is_taken_for_damage(self) -> None:
         with self.assertRaises(NewerFormat):

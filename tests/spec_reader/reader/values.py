@@ -101,6 +101,28 @@ class SameBytes:
         return Placed(self.content.data, self.content.base)
 
 
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+
+
+def frame_length(data: bytes) -> int | None:
+    """How long the zstd frame is that some bytes begin with (RFC 8878, 3.1.1), if there is one."""
+    if not data.startswith(ZSTD_MAGIC):
+        return None
+    try:
+        at = zstandard.frame_header_size(data)
+        has_checksum = zstandard.get_frame_parameters(data).has_checksum
+    except zstandard.ZstdError:
+        return None
+    is_last = False
+    while not is_last:
+        if at + 3 > len(data):
+            return None
+        head = int.from_bytes(data[at : at + 3], "little")
+        is_last, is_run, size = bool(head & 1), head >> 1 & 3 == 1, head >> 3
+        at += 3 + (1 if is_run else size)
+    return at + (4 if has_checksum else 0)
+
+
 class BytesInBlocks:
     """Form 6: in zstd frames in the heap behind the chunk."""
 
@@ -147,6 +169,8 @@ class BytesInBlocks:
         length = self.block_len(block)
         place = self.heap.base + start
         compressed = self.heap.data[start:end]
+        if frame_length(compressed) != len(compressed):
+            raise Damaged(self.heap.file, place, "a block is not one zstd frame")
         try:
             told = zstandard.get_frame_parameters(compressed)
             known = told.content_size not in (
