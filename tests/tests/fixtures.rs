@@ -61,11 +61,14 @@ fn batch(version: i64) -> Batch {
             ("all:bytes", vec![0, 255, 7].into()),
             ("all:vector", Vector::from_slice(&[1.0, -0.0, 2.5]).into()),
         ];
-        for (feature, value) in values {
+        for (place, (feature, value)) in (0..).zip(values) {
+            // The features of some entities have a time in common, those of others one each.
+            let lag = if entity > 3 { place * 60_000_000 } else { 0 };
+            let e = EventTime(at(version).0 - lag);
             match (version + entity) % 5 {
-                0 if feature == "all:i64" => batch.put_null(&key, feature, at(version)),
-                1 if feature == "all:f64" => batch.delete(&key, feature, at(version)),
-                _ => batch.put(&key, feature, at(version), value),
+                0 if feature == "all:i64" => batch.put_null(&key, feature, e),
+                1 if feature == "all:f64" => batch.delete(&key, feature, e),
+                _ => batch.put(&key, feature, e, value),
             };
             if entity == 3 {
                 batch.known(KnownTime(at(version).0 + 5));
