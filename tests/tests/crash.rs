@@ -2,8 +2,9 @@
 //! batch that was acknowledged as durable is there, whole batches only, none without those before it, nothing else.
 //!
 //! `CRASH_SEED=3 CRASH_AT=17 cargo test -p asofdb-tests --test crash` replays one case; CRASH_SEEDS says how many
-//! workloads are tried.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+//! workloads are tried. Without CRASH_FULL each operation meets the crash before or after it, as drawn, and not both:
+//! what is on the disk after one operation and before the next is the same.
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::ErrorKind;
 
@@ -64,23 +65,27 @@ fn check(sim: &SimWorld, mut ledger: Ledger, rng: &mut Rng) {
     verify(&sim);
 }
 
-/// A world for the workload. A crash at an operation that only reads finds the disk as the one at the next that writes
-/// does, so those are left out unless CRASH_READS is set.
-fn world() -> SimWorld {
-    let sim = new_world();
-    if asked("CRASH_READS").is_none() {
+/// A crash at an operation that only reads finds the disk as the one at the next that writes does, so those are left
+/// out unless CRASH_FULL is set.
+fn armed(sim: SimWorld) -> SimWorld {
+    if asked("CRASH_FULL").is_none() {
         sim.disk.arm(|operation, _| operation.writes());
     }
     sim
 }
 
-/// Goes down before and after one operation, in three ways each; how many crashes that were.
+/// Goes down before or after one operation, or both, in three ways each; how many crashes that were.
 fn crash_at(seed: u64, at: u64) -> u64 {
-    println!("CRASH_SEED={seed} CRASH_AT={at} cargo test -p asofdb-tests --test crash");
-    let mut rng = Rng::new(seed ^ at << 32);
-    for fault in [Fault::Error(ErrorKind::Other), Fault::Applied(ErrorKind::Other)] {
-        let sim = world();
-        sim.disk.fail_at(at, fault);
+    let full = asked("CRASH_FULL").map_or("", |_| "CRASH_FULL=1 ");
+    println!("{full}CRASH_SEED={seed} CRASH_AT={at} cargo test -p asofdb-tests --test crash");
+    let drawn = usize::from(Rng::new(seed ^ at << 32).percent(50));
+    let all = asked("CRASH_FULL").or(asked("CRASH_AT")).is_some();
+    let sides = if all { 0..2 } else { drawn..drawn + 1 };
+    for side in sides.clone() {
+        let mut rng = Rng::new(seed ^ at << 32 ^ (side as u64) << 24);
+        let faults = [Fault::Error(ErrorKind::Other), Fault::Applied(ErrorKind::Other)];
+        let sim = armed(new_world());
+        sim.disk.fail_at(at, faults[side]);
         sim.disk.fail_from(at + 1, Fault::Error(ErrorKind::Other));
         let (ledger, _store) = run(&sim, seed);
         let strict = sim.after_power_cut(0, CrashPolicy::STRICT);
@@ -89,12 +94,12 @@ fn crash_at(seed: u64, at: u64) -> u64 {
         check(&drawn, ledger.clone(), &mut rng);
         check(&sim.after_kill(), ledger, &mut rng);
     }
-    6
+    3 * sides.count() as u64
 }
 
 /// How many crashes were survived.
 fn crash_everywhere(seed: u64) -> u64 {
-    let whole = world();
+    let whole = armed(new_world());
     whole.disk.start_trace();
     let (ledger, _store) = run(&whole, seed);
     let (operations, coverage) = (whole.disk.operations(), Coverage::of(&whole));
@@ -102,7 +107,7 @@ fn crash_everywhere(seed: u64) -> u64 {
     assert!(coverage.is_wide(), "the workload misses something: {coverage}");
     let numbers = (0..operations).filter(|at| asked("CRASH_AT").is_none_or(|asked| asked == *at));
     let crashes = on_both_cores(numbers.collect(), |at| crash_at(seed, at));
-    println!("seed {seed}: {operations} operations, down before and after each: {crashes} crashes");
+    println!("seed {seed}: {operations} operations, down at each: {crashes} crashes");
     crashes
 }
 
@@ -128,7 +133,7 @@ fn acknowledged_batches_are_lost_at_a_crash_during_recovery() {
         };
         for at in 0.. {
             println!("CRASH_SEED={seed} at {at} cargo test -p asofdb-tests --test crash");
-            let sim = crashed.after_kill();
+            let sim = armed(crashed.after_kill());
             sim.disk.fail_from(at, Fault::Error(ErrorKind::Other));
             let opened = open(&sim);
             let again = sim.after_power_cut(rng.next_u64(), CrashPolicy::draw(&mut rng));
