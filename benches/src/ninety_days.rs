@@ -167,7 +167,7 @@ pub fn run(dir: &Path, size: Size) -> Outcome<()> {
     for feature in 0..size.features {
         let spec = FeatureSpec::new(format!("sim:f{feature}"), ValueType::F64);
         let spec = spec.history(span(HISTORY)?);
-        let spec = if feature % 2 == 0 { spec.ttl(span(TTL)?) } else { spec };
+        let spec = if feature.is_multiple_of(2) { spec.ttl(span(TTL)?) } else { spec };
         features.push(store.define(spec)?);
     }
     let mut oracle = Oracle { size, erased: BTreeMap::new(), backfill: None };
@@ -307,7 +307,7 @@ fn check(
         let expected = oracle.answer(entity, index, t, known, hour);
         let status = match expected {
             None => Status::Missing,
-            Some((e, _)) if index % 2 == 0 && t - e > TTL => Status::Expired,
+            Some((e, _)) if index.is_multiple_of(2) && t - e > TTL => Status::Expired,
             Some(_) => Status::Value,
         };
         let agrees = found.status() == status

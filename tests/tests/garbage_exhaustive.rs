@@ -263,6 +263,7 @@ fn garbage_of_engine(model: &Model, file: &[usize]) -> Garbage {
         erased: BTreeMap::new(),
         reverts: reverts.collect(),
         newest_revert: Commit::MIN,
+        done: Commit::MIN,
     };
     let limits = garbage::Limits {
         bounds: Bounds {
