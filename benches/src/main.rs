@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "figures are measured by the real clock")]
 
 mod data;
+mod deep;
 mod erase;
 mod ninety_days;
 
@@ -43,6 +44,21 @@ enum Command {
         #[arg(long, default_value_t = 1_000)]
         batch: u64,
     },
+    /// What the depth of a history costs compaction and latest rows.
+    Deep {
+        /// How many entities.
+        #[arg(long, default_value_t = 1_000)]
+        entities: u64,
+        /// How many features each has.
+        #[arg(long, default_value_t = 10)]
+        features: u64,
+        /// How many versions each feature has.
+        #[arg(long, default_value_t = 1_000)]
+        versions: u64,
+        /// Bytes of a memtable.
+        #[arg(long, default_value_t = 16 << 20)]
+        memtable_bytes: usize,
+    },
     /// Ninety days in simulated time, checked at the end of each against the generator.
     NinetyDays(ninety_days::Size),
     /// Erases one entity of a large store and proves that it is gone.
@@ -60,6 +76,12 @@ fn main() -> Outcome<()> {
                 Shape { entities, features, versions, start: 1_700_000_000_000_000 / HOUR * HOUR };
             let dir = tempfile::tempdir()?;
             load(&dir.path().join("store"), shape, sample, batch)
+        }
+        Command::Deep { entities, features, versions, memtable_bytes } => {
+            let start = 1_700_000_000_000_000 / HOUR * HOUR;
+            let shape = Shape { entities, features, versions, start };
+            let dir = tempfile::tempdir()?;
+            deep::run(dir.path(), shape, memtable_bytes)
         }
         Command::NinetyDays(size) => {
             let dir = tempfile::tempdir()?;

@@ -128,7 +128,6 @@ pub(crate) fn revert(
             return Err(nothing(&Revert(What::Commits(missing))).into());
         }
     }
-    let mut order = committer.lock()?;
     let mut reverted = Reverted {
         commit: None,
         batches: found.batches.len() as u64,
@@ -150,6 +149,7 @@ pub(crate) fn revert(
         keeper.look(check)?;
         return Ok(reverted);
     }
+    let mut order = committer.lock()?;
     let edit = |commit, durable: &Durable| {
         check(durable)?;
         Ok(match (&what.0, found.source) {

@@ -33,11 +33,14 @@ Examples:
 /// Reverts, or tells what would be reverted.
 pub fn run(args: &RevertArgs, console: &mut Console) -> Result<()> {
     let what = Revert::source(args.source.as_str());
-    let store = stores::open_to_write(&args.store.dir)?;
-    let (reverted, verb) = if args.dry_run {
-        (store.revert_dry_run(what)?, "would take away")
+    let (store, reverted, verb) = if args.dry_run {
+        let store = stores::open_to_read(&args.store.dir)?;
+        let reverted = store.revert_dry_run(what)?;
+        (store, reverted, "would take away")
     } else {
-        (store.revert(what)?, "took away")
+        let store = stores::open_to_write(&args.store.dir)?;
+        let reverted = store.revert(what)?;
+        (store, reverted, "took away")
     };
     store.close()?;
     let line = format!(

@@ -191,7 +191,18 @@ fn a_reverted_load_uncovers_what_it_had_replaced_and_can_be_loaded_again() {
     lab.ok(bad);
     assert!(lab.ok("latest store a v:x").contains("666"));
     let dry = "would take away 2 records in 1 batch of 2 entities with the source \"bad\"\n";
+    let files = || {
+        let mut files: Vec<_> = std::fs::read_dir(lab.path("store"))
+            .unwrap()
+            .map(|entry| entry.unwrap())
+            .map(|entry| (entry.file_name(), entry.metadata().unwrap().len()))
+            .collect();
+        files.sort();
+        files
+    };
+    let before = files();
     assert_eq!(lab.ok("revert store --source bad --dry-run"), dry);
+    assert_eq!(files(), before, "a dry run has written");
     assert!(lab.ok("latest store a v:x").contains("666"));
     lab.ok("revert store --source bad");
     assert!(lab.ok("latest store a v:x").contains("v:x      1\n"));
