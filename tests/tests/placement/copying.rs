@@ -1,0 +1,67 @@
+//! What only one input of a merge has is copied as it stands.
+
+use std::path::Path;
+
+use asofdb_format::head::Head;
+use asofdb_format::table::{FOOTER_LEN, Footer};
+
+use super::*;
+
+/// The chunk and heap of each entity in the tables on a disk, by entity.
+fn chunks(sim: &SimWorld) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut found = Vec::new();
+    for (path, _) in sim.disk.files() {
+        if !path.to_string_lossy().contains("TABLE") {
+            continue;
+        }
+        let bytes = sim.disk.read_file(Path::new(&path)).unwrap();
+        let tail = &bytes[bytes.len() - FOOTER_LEN..];
+        let footer = Footer::decode(tail, bytes.len() as u64).unwrap();
+        let sections = &bytes[footer.sections.start as usize..][..footer.sections.len as usize];
+        let layout = footer.layout(sections).unwrap();
+        let mut heads = &bytes[layout.heads.start as usize..layout.heads.end() as usize];
+        while !heads.is_empty() {
+            let head = Head::decode(heads).unwrap();
+            let place = head.history;
+            let start = (layout.history.start + place.start) as usize;
+            let len = place.chunk_len as usize + place.heap_len as usize;
+            found.push((head.entity().to_vec(), bytes[start..start + len].to_vec()));
+            // Numbers alone, so a head ends behind its slots.
+            heads = &heads[head.near_start()..];
+        }
+    }
+    found
+}
+
+#[test]
+fn a_chunk_that_no_merge_needs_to_touch_is_another_one_afterwards() {
+    let sim = SimWorld::new(EventTime(NOW));
+    let store = open(options(&sim).present_depth(u64::MAX).table_bytes(1 << 20));
+    for _ in 0..5 {
+        write_hour(&store, "hourly");
+        sim.clock.advance(Span::from_hours(1));
+    }
+    store.compact().unwrap();
+    let before = chunks(&sim);
+    assert_eq!(before.len(), ENTITIES.len());
+    let mut batch = Batch::new();
+    batch.put("ant", "v:f", store.now(), 1i64);
+    store.write(batch, Durability::Buffered).unwrap();
+    store.compact().unwrap();
+    let after = chunks(&sim);
+    let mut copied = 0;
+    for (entity, chunk) in &before {
+        let now = &after.iter().find(|(other, _)| other == entity).unwrap().1;
+        assert!(chunk.len() > 20, "a chunk of five versions of two features");
+        if entity == b"ant" {
+            assert_ne!(chunk, now, "it has one version more");
+        } else {
+            assert_eq!(chunk, now, "{}", String::from_utf8_lossy(entity));
+            copied += 1;
+        }
+    }
+    assert_eq!(copied, ENTITIES.len() - 1);
+    let verified = asofdb::inspect::verify(Path::new("/db"), &sim.world(), &mut |_, _| {}).unwrap();
+    assert!(verified.is_clean(), "{:?}", verified.faults().next());
+    store.close().unwrap();
+}
