@@ -79,6 +79,7 @@ impl Background {
     /// Ends all work: no step is under way when it returns, and none begins any more.
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
+        self.keeper.pace.lift();
         self.note(Kind::Flush, Some(&Error::Closed));
         self.note(Kind::Compact, Some(&Error::Closed));
         // Dropping a worker waits for its step; no lock is held meanwhile.

@@ -3,6 +3,7 @@
 //! What was written so far tells when the next bytes may be: whoever is ahead of that pauses. Some
 //! bytes may always go at once, so that short work is not held up.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use asofdb_format::ids::Span;
@@ -15,12 +16,18 @@ use crate::world::World;
 pub(crate) struct Pace {
     /// Up to which moment of the process's running time the limit is used up.
     used_up: Mutex<i64>,
+    lifted: AtomicBool,
 }
 
 /// So much of the limit may be used at once after a rest, in microseconds of it.
 const BURST: i64 = 100_000;
 
 impl Pace {
+    /// Holds nobody up any more: somebody waits for the work to end.
+    pub(crate) fn lift(&self) {
+        self.lifted.store(true, Ordering::Relaxed);
+    }
+
     /// Tells that so many bytes are about to be written, and pauses if that is too soon.
     pub(crate) fn take(&self, bytes: u64, bytes_per_second: u64, world: &World) {
         let now = world.clock.running();
@@ -31,7 +38,7 @@ impl Pace {
             *used_up = (*used_up).max(now.micros() - BURST).saturating_add(cost);
             Span::from_micros(*used_up - now.micros()).unwrap_or(Span::ZERO)
         };
-        if early > Span::ZERO {
+        if early > Span::ZERO && !self.lifted.load(Ordering::Relaxed) {
             world.scheduler.pause(Duration::from_micros(early.micros().unsigned_abs()));
         }
     }
@@ -93,5 +100,9 @@ mod tests {
         }
         let took = *paused.0.lock();
         assert!((9_900_000..=10_000_000).contains(&took), "{took}");
+        // Who closes a store does not wait for the limit.
+        pace.lift();
+        pace.take(10_000_000, 1_000_000, &world);
+        assert_eq!(*paused.0.lock(), took);
     }
 }
