@@ -9,6 +9,7 @@ mod data;
 mod deep;
 mod erase;
 mod ninety_days;
+mod writers;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -61,6 +62,8 @@ enum Command {
     },
     /// Ninety days in simulated time, checked at the end of each against the generator.
     NinetyDays(ninety_days::Size),
+    /// Writers at full speed beside readers.
+    Writers(writers::Size),
     /// Erases one entity of a large store and proves that it is gone.
     Erase {
         /// How many records, 20 an entity.
@@ -82,6 +85,10 @@ fn main() -> Outcome<()> {
             let shape = Shape { entities, features, versions, start };
             let dir = tempfile::tempdir()?;
             deep::run(dir.path(), shape, memtable_bytes)
+        }
+        Command::Writers(size) => {
+            let dir = tempfile::tempdir()?;
+            writers::run(&dir.path().join("store"), size)
         }
         Command::NinetyDays(size) => {
             let dir = tempfile::tempdir()?;
