@@ -36,10 +36,13 @@ impl Setting {
             .table_bytes(*rng.pick(&[1, 500, 1 << 20]).unwrap_or(&1))
             .max_recent_tables(*rng.pick(&[2, 3, 8, usize::MAX]).unwrap_or(&2))
             .present_depth(*rng.pick(&[0, 0, 3]).unwrap_or(&0))
+            .merge_bytes_per_second(*rng.pick(&[None, Some(1)]).unwrap_or(&None))
             .max_sealed_memtables(sealed)
             .manifest_bytes(*rng.pick(&[1, 2_000, 1 << 20]).unwrap_or(&1))
             .read_mode(*rng.pick(&[ReadMode::Map, ReadMode::Pread]).unwrap_or(&ReadMode::Map))
             .commit_lease(*rng.pick(&LEASES).unwrap_or(&LONGEST_LEASE));
+        let (slow, stop) = *rng.pick(&[(48, 96), (2, 4)]).unwrap_or(&(48, 96));
+        let options = options.slow_recent_tables(slow).stop_recent_tables(stop);
         // A clock that jumps may be relied on only once a reading has stood for long.
         let at_once = !clock_jumps && rng.percent(70);
         let options = if at_once { options.clock_lag(Span::ZERO) } else { options };
@@ -85,13 +88,17 @@ impl fmt::Display for Setting {
         write!(
             out,
             "memtable_bytes {}, max_sealed_memtables {}, table_bytes {}, max_recent_tables {}, \
-             present_depth {}, manifest_bytes {}, {:?}, clock_lag {}us, commit_lease {}us, \
+             present_depth {}, slow_recent_tables {}, stop_recent_tables {}, \
+             merge_bytes_per_second {:?}, manifest_bytes {}, {:?}, clock_lag {}us, commit_lease {}us, \
              erase_deadline {}us, {:?}",
             options.memtable_bytes,
             options.max_sealed_memtables,
             options.table_bytes,
             options.max_recent_tables,
             options.present_depth,
+            options.slow_recent_tables,
+            options.stop_recent_tables,
+            options.merge_bytes_per_second,
             options.manifest_bytes,
             options.read_mode,
             options.clock_lag.micros(),

@@ -24,7 +24,7 @@ fn two_tables() -> Arc<Lab> {
 }
 
 fn tables(lab: &Lab) -> Vec<PathBuf> {
-    lab.keeper.state().tables().map(|table| table.path().to_owned()).collect()
+    lab.keeper.state().tables.all().map(|table| table.path().to_owned()).collect()
 }
 
 /// Reads a state; its files are there before and afterwards.

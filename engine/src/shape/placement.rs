@@ -93,7 +93,8 @@ impl Policy<'_> {
 
     /// Whether there are so many flushed tables that writers are slowed.
     pub(crate) fn is_crowded(&self) -> bool {
-        self.state.tables.recent().len() >= self.options.slow_recent_tables
+        let slow_from = self.options.slow_recent_tables.max(self.options.max_recent_tables);
+        self.state.tables.recent().len() >= slow_from
     }
 
     /// All tables, arranged anew.

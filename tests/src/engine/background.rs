@@ -95,11 +95,18 @@ impl Engine {
         self.background.compact = None;
     }
 
-    /// A write that finds too many memtables flushes one, which would wait for a flush that stands
-    /// still.
+    /// A write that finds too many memtables flushes one, and one that finds too many flushed
+    /// tables merges them: it would wait for a flush or a merge that stands still.
     pub(super) fn make_room(&mut self) {
         if self.store.stats().memtables > self.options.max_sealed_memtables.max(1) {
             self.finish_flush();
+        }
+        // What it flushes may be what makes them too many.
+        let stats = self.store.stats();
+        let most = self.options.stop_recent_tables.max(self.options.max_recent_tables).max(2);
+        let may_flush = stats.memtables > self.options.max_sealed_memtables.max(1);
+        if stats.recent_tables >= most || may_flush {
+            self.background.compact = None;
         }
     }
 }
