@@ -65,3 +65,28 @@ fn a_chunk_that_no_merge_needs_to_touch_is_another_one_afterwards() {
     assert!(verified.is_clean(), "{:?}", verified.faults().next());
     store.close().unwrap();
 }
+
+/// A row that has lost a version to the horizon has another chunk, whatever it was before.
+#[test]
+fn what_was_dropped_from_a_row_is_copied_all_the_same() {
+    let sim = SimWorld::new(EventTime(NOW));
+    let store = open(options(&sim).present_depth(u64::MAX).table_bytes(1 << 20));
+    for _ in 0..5 {
+        write_hour(&store, "hourly");
+        sim.clock.advance(Span::from_hours(1));
+    }
+    store.compact().unwrap();
+    let (before, records) = (chunks(&sim), store.stats().records);
+    assert_eq!(records, 5 * 2 * ENTITIES.len() as u64);
+    // The horizon comes to lie at the third hour.
+    sim.clock.advance(Span::from_hours(21));
+    store.compact().unwrap();
+    let after = chunks(&sim);
+    assert_eq!(store.stats().records, 3 * 2 * ENTITIES.len() as u64);
+    for ((entity, before), (_, after)) in before.iter().zip(&after) {
+        assert!(after.len() < before.len(), "{}", String::from_utf8_lossy(entity));
+    }
+    let verified = asofdb::inspect::verify(Path::new("/db"), &sim.world(), &mut |_, _| {}).unwrap();
+    assert!(verified.is_clean(), "{:?}", verified.faults().next());
+    store.close().unwrap();
+}
