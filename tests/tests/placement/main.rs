@@ -1,7 +1,12 @@
 //! Placement is policy and answers do not depend on it; what depends on it is cost. Here the cost is held to what is
 //! promised: garbage goes by the clock alone, unread where all of a file is garbage, what no merge needs to touch is
 //! copied as it is, and writers are slowed and stopped at the stated bounds.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a test fails by panicking"
+)]
 
 mod clock;
 mod copying;
