@@ -6,7 +6,7 @@
 
 use std::any::Any;
 use std::num::NonZero;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -54,13 +54,20 @@ impl Scheduler for Threads {
             }
         };
         thread::scope(|scope| {
+            let mut started = Vec::with_capacity(helpers);
             for _ in 0..helpers {
                 // Where no more threads are to be had, those that there are do all the jobs.
-                if thread::Builder::new().spawn_scoped(scope, work_off).is_err() {
+                let Ok(thread) = thread::Builder::new().spawn_scoped(scope, work_off) else {
                     break;
-                }
+                };
+                started.push(thread);
             }
             work_off();
+            for thread in started {
+                if let Err(panic) = thread.join() {
+                    resume_unwind(panic);
+                }
+            }
         });
     }
 

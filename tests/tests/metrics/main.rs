@@ -1,11 +1,10 @@
 //! What a store counts and tells of its own work is what happened: counts against naive ones on stores whose layout
-//! is known, events against what was done, spans against what was asked.
+//! is known, events against what was done.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod counts;
 mod events;
 mod levels;
-mod spans;
 
 use asofdb::world::sim::SimWorld;
 use asofdb::{Batch, Commit, Durability, EventTime, FeatureSpec, Options, Span, Store, ValueType};

@@ -1,17 +1,24 @@
 //! Spans: the calls that take long have one, reads have none, and none names what may be secret.
+//!
+//! Alone in its process: whether a span is wanted is remembered for the process, and threads of
+//! other tests would have a say in it.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use asofdb::world::sim::SimWorld;
-use asofdb::{EventTime, Read, Revert};
+use asofdb::{
+    Batch, Durability, EventTime, FeatureSpec, Options, Read, Revert, Span, Store, ValueType,
+};
 use parking_lot::Mutex;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-use crate::{NOW, open, options, put};
+/// The clock of the simulated world.
+const NOW: i64 = 1_700_000_000_000_000;
 
 /// Writes down the names of spans and the messages of events, each with its fields.
 #[derive(Clone, Default)]
@@ -65,11 +72,13 @@ fn a_span_is_missing_or_tells_what_was_to_be_forgotten() {
         names.map(|name| name.split(' ').next().unwrap().to_owned()).collect::<Vec<_>>()
     };
     tracing::subscriber::with_default(traced.clone(), || {
-        let store = open(options(&sim));
+        let options = Options::new().world(sim.world()).clock_lag(Span::ZERO);
+        let store = Store::open("/db", options).unwrap();
         assert_eq!(spans(&traced), ["open"]);
-        let mut batch = asofdb::Batch::new();
+        store.define(FeatureSpec::new("v:f", ValueType::I64)).unwrap();
+        let mut batch = Batch::new();
         batch.source("job").put("ant", "v:f", EventTime(1), 1i64);
-        store.write(batch, asofdb::Durability::Buffered).unwrap();
+        store.write(batch, Durability::Buffered).unwrap();
         let all = store.select_all();
         store.latest("ant", "v:f").unwrap();
         store.read_row("bee", &all, &Read::latest()).unwrap();
@@ -82,7 +91,9 @@ fn a_span_is_missing_or_tells_what_was_to_be_forgotten() {
         assert_eq!(spans(&traced), ["revert"]);
         store.erase("ant").unwrap();
         assert_eq!(spans(&traced), ["erase"]);
-        put(&store, &["bee"], 3);
+        let mut batch = Batch::new();
+        batch.put("bee", "v:f", EventTime(3), 3i64);
+        store.write(batch, Durability::Buffered).unwrap();
         store.compact().unwrap();
         assert_eq!(spans(&traced), ["rotate", "flush", "compaction"]);
     });
