@@ -9,7 +9,7 @@ use crate::lab::Lab;
 fn lab() -> Lab {
     let lab = Lab::new();
     lab.ok("define store v:name text");
-    for entity in ["ada", "bob", "cleo"] {
+    for entity in ["zuse", "yoko", "cleo"] {
         lab.ok(&format!("put store {entity} v:name=name-of-{entity} --at 2013-01-01"));
     }
     lab
@@ -25,30 +25,30 @@ fn stands(lab: &Lab, needle: &str) -> bool {
 #[test]
 fn a_certified_erase_leaves_bytes_behind() {
     let lab = lab();
-    assert!(stands(&lab, "name-of-ada"));
-    lab.write("leavers.txt", "ada\r\nbob\n\n");
+    assert!(stands(&lab, "name-of-zuse"));
+    lab.write("leavers.txt", "zuse\r\nyoko\n\n");
     let out = lab.ok("erase store --from leavers.txt --certificate out.erased");
-    assert!(out.starts_with("erased ada\nerased bob\nout.erased: "), "{out}");
+    assert!(out.starts_with("erased zuse\nerased yoko\nout.erased: "), "{out}");
     assert!(out.ends_with("; complete\n"), "{out}");
-    for gone in ["name-of-ada", "name-of-bob", "ada", "bob"] {
+    for gone in ["name-of-zuse", "name-of-yoko", "zuse", "yoko"] {
         assert!(!stands(&lab, gone), "{gone} is still there");
     }
     assert!(stands(&lab, "name-of-cleo"));
     let certificate = lab.read("out.erased");
-    assert!(!certificate.contains("ada") && !certificate.contains("bob"));
+    assert!(!certificate.contains("zuse") && !certificate.contains("yoko"));
     let out = lab.ok("verify store --erased out.erased");
     assert!(
         out.contains("nothing of 2 entities from before the erase, 0 records from after it"),
         "{out}"
     );
     // New data is told apart, and certifying again takes none of it away.
-    lab.ok("put store ada v:name=another --at 2013-01-02");
+    lab.ok("put store zuse v:name=another --at 2013-01-02");
     let json = lab.json("verify store --erased out.erased");
     assert_eq!(json["erased"]["clean"], true);
-    let out = lab.json("erase store ada --erased-before --certificate again.erased");
-    assert_eq!(out["erased"], json!([{ "entity": "ada" }]));
+    let out = lab.json("erase store zuse --erased-before --certificate again.erased");
+    assert_eq!(out["erased"], json!([{ "entity": "zuse" }]));
     assert_eq!(out["certificate"]["complete"], true);
-    assert!(lab.ok("latest store ada").contains("another"));
+    assert!(lab.ok("latest store zuse").contains("another"));
     lab.ok("verify store --erased again.erased");
 }
 
@@ -63,7 +63,7 @@ fn a_certificate_that_does_not_hold_is_passed() {
         .collect();
     let [table] = tables.as_slice() else { panic!("{tables:?}") };
     let bytes = fs::read(table).unwrap();
-    lab.ok("erase store ada --certificate out.erased");
+    lab.ok("erase store zuse --certificate out.erased");
     fs::write(table, bytes).unwrap();
     let done = lab.run("verify store --erased out.erased");
     let name = table.file_name().unwrap().to_string_lossy().into_owned();
@@ -95,11 +95,11 @@ fn a_call_that_cannot_be_is_begun() {
     let lab = lab();
     lab.write("out.erased", "something of mine");
     for (line, code, error) in [
-        ("erase store ada --certificate out.erased", 1, "out.erased is there already"),
-        ("erase store ada --certificate store/out.erased", 1, "lies in the store"),
-        ("erase store ada --erased-before --certificate o", 1, "ada was never erased"),
-        ("erase store ada --erased-before", 2, "--certificate <OUT>"),
-        ("erase store ada --deadline 1d", 2, "--certificate <OUT>"),
+        ("erase store zuse --certificate out.erased", 1, "out.erased is there already"),
+        ("erase store zuse --certificate store/out.erased", 1, "lies in the store"),
+        ("erase store zuse --erased-before --certificate o", 1, "zuse was never erased"),
+        ("erase store zuse --erased-before", 2, "--certificate <OUT>"),
+        ("erase store zuse --deadline 1d", 2, "--certificate <OUT>"),
         ("erase store", 2, "<ENTITY>"),
     ] {
         let done = lab.run(line);
@@ -107,5 +107,5 @@ fn a_call_that_cannot_be_is_begun() {
         assert!(done.err.contains(error), "{line}: {}", done.err);
     }
     assert_eq!(lab.read("out.erased"), "something of mine");
-    assert!(lab.ok("latest store ada").contains("name-of-ada"));
+    assert!(lab.ok("latest store zuse").contains("name-of-zuse"));
 }
