@@ -170,10 +170,11 @@ impl Monitor {
     }
 
     /// A writer begins to wait; it waits until what is returned is dropped.
-    pub(crate) fn stall<'m>(&'m self, memtables: usize, clock: &'m dyn Clock) -> Stall<'m> {
+    pub(crate) fn stall<'m>(&'m self, event: &StallBegun, clock: &'m dyn Clock) -> Stall<'m> {
         self.stalls.stalls.add(1);
-        tracing::debug!(target: "asofdb", memtables, "stall begun");
-        self.tell(|listener| listener.stall_begun(&StallBegun { memtables }));
+        let StallBegun { memtables, recent_tables } = *event;
+        tracing::debug!(target: "asofdb", memtables, recent_tables, "stall begun");
+        self.tell(|listener| listener.stall_begun(event));
         Stall { monitor: self, clock, begun: clock.running() }
     }
 

@@ -46,7 +46,7 @@ pub struct Metrics {
     /// Writers that had to wait.
     pub stalls: StallMetrics,
     /// What each level holds now, and what merges did with it. Level 0 has the flushed tables,
-    /// which may overlap; the others are partitioned.
+    /// which may overlap, level 1 the present, level 2 the runs of the past.
     pub levels: BTreeMap<u8, LevelMetrics>,
     /// Bytes of tables that belong to the store no more and that readers still hold: states
     /// pinned by reads, scans and joins under way, and values borrowed from a map.
@@ -215,7 +215,7 @@ pub struct CompactionMetrics {
     pub micros: Histogram,
 }
 
-/// Writers that had to wait as flushing fell behind.
+/// Writers that were slowed or had to wait as flushing or merging fell behind.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct StallMetrics {

@@ -15,7 +15,7 @@ use crate::shape::{compact, flush};
 use crate::state::live::Keeper;
 use crate::state::room::{Room, room_for};
 use crate::types::error::{Error, Result};
-use crate::types::events::BackgroundWork;
+use crate::types::events::{BackgroundWork, StallBegun};
 use crate::world::scheduler::{Work, Worker};
 
 /// Who begins logs and memtables.
@@ -230,13 +230,21 @@ impl Background {
             let before = self.progress.lock().steps;
             // A worker that has died poisons first: either this sees it or the note that follows.
             keeper.check_writable()?;
-            let (kind, waiting) = match room_for(&keeper.state(), &keeper.options, 0) {
+            let state = keeper.state();
+            let kind = match room_for(&state, &keeper.options, 0) {
                 Room::Free | Room::Little(_) => return Ok(()),
-                Room::Memtables(waiting) => (Kind::Flush, waiting),
-                Room::Tables(waiting) => (Kind::Compact, waiting),
+                Room::Memtables(_) => Kind::Flush,
+                Room::Tables(_) => Kind::Compact,
             };
-            stall
-                .get_or_insert_with(|| keeper.monitor.stall(waiting, &*keeper.options.world.clock));
+            stall.get_or_insert_with(|| {
+                let begun = StallBegun {
+                    memtables: state.memtables.len() - 1,
+                    recent_tables: state.tables.recent().len(),
+                };
+                keeper.monitor.stall(&begun, &*keeper.options.world.clock)
+            });
+            // Or the one that waits would keep what is to go.
+            drop(state);
             if !keeper.options.world.scheduler.runs_by_itself() {
                 let stepped = match kind {
                     Kind::Flush => self.flush_step()?,

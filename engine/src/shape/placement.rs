@@ -284,10 +284,11 @@ impl Policy<'_> {
                 |before: Option<EventTime>, now: Option<EventTime>| passed(meta, before, now);
             let made = meta.bounds;
             let superseded = count(meta.revisions.saturating_sub(table.entry.entities));
-            let values = meta.revisions - meta.nulls - meta.deletes.min(meta.revisions);
+            let others = [meta.nulls, meta.deletes, meta.stubs];
+            let values = others.iter().fold(meta.revisions, |left, of| left.saturating_sub(*of));
             let forgotten = passed(made.forgotten, bounds.forgotten) * count(meta.revisions);
             let superseded = passed(made.horizon, bounds.horizon) * superseded;
-            let stale = passed(made.stale, bounds.stale) * count(values.saturating_sub(meta.stubs));
+            let stale = passed(made.stale, bounds.stale) * count(values);
             garbage += forgotten.max(superseded).max(stale);
         }
         garbage / count(table.entry.revisions.max(1))

@@ -188,6 +188,8 @@ pub struct CompactionEnded {
 pub struct StallBegun {
     /// Memtables that wait for their flush.
     pub memtables: usize,
+    /// Flushed tables that wait to be merged.
+    pub recent_tables: usize,
 }
 
 /// A writer waits no more, whether there is room now or its wait failed.
