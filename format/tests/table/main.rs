@@ -23,11 +23,11 @@ use asofdb_format::freshness::{self, Freshness};
 use asofdb_format::hash::EntityHash;
 use asofdb_format::head::{self, Head, Slot};
 use asofdb_format::header::{FileKind, HEADER_LEN, Header};
-use asofdb_format::ids::{Commit, EventTime, FeatureId, KnownTime, SourceId};
+use asofdb_format::ids::{Commit, EventTime, FeatureId, FileNumber, KnownTime, SourceId, StoreId};
 use asofdb_format::meta::{FeatureMeta, TableMeta};
 use asofdb_format::pages;
 use asofdb_format::revision::{Order, Payload, Revision};
-use asofdb_format::table::{Extent, FOOTER_LEN, Footer, Layout, Names, TableFault};
+use asofdb_format::table::{Extent, FOOTER_LEN, Footer, Layout, Names, TableBuilder, TableFault};
 use asofdb_format::value::{Kind, ValueType};
 use asofdb_format::values::{self, Numbers, Place};
 use asofdb_format::wire::{Malformed, narrow, uint, wide};
@@ -308,6 +308,37 @@ fn every_revision_comes_back() {
 #[test]
 fn every_revision_of_many_entities_comes_back() {
     check_table(1000, 700);
+}
+
+/// The chunk is encoded otherwise than a builder would: what is copied is told from what is made
+/// again.
+#[test]
+fn a_copied_chunk_is_made_again_or_is_not_that_of_its_row() {
+    let mut rng = Rng(7);
+    let mut names = Names::default();
+    let price = FeatureMeta::new("v:price".to_owned(), 1, ValueType::F64, Bounds::default());
+    names.features.insert(FeatureId(1), price);
+    let orders: Vec<Order> = (0..50)
+        .map(|n| Order { event_time: EventTime(n), known_time: KnownTime(n), commit: Commit(n) })
+        .collect();
+    let all = revisions(&mut rng, ValueType::F64, &orders);
+    let (older, _) = all.split_at(all.len() - 1);
+    let column = ColumnInput { feature: FeatureId(1), numbers: Numbers::Plain, revisions: older };
+    let (mut chunk, mut heap) = (Vec::new(), Vec::new());
+    chunk::encode(&[column], &mut chunk, &mut heap);
+    let rows: Vec<RowOf> = vec![(b"ant".to_vec(), vec![(FeatureId(1), all.clone())])];
+    let (made, _) = build(&names, &rows, false);
+    let contains = |bytes: &[u8]| bytes.windows(chunk.len()).any(|window| window == chunk);
+    assert!(!contains(&made), "a builder encodes it so too: the test tells nothing");
+    let header = Header::new(FileKind::Table, StoreId([7; 16]), FileNumber(3), 1);
+    let mut builder = TableBuilder::new(&header, names.clone());
+    builder.add_copied(b"ant", &[(FeatureId(1), &all)], (&chunk, &heap));
+    let (copied, _) = builder.finish();
+    assert!(contains(&copied));
+    let table = Table::open(&copied, verify(&copied).unwrap()).unwrap();
+    assert_eq!(table.row(0, usize::MAX).unwrap(), rows[0]);
+    check_meta(&names, &rows, &table.meta);
+    check_freshness(&rows, &freshness_of(&copied, &layout_of(&copied).unwrap()));
 }
 
 #[test]

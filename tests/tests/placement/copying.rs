@@ -1,4 +1,5 @@
-//! What only one input of a merge has is copied as it stands.
+//! The chunk of an entity that only one input of a merge has is copied as it stands, and only then. That it is copied,
+//! and not made again alike, is held in the tests of the format.
 
 use std::path::Path;
 
@@ -33,15 +34,28 @@ fn chunks(sim: &SimWorld) -> Vec<(Vec<u8>, Vec<u8>)> {
     found
 }
 
-#[test]
-fn a_chunk_that_no_merge_needs_to_touch_is_another_one_afterwards() {
-    let sim = SimWorld::new(EventTime(NOW));
-    let store = open(options(&sim).present_depth(u64::MAX).table_bytes(1 << 20));
+/// A store whose present has five hours of everything.
+fn with_five_hours(sim: &SimWorld) -> Store {
+    let store = open(options(sim).present_depth(u64::MAX).table_bytes(1 << 20));
     for _ in 0..5 {
         write_hour(&store, "hourly");
         sim.clock.advance(Span::from_hours(1));
     }
     store.compact().unwrap();
+    store
+}
+
+/// Closes a store of which every byte is as it was written and means what others say of it.
+fn close_sound(store: &Store, sim: &SimWorld) {
+    let verified = asofdb::inspect::verify(Path::new("/db"), &sim.world(), &mut |_, _| {}).unwrap();
+    assert!(verified.is_clean(), "{:?}", verified.faults().next());
+    store.close().unwrap();
+}
+
+#[test]
+fn a_chunk_that_no_merge_needs_to_touch_is_another_one_afterwards() {
+    let sim = SimWorld::new(EventTime(NOW));
+    let store = with_five_hours(&sim);
     let before = chunks(&sim);
     assert_eq!(before.len(), ENTITIES.len());
     let mut batch = Batch::new();
@@ -61,21 +75,14 @@ fn a_chunk_that_no_merge_needs_to_touch_is_another_one_afterwards() {
         }
     }
     assert_eq!(copied, ENTITIES.len() - 1);
-    let verified = asofdb::inspect::verify(Path::new("/db"), &sim.world(), &mut |_, _| {}).unwrap();
-    assert!(verified.is_clean(), "{:?}", verified.faults().next());
-    store.close().unwrap();
+    close_sound(&store, &sim);
 }
 
 /// A row that has lost a version to the horizon has another chunk, whatever it was before.
 #[test]
 fn what_was_dropped_from_a_row_is_copied_all_the_same() {
     let sim = SimWorld::new(EventTime(NOW));
-    let store = open(options(&sim).present_depth(u64::MAX).table_bytes(1 << 20));
-    for _ in 0..5 {
-        write_hour(&store, "hourly");
-        sim.clock.advance(Span::from_hours(1));
-    }
-    store.compact().unwrap();
+    let store = with_five_hours(&sim);
     let (before, records) = (chunks(&sim), store.stats().records);
     assert_eq!(records, 5 * 2 * ENTITIES.len() as u64);
     // The horizon comes to lie at the third hour.
@@ -86,7 +93,5 @@ fn what_was_dropped_from_a_row_is_copied_all_the_same() {
     for ((entity, before), (_, after)) in before.iter().zip(&after) {
         assert!(after.len() < before.len(), "{}", String::from_utf8_lossy(entity));
     }
-    let verified = asofdb::inspect::verify(Path::new("/db"), &sim.world(), &mut |_, _| {}).unwrap();
-    assert!(verified.is_clean(), "{:?}", verified.faults().next());
-    store.close().unwrap();
+    close_sound(&store, &sim);
 }
