@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use asofdb::{EventTime, FeatureShape, Metrics, Shape, Span, Stats, Store, TableShape};
+use asofdb::{
+    EventTime, FeatureFreshness, FeatureShape, Metrics, Shape, Span, Stats, Store, TableShape,
+};
 
 /// A store to look at.
 pub struct View {
@@ -18,6 +20,8 @@ pub struct View {
     pub sources: Vec<String>,
     /// Its features, by name and schema number.
     pub features: Vec<FeatureView>,
+    /// How fresh those are that are not retired, as metadata tells it.
+    pub freshness: Vec<FeatureFreshness>,
 }
 
 /// A feature, and what tables and memtables hold of it.
@@ -64,12 +68,6 @@ impl FeatureView {
         self.table_records + self.memory_records
     }
 
-    /// How old its newest record is; `None` if it has none. What lies ahead of the clock is of
-    /// negative age.
-    pub fn age(&self, now: i64) -> Option<i64> {
-        self.newest.map(|newest| now.saturating_sub(newest))
-    }
-
     fn add(&mut self, shape: &FeatureShape, in_memory: bool) {
         let (records, bytes) = if in_memory {
             (&mut self.memory_records, &mut self.memory_bytes)
@@ -86,7 +84,7 @@ impl FeatureView {
 
 impl View {
     /// Looks at a store.
-    pub fn of(store: &Store) -> Self {
+    pub fn of(store: &Store) -> asofdb::Result<Self> {
         let shape = store.shape();
         let mut features: BTreeMap<(String, u32), FeatureView> = BTreeMap::new();
         let blank = |name: &str, schema: u32| FeatureView {
@@ -121,14 +119,15 @@ impl View {
                 .or_insert_with(|| blank(&of.name, of.schema));
             view.add(of, in_memory);
         }
-        Self {
+        Ok(Self {
             now: store.now().0,
             stats: store.stats(),
             shape,
             metrics: store.metrics(),
             sources: store.sources().iter().map(ToString::to_string).collect(),
             features: features.into_values().collect(),
-        }
+            freshness: store.freshness()?.features,
+        })
     }
 
     /// The levels that have tables, each with them.

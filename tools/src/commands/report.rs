@@ -35,7 +35,7 @@ Examples:
 pub fn run(args: &ReportArgs, console: &mut Console) -> Result<()> {
     let store = stores::open_to_read(&args.store.dir)?;
     let mut sink = Sink::new(&args.output)?;
-    let (page, unread) = report::page(&args.store.dir.display().to_string(), &store);
+    let (page, unread) = report::page(&args.store.dir.display().to_string(), &store)?;
     let name = sink.name().to_owned();
     sink.write_all(page.as_bytes()).map_err(|error| Error::io("write", &name, error))?;
     sink.finish()?;

@@ -33,7 +33,7 @@ const MOST_LISTED: usize = 40;
 /// Prints it.
 pub fn run(args: &StatsArgs, console: &mut Console) -> Result<()> {
     let store = stores::open_to_read(&args.store.dir)?;
-    let view = View::of(&store);
+    let view = View::of(&store)?;
     if console.json { console.json(&view_json(&view)) } else { print(&view, console) }
 }
 

@@ -1,5 +1,7 @@
 //! Plots of features: the bytes that each takes, and how fresh each is.
 
+use asofdb::FeatureFreshness;
+
 use crate::durations;
 use crate::output::{count, plural};
 use crate::picture::size;
@@ -62,7 +64,7 @@ pub fn bytes(view: &View) -> Option<String> {
 pub struct Freshness {
     /// The feature's name.
     pub name: String,
-    /// How old its newest record is; negative if it lies ahead of the clock.
+    /// How old its newest value is.
     pub age: i64,
     /// Its TTL.
     pub ttl: Option<i64>,
@@ -70,11 +72,15 @@ pub struct Freshness {
 
 /// The freshness of all features that hold anything, the stalest against its TTL first.
 pub fn freshness(view: &View) -> Vec<Freshness> {
-    let of = |feature: &FeatureView| {
-        let ttl = feature.ttl.map(asofdb::Span::micros);
-        Some(Freshness { name: feature.shown.clone(), age: feature.age(view.now)?, ttl })
+    let of = |feature: &FeatureFreshness| {
+        let name = match feature.newest_schema {
+            true => feature.name.clone(),
+            false => format!("{}@{}", feature.name, feature.schema),
+        };
+        let age = view.now.saturating_sub(feature.newest_event_time?.0);
+        Some(Freshness { name, age, ttl: feature.ttl.map(asofdb::Span::micros) })
     };
-    let mut all: Vec<Freshness> = view.features.iter().filter_map(of).collect();
+    let mut all: Vec<Freshness> = view.freshness.iter().filter_map(of).collect();
     all.sort_by(|a, b| {
         let key = |of: &Freshness| (of.ttl.is_some_and(|ttl| of.age > ttl), of.age);
         key(b).cmp(&key(a)).then_with(|| a.name.cmp(&b.name))
@@ -91,7 +97,7 @@ pub fn ages(view: &View) -> Option<String> {
         let seconds = |micros: i64| (micros.max(0) as f64 / 1e6 + 1.0).ln();
         seconds(micros) / seconds(longest.max(60_000_000)) * BAR
     };
-    let mut plot = Plot::new("age of the newest record of each feature");
+    let mut plot = Plot::new("age of the newest value of each feature");
     let bottom = all.len().min(MOST) as f64 * PITCH + 4.0;
     let ticks = [
         (1_000_000, "1 s"),

@@ -19,14 +19,14 @@ use crate::times;
 use crate::view::{View, level_name};
 
 /// The page of a store, and what could not be read for it.
-pub fn page(name: &str, store: &Store) -> (String, Option<String>) {
-    let view = View::of(store);
+pub fn page(name: &str, store: &Store) -> asofdb::Result<(String, Option<String>)> {
+    let view = View::of(store)?;
     // A damaged table is told and keeps nobody from the rest of the page.
     let (lookups, unread) = match lookups::measure(store) {
         Ok(lookups) => (lookups, None),
         Err(error) => (None, Some(error.to_string())),
     };
-    (write(name, &view, lookups.as_ref(), unread.as_deref()), unread)
+    Ok((write(name, &view, lookups.as_ref(), unread.as_deref()), unread))
 }
 
 fn write(name: &str, view: &View, lookups: Option<&Lookups>, unread: Option<&str>) -> String {
@@ -68,7 +68,7 @@ fn write(name: &str, view: &View, lookups: Option<&Lookups>, unread: Option<&str
     section(
         &mut page,
         "Freshness",
-        "The age of the newest record of each feature, on a scale of orders of magnitude; the \
+        "The age of the newest value of each feature, on a scale of orders of magnitude; the \
          dashed mark is its TTL.",
         features::ages(view),
         "No feature holds anything yet.",

@@ -43,7 +43,7 @@ fn check(page: &str) {
 
 #[test]
 fn the_page_of_an_empty_store_has_empty_axes() {
-    let (page, unread) = page("empty", &store());
+    let (page, unread) = page("empty", &store()).unwrap();
     assert_eq!(unread, None);
     check(&page);
     assert!(!page.contains("<svg"), "{page}");
@@ -71,7 +71,7 @@ fn a_name_out_of_the_store_becomes_markup() {
     }
     store.write(batch, Durability::Buffered).unwrap();
     for in_tables in [false, true] {
-        let (page, unread) = page("a <script> store", &store);
+        let (page, unread) = page("a <script> store", &store).unwrap();
         assert_eq!(unread, None);
         check(&page);
         assert!(page.contains("v:&lt;script&gt;alert(1)&lt;/script&gt;"), "it is shown as it is");
@@ -101,7 +101,7 @@ fn the_ends_of_time_or_one_moment_break_a_plot() {
             if compacted {
                 store.compact().unwrap();
             }
-            let (page, unread) = page("extreme", &store);
+            let (page, unread) = page("extreme", &store).unwrap();
             assert_eq!(unread, None);
             check(&page);
         }
@@ -119,7 +119,7 @@ fn records_are_lost_between_what_was_and_what_is_to_come() {
         batch.put("ant", "v:ever", EventTime(NOW - hour * HOUR), hour);
     }
     store.write(batch, Durability::Buffered).unwrap();
-    let view = View::of(&store);
+    let view = View::of(&store).unwrap();
     let ttl = expiry::ttl(&view);
     assert_eq!((ttl.past + ttl.coming, ttl.never), (100, 100));
     assert!((22..=26).contains(&ttl.coming), "{}", ttl.coming);

@@ -28,7 +28,7 @@ impl Write for Page {
 fn printed(store: &Store, json: bool) -> String {
     let page = Page::default();
     let mut console = Console::to(json, page.clone(), std::io::sink());
-    let view = View::of(store);
+    let view = View::of(store).unwrap();
     if json { console.json(&view_json(&view)) } else { print(&view, &mut console) }.unwrap();
     console.flush().unwrap();
     let bytes = page.0.lock().unwrap().clone();
