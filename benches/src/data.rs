@@ -4,6 +4,8 @@
 //! start, its own jitter of microseconds added; values are random walks with two decimals. Everything follows from
 //! (entity, feature, version), so an answer is checked by computing it again.
 
+use asofdb::{Batch, Durability, EventTime, FeatureId, FeatureSpec, Store, ValueType};
+
 /// One hour in microseconds.
 pub const HOUR: i64 = 3_600_000_000;
 
@@ -52,6 +54,35 @@ impl Shape {
     pub fn version_at(&self, entity: u64, feature: u64, t: i64) -> Option<u64> {
         (0..self.versions).rev().find(|version| self.event_time(entity, feature, *version) <= t)
     }
+}
+
+/// Defines the features of a shape and tells their ids.
+pub fn define(store: &Store, shape: Shape) -> asofdb::Result<Vec<FeatureId>> {
+    let spec = |n| FeatureSpec::new(format!("a:f{n}"), ValueType::F64);
+    (0..shape.features).map(|n| Ok(store.define(spec(n))?.id)).collect()
+}
+
+/// Writes one version of everything, as a pipeline does in its hour.
+pub fn write_version(
+    store: &Store,
+    ids: &[FeatureId],
+    shape: Shape,
+    version: u64,
+    batch_len: usize,
+) -> asofdb::Result<()> {
+    let mut batch = Batch::new();
+    for entity in 0..shape.entities {
+        let key = shape.entity(entity);
+        for (feature, id) in (0..shape.features).zip(ids) {
+            let at = EventTime(shape.event_time(entity, feature, version));
+            batch.put_id(key, *id, at, shape.value(entity, feature, version));
+            if batch.len() >= batch_len {
+                store.write(std::mem::take(&mut batch), Durability::Buffered)?;
+            }
+        }
+    }
+    store.write(batch, Durability::Buffered)?;
+    Ok(())
 }
 
 /// A bijection of 64 bits that leaves no pattern.

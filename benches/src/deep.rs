@@ -11,18 +11,17 @@ use asofdb::world::World;
 use asofdb::world::clock::ManualClock;
 use asofdb::world::disk::RealDisk;
 use asofdb::world::scheduler::Manual;
-use asofdb::{
-    Batch, Durability, EventTime, FeatureSpec, Options, Read, Selection, Span, Store, ValueType,
-};
+use asofdb::{EventTime, FeatureId, Options, Read, Selection, Span, Store};
 
 use crate::Outcome;
-use crate::data::{HOUR, Shape, mix};
+use crate::data::{HOUR, Shape, define, mix, write_version};
 
 /// A store under a clock and a scheduler that are stepped.
 struct Stepped {
     store: Store,
     clock: Arc<ManualClock>,
     scheduler: Arc<Manual>,
+    ids: Vec<FeatureId>,
     selection: Selection,
 }
 
@@ -34,29 +33,16 @@ impl Stepped {
             World { disk: Arc::new(RealDisk), clock: clock.clone(), scheduler: scheduler.clone() };
         let options = Options::new().world(world).memtable_bytes(memtable_bytes);
         let store = Store::open(dir, options)?;
-        for feature in 0..shape.features {
-            store.define(FeatureSpec::new(format!("a:f{feature}"), ValueType::F64))?;
-        }
+        let ids = define(&store, shape)?;
         let names: Vec<String> = (0..shape.features).map(|n| format!("a:f{n}")).collect();
         let selection = store.select(&names)?;
-        Ok(Self { store, clock, scheduler, selection })
+        Ok(Self { store, clock, scheduler, ids, selection })
     }
 
     /// Writes one version of everything, in its hour.
     fn write(&self, shape: Shape, version: u64) -> Outcome<()> {
         self.clock.set(EventTime(shape.start + version.cast_signed() * HOUR));
-        let mut batch = Batch::new();
-        for entity in 0..shape.entities {
-            for (feature, known) in (0u64..).zip(self.selection.features()) {
-                let at = EventTime(shape.event_time(entity, feature, version));
-                let value = shape.value(entity, feature, version);
-                batch.put_id(shape.entity(entity), known.id, at, value);
-            }
-            if batch.len() >= 1_000 {
-                self.store.write(std::mem::take(&mut batch), Durability::Buffered)?;
-            }
-        }
-        self.store.write(batch, Durability::Buffered)?;
+        write_version(&self.store, &self.ids, shape, version, 1_000)?;
         let next = shape.start + (version + 1).cast_signed() * HOUR;
         self.clock.set(EventTime(next));
         self.clock.run(Span::from_micros(HOUR).ok_or("an hour")?);

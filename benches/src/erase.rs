@@ -5,35 +5,22 @@ use std::path::Path;
 use std::time::Instant;
 
 use asofdb::world::World;
-use asofdb::{Batch, Durability, EventTime, Fate, FeatureSpec, Options, Store, ValueType, inspect};
+use asofdb::{Fate, Options, Store, inspect};
 
 use crate::Outcome;
-use crate::data::Shape;
+use crate::data::{Shape, define, write_version};
 
 /// Builds a store of a shape, half of it merged and the rest in flushed tables and a log.
 fn build(dir: &Path, shape: Shape) -> Outcome<Store> {
     let store = Store::open(dir, Options::new())?;
-    let mut ids = Vec::new();
-    for n in 0..shape.features {
-        ids.push(store.define(FeatureSpec::new(format!("a:f{n}"), ValueType::F64))?.id);
-    }
-    let mut batch = Batch::new();
+    let ids = define(&store, shape)?;
     for version in 0..shape.versions {
-        for entity in 0..shape.entities {
-            let key = shape.entity(entity);
-            for (feature, id) in (0..shape.features).zip(&ids) {
-                let at = EventTime(shape.event_time(entity, feature, version));
-                batch.put_id(key, *id, at, shape.value(entity, feature, version));
-            }
-            if batch.len() >= 1_000 {
-                store.write(std::mem::take(&mut batch), Durability::Buffered)?;
-            }
-        }
+        write_version(&store, &ids, shape, version, 1_000)?;
         if version == shape.versions / 2 {
             store.compact()?;
         }
     }
-    store.write(batch, Durability::Synced)?;
+    store.sync()?;
     Ok(store)
 }
 

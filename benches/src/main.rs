@@ -14,13 +14,10 @@ mod writers;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use asofdb::{
-    Batch, Durability, EventTime, FeatureSpec, JoinOptions, Options, Read, Selection, Store,
-    ValueType,
-};
+use asofdb::{EventTime, JoinOptions, Options, Read, Selection, Store};
 use clap::Parser;
 
-use crate::data::{HOUR, Shape, mix};
+use crate::data::{HOUR, Shape, define, mix, write_version};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -43,7 +40,7 @@ enum Command {
         sample: u64,
         /// Records a batch.
         #[arg(long, default_value_t = 1_000)]
-        batch: u64,
+        batch: usize,
     },
     /// What the depth of a history costs compaction and latest rows.
     Deep {
@@ -103,29 +100,15 @@ fn main() -> Outcome<()> {
     }
 }
 
-fn load(dir: &Path, shape: Shape, sample: u64, batch_len: u64) -> Outcome<()> {
+fn load(dir: &Path, shape: Shape, sample: u64, batch_len: usize) -> Outcome<()> {
     let store = Store::open(dir, Options::new())?;
     let names: Vec<String> = (0..shape.features).map(|n| format!("a:f{n}")).collect();
-    let mut ids = Vec::new();
-    for name in &names {
-        ids.push(store.define(FeatureSpec::new(name, ValueType::F64))?.id);
-    }
+    let ids = define(&store, shape)?;
     let begun = Instant::now();
-    let mut batch = Batch::new();
-    // Hour by hour, as a pipeline writes.
     for version in 0..shape.versions {
-        for entity in 0..shape.entities {
-            let key = shape.entity(entity);
-            for (feature, id) in (0..shape.features).zip(&ids) {
-                let at = EventTime(shape.event_time(entity, feature, version));
-                batch.put_id(key, *id, at, shape.value(entity, feature, version));
-                if batch.len() as u64 >= batch_len {
-                    store.write(std::mem::take(&mut batch), Durability::Buffered)?;
-                }
-            }
-        }
+        write_version(&store, &ids, shape, version, batch_len)?;
     }
-    store.write(batch, Durability::Synced)?;
+    store.sync()?;
     let written = begun.elapsed();
     store.compact()?;
     let settled = begun.elapsed();
