@@ -74,6 +74,7 @@ pub use crate::freshness::{Ages, Answers, FeatureFreshness, FreshnessReport, Fut
 pub use crate::metrics::Metrics;
 pub use crate::read::how::{JoinOptions, Read};
 pub use crate::read::join::{Joined, JoinedColumn, Joiner};
+pub use crate::read::reader::RowReader;
 pub use crate::read::scan::Scan;
 pub use crate::read::selection::Selection;
 pub use crate::state::snapshots::Snapshot;
@@ -82,6 +83,7 @@ pub use crate::stats::{
 };
 pub use crate::store::Store;
 pub use crate::types::answer::{Answer, Origin, Reading, Row, Stale, Stamp, Status, Versions};
+pub use crate::types::cells::{Cell, Cells};
 pub use crate::types::error::{Error, InvalidArgument, Result};
 pub use crate::types::events;
 pub use crate::types::options::{Options, ReadMode};

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use asofdb_format::certificate::ErasureCertificate;
 use asofdb_format::ids::{Commit, EventTime};
@@ -15,6 +14,7 @@ use crate::open;
 use crate::read::how::{JoinOptions, Moment, Read, Stand};
 use crate::read::join::Joiner;
 use crate::read::plan::{Pinned, Plan};
+use crate::read::reader::RowReader;
 use crate::read::row::{read_as, read_row};
 use crate::read::scan::Scan;
 use crate::read::selection::Selection;
@@ -60,7 +60,6 @@ struct Inner {
     committer: Arc<Committer>,
     background: Mutex<Option<Arc<Background>>>,
     lock: Mutex<Option<Box<dyn FileLock>>>,
-    closed: AtomicBool,
 }
 
 impl Store {
@@ -83,7 +82,6 @@ impl Store {
             committer,
             background: Mutex::new(Some(background)),
             lock: Mutex::new(opened.lock),
-            closed: AtomicBool::new(false),
         })))
     }
 
@@ -109,9 +107,7 @@ impl Store {
     }
 
     fn keeper(&self) -> Result<&Arc<Keeper>> {
-        if self.0.closed.load(Ordering::Acquire) {
-            return Err(Error::Closed);
-        }
+        self.0.keeper.check_open()?;
         Ok(&self.0.keeper)
     }
 
@@ -317,6 +313,31 @@ impl Store {
         read: &Read,
     ) -> Result<Row> {
         read_row(&Plan::new(self.keeper()?, features, read)?, entity.as_ref())
+    }
+
+    /// A reader of these features, for who asks about them again and again: what can be found out
+    /// before an entity is known is found out once, and answers go to columns that are used again.
+    ///
+    /// ```
+    /// use asofdb::{Batch, Durability, EventTime, FeatureSpec, Options, Read, Store, ValueType};
+    /// # fn main() -> asofdb::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = Store::open(dir.path().join("store"), Options::new())?;
+    /// store.define(FeatureSpec::new("customer:spend_30d", ValueType::F64))?;
+    /// let mut batch = Batch::new();
+    /// batch.put("customer-7", "customer:spend_30d", EventTime(1_700_000_000_000_000), 42.5);
+    /// store.write(batch, Durability::Buffered)?;
+    /// let mut reader = store.reader(&store.select(&["customer:spend_30d"])?)?;
+    /// let cells = reader.read("customer-7", &Read::latest())?;
+    /// assert_eq!(cells.at(0, 0).and_then(|cell| cell.as_f64()), Some(42.5));
+    /// # store.close()
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub fn reader(&self, features: &Selection) -> Result<RowReader> {
+        Ok(RowReader::new(self.keeper()?, features))
     }
 
     /// Many features of many entities, all at one moment and commit.
@@ -600,7 +621,7 @@ fn select_at<N: AsRef<str>>(state: &State, names: &[N], seen_from: Commit) -> Re
 
 impl Inner {
     fn close(&self) -> Result<()> {
-        self.closed.store(true, Ordering::Release);
+        self.keeper.end();
         if let Some(background) = self.background.lock().take() {
             background.stop();
         }

@@ -177,6 +177,7 @@ pub struct Chunk<'a> {
 
 impl<'a> Chunk<'a> {
     /// Reads the head of a chunk.
+    #[inline]
     pub fn decode(bytes: &'a [u8]) -> Decoded<Self> {
         let mut reader = Reader::new(bytes);
         let fault = reader.fault("the widths of a chunk");
@@ -205,6 +206,7 @@ impl<'a> Chunk<'a> {
     }
 
     /// Where the first so many columns end.
+    #[inline]
     fn end_of(&self, columns: usize) -> usize {
         let width = self.end_width;
         let told = |last| narrow(uint(self.bytes, self.ends + last * width, width));
@@ -219,12 +221,14 @@ impl<'a> Chunk<'a> {
 
     /// How many columns it has.
     #[must_use]
+    #[inline]
     pub const fn columns(&self) -> usize {
         self.columns
     }
 
     /// The feature of the i-th column.
     #[must_use]
+    #[inline]
     pub fn feature(&self, index: usize) -> FeatureId {
         let id = uint(self.bytes, self.ids + index * self.id_width, self.id_width);
         FeatureId(u32::try_from(id).unwrap_or(u32::MAX))
@@ -232,6 +236,7 @@ impl<'a> Chunk<'a> {
 
     /// The column of a feature, searched from a column on: a caller who asks in ascending order
     /// passes what it was told last.
+    #[inline]
     pub fn find(&self, feature: FeatureId, from: usize) -> Result<usize, usize> {
         // Callers mostly ask for the very next one.
         let (mut low, mut high) = (from, self.columns);
@@ -249,6 +254,7 @@ impl<'a> Chunk<'a> {
         Err(low)
     }
 
+    #[inline]
     fn body(&self, index: usize) -> Decoded<Reader<'a>> {
         let fault = Malformed::new(wide(self.ends), "the end of a column within the chunk");
         if index >= self.columns {
@@ -262,6 +268,7 @@ impl<'a> Chunk<'a> {
     }
 
     /// The i-th column.
+    #[inline]
     pub fn column(&self, index: usize) -> Decoded<Column<'a>> {
         let mut reader = self.body(index)?;
         let (count, flags) = body_head(&mut reader)?;
@@ -322,6 +329,7 @@ impl<'a> Chunk<'a> {
     }
 }
 
+#[inline]
 fn body_head(reader: &mut Reader<'_>) -> Decoded<(usize, u8)> {
     let fault = reader.fault("the number of revisions of a column");
     let count = reader.varint()?;
@@ -356,18 +364,21 @@ impl<'a> Column<'a> {
 
     /// How many of its revisions have an event time up to `t`.
     #[must_use]
+    #[inline]
     pub fn up_to(&self, t: EventTime) -> usize {
         self.times.partition_above(t.0)
     }
 
     /// The i-th event time.
     #[must_use]
+    #[inline]
     pub fn event_time(&self, index: usize) -> EventTime {
         EventTime(self.times.get(index))
     }
 
     /// The i-th revision's place in the order.
     #[must_use]
+    #[inline]
     pub fn order(&self, index: usize) -> Order {
         let commit = match usize::try_from(self.places.get(index)) {
             Ok(place) if place < self.commits.len() => self.commits.get(place),
@@ -390,6 +401,7 @@ impl<'a> Column<'a> {
     }
 
     /// The i-th revision's kind.
+    #[inline]
     pub fn kind(&self, index: usize) -> Decoded<Kind> {
         let Some(kinds) = &self.kinds else { return Ok(Kind::Value) };
         u8::try_from(kinds.get(index))
@@ -399,6 +411,7 @@ impl<'a> Column<'a> {
     }
 
     /// Where the values are, in the chunk that the column is of.
+    #[inline]
     pub fn values(&self) -> Decoded<Values<'a>> {
         let mut reader = self.values;
         let values = Values::decode(&mut reader, self.count)?;
@@ -408,6 +421,7 @@ impl<'a> Column<'a> {
     }
 
     /// Where the i-th revision's value is; places count from the start of the chunk.
+    #[inline]
     pub fn place(&self, index: usize) -> Decoded<Place> {
         self.values()?.place(index)
     }

@@ -33,7 +33,9 @@
 use crate::ids::{Commit, EventTime, FeatureId, KnownTime, SourceId};
 use crate::revision::{Order, Payload, Revision};
 use crate::value::{Kind, MAX_VALUE_LEN};
-use crate::wire::{Decoded, Malformed, Reader, Writer, put_uint, uint, uint_width, wide};
+use crate::wire::{
+    Decoded, Malformed, Writer, low_byte, narrow, put_uint, uint, uint_width, wide, window,
+};
 
 /// Bytes of up to this length lie in the head itself.
 pub const NEAR_LEN: usize = 64;
@@ -136,21 +138,19 @@ pub fn encode(
     out.extend_from_slice(&near);
 }
 
-/// A head, read in place.
+/// What the first [`FIXED_LEN`] bytes of a head tell: where its parts are.
 #[derive(Clone, Copy, Debug)]
-pub struct Head<'a> {
-    bytes: &'a [u8],
-    entity: &'a [u8],
+pub struct HeadShape {
     /// Where the entity's history is.
     pub history: HistoryPlace,
     far_start: u64,
     top_time: i64,
     top_commit: i64,
+    entity_len: usize,
     count: usize,
     id_width: usize,
     time_width: usize,
     commit_width: usize,
-    ids: usize,
     times: usize,
     commits: usize,
     known: Option<usize>,
@@ -158,6 +158,75 @@ pub struct Head<'a> {
     kinds: Option<usize>,
     values: usize,
     near: usize,
+}
+
+impl HeadShape {
+    /// Reads the first [`FIXED_LEN`] bytes of a head, which may go on behind them.
+    #[inline]
+    pub fn decode(fixed: &[u8]) -> Decoded<Self> {
+        let Some(fixed) = fixed.first_chunk::<FIXED_LEN>() else {
+            return Err(Malformed::new(wide(fixed.len()), "more bytes than there are"));
+        };
+        let first = window(fixed, 0);
+        let lengths = window(fixed, 8);
+        let short = |n: u64| narrow(n & 0xffff);
+        let (entity_len, count) = (short(first), short(first >> 16) + 1);
+        let (id_width, time_width) = (narrow(first >> 32 & 15), narrow(first >> 36 & 15));
+        let (commit_width, flags) = (narrow(first >> 40 & 15), low_byte(first >> 44 & 15));
+        let widths_are_good = matches!(id_width, 1 | 2 | 4) && time_width <= 8 && commit_width <= 8;
+        if !widths_are_good || flags > 7 || first >> 48 != 0 {
+            return Err(Malformed::new(4, "the widths and flags of a head"));
+        }
+        let mut end = FIXED_LEN + entity_len + count * id_width;
+        let mut part = |width: usize| {
+            let start = end;
+            end += count * width;
+            start
+        };
+        let times = part(time_width);
+        let commits = part(commit_width);
+        let known = (flags & OWN_KNOWN != 0).then(|| part(8));
+        let sources = (flags & HAS_SOURCES != 0).then(|| part(4));
+        let kinds = (flags & HAS_KINDS != 0).then(|| part(1));
+        let values = part(8);
+        let near = end;
+        let half = |n: u64| u32::try_from(n & 0xffff_ffff).unwrap_or_default();
+        Ok(Self {
+            history: HistoryPlace {
+                start: window(fixed, 16),
+                chunk_len: half(lengths),
+                heap_len: half(lengths >> 32),
+            },
+            far_start: window(fixed, 24),
+            top_time: window(fixed, 32).cast_signed(),
+            top_commit: window(fixed, 40).cast_signed(),
+            entity_len,
+            count,
+            id_width,
+            time_width,
+            commit_width,
+            times,
+            commits,
+            known,
+            sources,
+            kinds,
+            values,
+            near,
+        })
+    }
+
+    /// Where the near bytes begin, counted from the head's start: the head is at least so long.
+    #[must_use]
+    pub const fn near_start(&self) -> usize {
+        self.near
+    }
+}
+
+/// A head, read in place.
+#[derive(Clone, Copy, Debug)]
+pub struct Head<'a> {
+    bytes: &'a [u8],
+    shape: HeadShape,
 }
 
 /// Where the value of a head's version is.
@@ -183,94 +252,72 @@ impl<'a> Head<'a> {
     /// Reads the head at the start of these bytes, which may go on behind it.
     #[inline]
     pub fn decode(bytes: &'a [u8]) -> Decoded<Self> {
-        let mut reader = Reader::new(bytes);
-        let entity_len = usize::from(reader.u16()?);
-        let count = usize::from(reader.u16()?) + 1;
-        let widths = reader.u8()?;
-        let more = reader.u8()?;
-        let zero = reader.u16()?;
-        let chunk_len = reader.u32()?;
-        let heap_len = reader.u32()?;
-        let start = reader.u64()?;
-        let far_start = reader.u64()?;
-        let top_time = reader.i64()?;
-        let top_commit = reader.i64()?;
-        let entity = reader.take(entity_len)?;
-        let (id_width, time_width) = (usize::from(widths & 15), usize::from(widths >> 4));
-        let (commit_width, flags) = (usize::from(more & 15), more >> 4);
-        if ![1, 2, 4].contains(&id_width)
-            || time_width > 8
-            || commit_width > 8
-            || flags > 7
-            || zero != 0
-        {
-            return Err(Malformed::new(4, "the widths and flags of a head"));
+        Self::of(HeadShape::decode(bytes)?, bytes)
+    }
+
+    /// The head of this shape at the start of these bytes.
+    #[inline]
+    pub const fn of(shape: HeadShape, bytes: &'a [u8]) -> Decoded<Self> {
+        if bytes.len() < shape.near {
+            return Err(Malformed::new(wide(bytes.len()), "more bytes than there are"));
         }
-        let mut skip = |width: usize| -> Decoded<usize> {
-            let at = reader.position();
-            reader.take(count * width)?;
-            Ok(at)
-        };
-        let ids = skip(id_width)?;
-        let times = skip(time_width)?;
-        let commits = skip(commit_width)?;
-        let known = if flags & OWN_KNOWN == 0 { None } else { Some(skip(8)?) };
-        let sources = if flags & HAS_SOURCES == 0 { None } else { Some(skip(4)?) };
-        let kinds = if flags & HAS_KINDS == 0 { None } else { Some(skip(1)?) };
-        let values = skip(8)?;
-        let near = reader.position();
-        Ok(Self {
-            bytes,
-            entity,
-            history: HistoryPlace { start, chunk_len, heap_len },
-            far_start,
-            top_time,
-            top_commit,
-            count,
-            id_width,
-            time_width,
-            commit_width,
-            ids,
-            times,
-            commits,
-            known,
-            sources,
-            kinds,
-            values,
-            near,
-        })
+        Ok(Self { bytes, shape })
+    }
+
+    /// Where the entity's history is.
+    #[must_use]
+    #[inline]
+    pub const fn history(&self) -> HistoryPlace {
+        self.shape.history
     }
 
     /// The entity.
     #[must_use]
-    pub const fn entity(&self) -> &'a [u8] {
-        self.entity
+    #[inline]
+    pub fn entity(&self) -> &'a [u8] {
+        let end = FIXED_LEN + self.shape.entity_len;
+        self.bytes.get(FIXED_LEN..end).unwrap_or_default()
     }
 
     /// How many features it has, at least one.
     #[must_use]
+    #[inline]
     #[expect(clippy::len_without_is_empty, reason = "a head is never empty")]
     pub const fn len(&self) -> usize {
-        self.count
+        self.shape.count
     }
 
     /// The greatest event time of its versions.
     #[must_use]
+    #[inline]
     pub const fn top_time(&self) -> EventTime {
-        EventTime(self.top_time)
+        EventTime(self.shape.top_time)
     }
 
     /// The greatest commit of its versions.
     #[must_use]
+    #[inline]
     pub const fn top_commit(&self) -> Commit {
-        Commit(self.top_commit)
+        Commit(self.shape.top_commit)
+    }
+
+    /// The ids of its features, as they are written: so many bytes each.
+    #[must_use]
+    #[inline]
+    pub fn ids(&self) -> (usize, &'a [u8]) {
+        let start = FIXED_LEN + self.shape.entity_len;
+        (self.shape.id_width, self.bytes.get(start..self.shape.times).unwrap_or_default())
     }
 
     /// The i-th feature.
     #[must_use]
     #[inline]
     pub fn feature(&self, index: usize) -> FeatureId {
-        let id = uint(self.bytes, self.ids + index * self.id_width, self.id_width);
+        let id = uint(
+            self.bytes,
+            FIXED_LEN + self.shape.entity_len + index * self.shape.id_width,
+            self.shape.id_width,
+        );
         FeatureId(u32::try_from(id).unwrap_or(u32::MAX))
     }
 
@@ -278,7 +325,7 @@ impl<'a> Head<'a> {
     /// passes what it was told last.
     #[inline]
     pub fn find(&self, feature: FeatureId, from: usize) -> Result<usize, usize> {
-        let (mut low, mut high) = (from, self.count);
+        let (mut low, mut high) = (from, self.shape.count);
         // Callers mostly ask for the very next one.
         if low < high && self.feature(low) == feature {
             return Ok(low);
@@ -298,17 +345,25 @@ impl<'a> Head<'a> {
     #[must_use]
     #[inline]
     pub fn event_time(&self, index: usize) -> EventTime {
-        let behind = uint(self.bytes, self.times + index * self.time_width, self.time_width);
-        EventTime(self.top_time.wrapping_sub_unsigned(behind))
+        let behind = uint(
+            self.bytes,
+            self.shape.times + index * self.shape.time_width,
+            self.shape.time_width,
+        );
+        EventTime(self.shape.top_time.wrapping_sub_unsigned(behind))
     }
 
     /// The i-th version's place in the order.
     #[must_use]
     #[inline]
     pub fn order(&self, index: usize) -> Order {
-        let behind = uint(self.bytes, self.commits + index * self.commit_width, self.commit_width);
-        let commit = self.top_commit.wrapping_sub_unsigned(behind);
-        let unknown = self.known.map_or(0, |known| uint(self.bytes, known + index * 8, 8));
+        let behind = uint(
+            self.bytes,
+            self.shape.commits + index * self.shape.commit_width,
+            self.shape.commit_width,
+        );
+        let commit = self.shape.top_commit.wrapping_sub_unsigned(behind);
+        let unknown = self.shape.known.map_or(0, |known| uint(self.bytes, known + index * 8, 8));
         Order {
             event_time: self.event_time(index),
             known_time: KnownTime(commit.wrapping_sub_unsigned(unknown)),
@@ -318,15 +373,16 @@ impl<'a> Head<'a> {
 
     /// The i-th version's source.
     #[must_use]
+    #[inline]
     pub fn source(&self, index: usize) -> SourceId {
-        let id = self.sources.map_or(0, |sources| uint(self.bytes, sources + index * 4, 4));
+        let id = self.shape.sources.map_or(0, |sources| uint(self.bytes, sources + index * 4, 4));
         SourceId(u32::try_from(id).unwrap_or(u32::MAX))
     }
 
     /// The i-th version's kind.
     #[inline]
     pub fn kind(&self, index: usize) -> Decoded<Kind> {
-        let Some(kinds) = self.kinds else { return Ok(Kind::Value) };
+        let Some(kinds) = self.shape.kinds else { return Ok(Kind::Value) };
         self.bytes
             .get(kinds + index)
             .copied()
@@ -338,12 +394,39 @@ impl<'a> Head<'a> {
     #[must_use]
     #[inline]
     pub fn bits(&self, index: usize) -> u64 {
-        uint(self.bytes, self.values + index * 8, 8)
+        uint(self.bytes, self.shape.values + index * 8, 8)
+    }
+
+    /// The event times of the versions from the first on, as many as there is room for.
+    #[inline]
+    pub fn event_times_into(&self, out: &mut [i64]) {
+        let HeadShape { times, time_width, top_time, .. } = self.shape;
+        for (index, out) in out.iter_mut().enumerate().take(self.shape.count) {
+            let behind = uint(self.bytes, times + index * time_width, time_width);
+            *out = top_time.wrapping_sub_unsigned(behind);
+        }
+    }
+
+    /// The numbers of the versions from the first on, as many as there is room for.
+    #[inline]
+    pub fn bits_into(&self, out: &mut [u64]) {
+        let values = self.bytes.get(self.shape.values..).unwrap_or_default();
+        let (eights, _) = values.as_chunks::<8>();
+        for (out, eight) in out.iter_mut().zip(eights).take(self.shape.count) {
+            *out = u64::from_le_bytes(*eight);
+        }
+    }
+
+    /// Whether all of its versions are values.
+    #[must_use]
+    #[inline]
+    pub const fn is_all_values(&self) -> bool {
+        self.shape.kinds.is_none()
     }
 
     /// Where the i-th version's bytes are, if the feature's values are bytes.
     pub fn raw(&self, index: usize) -> Decoded<Slot> {
-        let fault = Malformed::new(wide(self.values), "the place of a value");
+        let fault = Malformed::new(wide(self.shape.values), "the place of a value");
         let slot = self.bits(index);
         let len = (slot & !FAR) >> START_BITS;
         let start = slot & ((1 << START_BITS) - 1);
@@ -351,38 +434,19 @@ impl<'a> Head<'a> {
             return Err(fault);
         }
         if slot & FAR != 0 {
-            let start = self.far_start.checked_add(start).ok_or(fault.clone())?;
+            let start = self.shape.far_start.checked_add(start).ok_or(fault.clone())?;
             let end = start.checked_add(len).ok_or(fault)?;
             return Ok(Slot::Far { start, end });
         }
-        let start = wide(self.near).saturating_add(start);
+        let start = wide(self.shape.near).saturating_add(start);
         Ok(Slot::Near { start, end: start + len })
     }
 
     /// Where the near bytes begin, counted from the head's start: the head is at least so long.
     #[must_use]
     pub const fn near_start(&self) -> usize {
-        self.near
+        self.shape.near
     }
-}
-
-/// How long a head is up to its near bytes, told from its first [`FIXED_LEN`] bytes.
-pub fn len_to_near(prefix: &[u8]) -> Decoded<usize> {
-    let mut reader = Reader::new(prefix);
-    let entity_len = usize::from(reader.u16()?);
-    let count = usize::from(reader.u16()?) + 1;
-    let widths = reader.u8()?;
-    let more = reader.u8()?;
-    let flags = more >> 4;
-    let optional = |flag: u8, width: usize| if flags & flag == 0 { 0 } else { width };
-    let row = usize::from(widths & 15)
-        + usize::from(widths >> 4)
-        + usize::from(more & 15)
-        + optional(OWN_KNOWN, 8)
-        + optional(HAS_SOURCES, 4)
-        + optional(HAS_KINDS, 1)
-        + 8;
-    Ok(FIXED_LEN + entity_len + count * row)
 }
 
 #[cfg(test)]
@@ -416,8 +480,8 @@ mod tests {
         encode(b"entity", &newest, history, &mut out, &mut far);
         let head = Head::decode(&out).unwrap();
         assert_eq!(head.entity(), b"entity");
-        assert_eq!(head.history, history);
-        assert_eq!(len_to_near(&out), Ok(head.near_start()));
+        assert_eq!(head.history(), history);
+        assert_eq!(HeadShape::decode(&out).unwrap().near_start(), head.near_start());
         for (index, (id, revision)) in newest.iter().enumerate() {
             assert_eq!(head.find(*id, 0), Ok(index));
             assert_eq!(head.order(index), revision.order);
@@ -442,7 +506,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            drop(len_to_near(&bytes));
+            let _ = HeadShape::decode(&bytes);
             if let Ok(head) = Head::decode(&bytes) {
                 for index in 0..head.len().min(100) {
                     let _ = (head.order(index), head.kind(index), head.raw(index), head.source(index));

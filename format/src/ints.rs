@@ -13,6 +13,8 @@
 //! width is what is left after the line through the first and the last value. The smaller of the
 //! forms with and without slope is written.
 
+use std::hint::select_unpredictable;
+
 use crate::wire::{Decoded, Malformed, Reader, Writer, low_byte, narrow, wide, window};
 
 const HAS_SLOPE: u64 = 1 << 7;
@@ -145,6 +147,7 @@ pub struct Ints<'a> {
 
 impl<'a> Ints<'a> {
     /// Reads a column of so many integers; the reader is then behind it.
+    #[inline]
     pub fn decode(reader: &mut Reader<'a>, count: usize) -> Decoded<Self> {
         if count == 0 {
             return Ok(Self { packed: &[], count, width: 0, base: 0, slope: 0, scale: 1 });
@@ -171,6 +174,7 @@ impl<'a> Ints<'a> {
 
     /// How many integers there are.
     #[must_use]
+    #[inline]
     pub const fn len(&self) -> usize {
         self.count
     }
@@ -206,15 +210,16 @@ impl<'a> Ints<'a> {
     /// The first index from which on all integers are above `limit`, if they ascend; some index
     /// up to the count if they do not.
     #[must_use]
+    #[inline]
     pub fn partition_above(&self, limit: i64) -> usize {
-        let (mut low, mut high) = (0, self.count);
-        while low < high {
-            let middle = low.midpoint(high);
-            if self.get(middle) <= limit {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
+        // Where the limit lies is anybody's guess, so that a jump would be guessed wrong half of
+        // the time: both ends are chosen without one.
+        let (mut low, mut len) = (0, self.count);
+        while len > 0 {
+            let half = len / 2;
+            let is_up_to = self.get(low + half) <= limit;
+            low = select_unpredictable(is_up_to, low + half + 1, low);
+            len = select_unpredictable(is_up_to, len - half - 1, half);
         }
         low
     }

@@ -139,16 +139,19 @@ fn f32_mantissa(bits: u64, exponent: u8) -> Option<i64> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "encoders write mantissas that f64 holds exactly")]
+#[inline]
 fn f64_from(mantissa: i64, exponent: u8) -> u64 {
     (mantissa as f64 / power_of_ten(exponent)).to_bits()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "encoders write mantissas that f64 holds exactly")]
 #[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is the meaning of the form")]
+#[inline]
 fn f32_from(mantissa: i64, exponent: u8) -> u64 {
     u64::from(((mantissa as f64 / power_of_ten(exponent)) as f32).to_bits())
 }
 
+#[inline]
 fn power_of_ten(exponent: u8) -> f64 {
     const POWERS: [f64; 10] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
     POWERS.get(usize::from(exponent)).copied().unwrap_or(1.0)
@@ -271,6 +274,7 @@ enum Form<'a> {
 impl<'a> Values<'a> {
     /// Reads a column of so many values; the reader is then behind it. Places in the chunk count
     /// from the reader's start.
+    #[inline]
     pub fn decode(reader: &mut Reader<'a>, count: usize) -> Decoded<Self> {
         let fault = reader.fault("a form of values");
         let form = match reader.u8()? {
@@ -311,6 +315,7 @@ impl<'a> Values<'a> {
     }
 
     /// Where the i-th value is.
+    #[inline]
     pub fn place(&self, index: usize) -> Decoded<Place> {
         Ok(match &self.form {
             Form::None => Place::None,
@@ -360,6 +365,7 @@ impl<'a> Values<'a> {
     }
 }
 
+#[inline]
 fn exponent(reader: &mut Reader<'_>) -> Decoded<u8> {
     let fault = reader.fault("a power of ten up to nine");
     let exponent = reader.u8()?;

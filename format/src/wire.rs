@@ -45,14 +45,30 @@ pub type Decoded<T> = Result<T, Malformed>;
 
 /// A `usize` as `u64`; no platform has a wider one.
 #[must_use]
+#[inline]
 pub const fn wide(n: usize) -> u64 {
     n as u64
 }
 
 /// A `u64` as `usize`, or the largest one, which no slice reaches.
 #[must_use]
+#[inline]
 pub fn narrow(n: u64) -> usize {
     usize::try_from(n).unwrap_or(usize::MAX)
+}
+
+const A_VARINT: &str = "a varint of at most 10 bytes without a superfluous one";
+
+/// The bits that say that a varint goes on.
+const TOP_BITS: u64 = 0x8080_8080_8080_8080;
+
+/// The groups of seven bits of up to eight bytes, side by side.
+#[inline]
+const fn joined(bytes: u64) -> u64 {
+    let sevens = bytes & !TOP_BITS;
+    let pairs = (sevens & 0x007f_007f_007f_007f) | (sevens & 0x7f00_7f00_7f00_7f00) >> 1;
+    let fours = (pairs & 0x0000_3fff_0000_3fff) | (pairs & 0x3fff_0000_3fff_0000) >> 2;
+    (fours & 0x0fff_ffff) | (fours & 0x0fff_ffff_0000_0000) >> 4
 }
 
 /// Reads from the front of a slice.
@@ -65,35 +81,41 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Reads this slice from its front.
     #[must_use]
+    #[inline]
     pub const fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
     }
 
     /// How many bytes were read.
     #[must_use]
+    #[inline]
     pub const fn position(&self) -> usize {
         self.at
     }
 
     /// How many bytes are left.
     #[must_use]
+    #[inline]
     pub const fn left(&self) -> usize {
         self.bytes.len() - self.at
     }
 
     /// All that is left.
     #[must_use]
+    #[inline]
     pub fn rest(&self) -> &'a [u8] {
         self.bytes.get(self.at..).unwrap_or_default()
     }
 
     /// A fault at the place reached.
     #[must_use]
+    #[inline]
     pub const fn fault(&self, what: &'static str) -> Malformed {
         Malformed::new(wide(self.at), what)
     }
 
     /// The next `len` bytes.
+    #[inline]
     pub fn take(&mut self, len: usize) -> Decoded<&'a [u8]> {
         let end = self.at.checked_add(len).ok_or(self.fault("a length within the input"))?;
         let slice = self.bytes.get(self.at..end).ok_or(self.fault("more bytes than there are"))?;
@@ -102,39 +124,65 @@ impl<'a> Reader<'a> {
     }
 
     /// The next bytes as an array.
+    #[inline]
     pub fn array<const N: usize>(&mut self) -> Decoded<[u8; N]> {
         let fault = self.fault("more bytes than there are");
         self.take(N)?.try_into().map_err(|_| fault)
     }
 
     /// A byte.
+    #[inline]
     pub fn u8(&mut self) -> Decoded<u8> {
         self.array::<1>().map(|[byte]| byte)
     }
 
     /// A little-endian `u16`.
+    #[inline]
     pub fn u16(&mut self) -> Decoded<u16> {
         self.array().map(u16::from_le_bytes)
     }
 
     /// A little-endian `u32`.
+    #[inline]
     pub fn u32(&mut self) -> Decoded<u32> {
         self.array().map(u32::from_le_bytes)
     }
 
     /// A little-endian `u64`.
+    #[inline]
     pub fn u64(&mut self) -> Decoded<u64> {
         self.array().map(u64::from_le_bytes)
     }
 
     /// A little-endian `i64`.
+    #[inline]
     pub fn i64(&mut self) -> Decoded<i64> {
         self.array().map(i64::from_le_bytes)
     }
 
     /// A varint.
+    #[inline]
     pub fn varint(&mut self) -> Decoded<u64> {
-        let start = self.fault("a varint of at most 10 bytes without a superfluous one");
+        // All of up to eight bytes at once, where the input goes on for so long.
+        if let Some(eight) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk) {
+            let window = u64::from_le_bytes(*eight);
+            let ends = !window & TOP_BITS;
+            if ends != 0 {
+                let len = ends.trailing_zeros() / 8 + 1;
+                let own = window & (u64::MAX >> (64 - 8 * len));
+                if len > 1 && own >> (8 * len - 8) == 0 {
+                    return Err(self.fault(A_VARINT));
+                }
+                self.at += len as usize;
+                return Ok(joined(own));
+            }
+        }
+        self.varint_by_bytes()
+    }
+
+    /// A varint of nine or ten bytes, or near the end of the input.
+    fn varint_by_bytes(&mut self) -> Decoded<u64> {
+        let start = self.fault(A_VARINT);
         let mut value = 0u64;
         for shift in (0..70).step_by(7) {
             let byte = self.u8()?;
@@ -164,6 +212,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A zigzag varint.
+    #[inline]
     pub fn zigzag(&mut self) -> Decoded<i64> {
         self.varint().map(|raw| (raw >> 1).cast_signed() ^ -((raw & 1).cast_signed()))
     }
@@ -248,10 +297,16 @@ pub const fn low_byte(value: u64) -> u8 {
 
 /// Eight bytes at a place, little-endian; those past the end count as zero.
 #[must_use]
+#[inline]
 pub fn window(bytes: &[u8], at: usize) -> u64 {
     if let Some(eight) = bytes.get(at..at.saturating_add(8)) {
         return eight.try_into().map_or(0, u64::from_le_bytes);
     }
+    window_at_the_end(bytes, at)
+}
+
+#[cold]
+fn window_at_the_end(bytes: &[u8], at: usize) -> u64 {
     let mut padded = [0u8; 8];
     for (to, from) in padded.iter_mut().zip(bytes.get(at..).unwrap_or_default()) {
         *to = *from;
@@ -261,6 +316,7 @@ pub fn window(bytes: &[u8], at: usize) -> u64 {
 
 /// An unsigned integer of `width` bytes (0 to 8), little-endian; bytes past the end count as zero.
 #[must_use]
+#[inline]
 pub fn uint(bytes: &[u8], at: usize, width: usize) -> u64 {
     if width == 0 { 0 } else { window(bytes, at) & (u64::MAX >> (64 - 8 * width.min(8))) }
 }
@@ -293,6 +349,33 @@ mod tests {
             let mut out = Vec::new();
             out.put_zigzag(value);
             assert_eq!(Reader::new(&out).zigzag(), Ok(value));
+        }
+    }
+
+    #[test]
+    fn a_varint_is_read_otherwise_in_the_middle_of_the_input_than_at_its_end() {
+        let mut seed = 7u64;
+        for round in 0..20_000u32 {
+            seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            let mut bytes = Vec::new();
+            bytes.put_varint(seed >> (round % 64));
+            // One in four is bent, so that superfluous and unending ones are among them.
+            if round % 4 == 0 {
+                let len = bytes.len();
+                bytes[(seed >> 7) as usize % len] ^= 0x80;
+            }
+            let at_the_end = Reader::new(&bytes).varint();
+            let len = bytes.len();
+            bytes.extend_from_slice(&[0; 8]);
+            let mut reader = Reader::new(&bytes);
+            let in_the_middle = reader.varint();
+            if reader.position() <= len {
+                assert_eq!(at_the_end.ok(), in_the_middle.ok(), "round {round}: {bytes:?}");
+            } else {
+                assert!(at_the_end.is_err(), "round {round}: {bytes:?}");
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use std::ops::{Range, RangeInclusive};
 use asofdb_format::chunk::{Chunk, Column};
 use asofdb_format::directory::Directory;
 use asofdb_format::hash::EntityHash;
-use asofdb_format::head::{Head, Slot, len_to_near};
+use asofdb_format::head::{Head, HeadShape, Slot};
 use asofdb_format::ids::FeatureId;
 use asofdb_format::pages::{self, PAGE_LEN};
 use asofdb_format::revision::{Payload, Revision};
@@ -141,8 +141,9 @@ impl TableScan {
         let at = layout.heads.start + u64::from(head_at);
         let prefix_end = (at + wide(asofdb_format::head::FIXED_LEN)).min(layout.heads.end());
         let prefix = self.heads.bytes(table, at, prefix_end)?;
-        let len = len_to_near(&prefix).map_err(|fault| table.corrupt(at, &fault))?;
-        Ok((at, self.heads.bytes(table, at, at.saturating_add(wide(len)))?))
+        let shape = HeadShape::decode(&prefix).map_err(|fault| table.corrupt(at, &fault))?;
+        let end = at.saturating_add(wide(shape.near_start()));
+        Ok((at, self.heads.bytes(table, at, end)?))
     }
 
     /// All of a row.
@@ -167,7 +168,7 @@ impl TableScan {
         head: &Head<'_>,
         to: &mut EntityRevisions,
     ) -> Result<()> {
-        let place = head.history;
+        let place = head.history();
         if place.chunk_len == 0 {
             to.raw = Some(RawHistory { chunk: Bytes::new(), heap: Bytes::new() });
             return Ok(());

@@ -15,7 +15,7 @@ use asofdb_format::directory::{self, Directory};
 use asofdb_format::edit::TableEntry;
 use asofdb_format::freshness::Freshness;
 use asofdb_format::hash::EntityHash;
-use asofdb_format::head::{self, Head};
+use asofdb_format::head::{self, Head, HeadShape};
 use asofdb_format::header::{FileKind, HEADER_LEN};
 use asofdb_format::ids::StoreId;
 use asofdb_format::meta::TableMeta;
@@ -62,6 +62,7 @@ pub(crate) enum Piece<'t> {
 impl Deref for Piece<'_> {
     type Target = [u8];
 
+    #[inline]
     fn deref(&self) -> &[u8] {
         match self {
             Self::Mapped(bytes) => bytes,
@@ -278,14 +279,13 @@ impl Table {
     /// The head that begins at a place.
     #[inline]
     pub(crate) fn head_at(&self, at: u64) -> Result<HeadRow<'_>> {
-        let prefix_end = at.saturating_add(wide(head::FIXED_LEN));
-        let prefix = self.bytes(at, prefix_end)?;
-        let len = head::len_to_near(&prefix).map_err(|fault| self.corrupt(at, &fault))?;
-        let end = at.saturating_add(wide(len));
+        let fixed = self.bytes(at, at.saturating_add(wide(head::FIXED_LEN)))?;
+        let shape = HeadShape::decode(&fixed).map_err(|fault| self.corrupt(at, &fault))?;
+        let end = at.saturating_add(wide(shape.near_start()));
         if end > self.layout.heads.end() {
             return Err(self.outside(at));
         }
-        Ok(HeadRow { table: self, at, bytes: self.bytes(at, end)? })
+        Ok(HeadRow { table: self, at, shape, bytes: self.bytes(at, end)? })
     }
 }
 
@@ -309,6 +309,7 @@ pub(crate) struct Rows<'t, 'e> {
 }
 
 impl<'t> Rows<'t, '_> {
+    #[inline]
     fn next_row(&mut self) -> Result<Option<HeadRow<'t>>> {
         while self.next < self.end {
             let row = self.next;
@@ -341,19 +342,20 @@ pub(crate) struct HeadRow<'t> {
     pub(crate) table: &'t Table,
     /// Where the head begins in the file.
     pub(crate) at: u64,
+    shape: HeadShape,
     bytes: Piece<'t>,
 }
 
 impl<'t> HeadRow<'t> {
     #[inline]
     pub(crate) fn head(&self) -> Result<Head<'_>> {
-        Head::decode(&self.bytes).map_err(|fault| self.table.corrupt(self.at, &fault))
+        Head::of(self.shape, &self.bytes).map_err(|fault| self.table.corrupt(self.at, &fault))
     }
 
     /// Where the entity's chunk and its heap begin in the file, and the chunk's bytes; `None` if
     /// it has no history here.
     pub(crate) fn chunk(&self, head: &Head<'_>) -> Result<Option<ChunkBytes<'t>>> {
-        let place = head.history;
+        let place = head.history();
         if place.chunk_len == 0 {
             return Ok(None);
         }

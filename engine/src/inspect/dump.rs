@@ -228,7 +228,7 @@ fn table(path: &Path, disk: &dyn Disk, out: Out<'_>) -> Result<()> {
     for index in 0..table.directory.rows() {
         let row = table.row(index)?;
         let entity = row.entity(&table)?;
-        let history = row.head(&table)?.history;
+        let history = row.head(&table)?.history();
         let start = table.opened.layout.history.start.saturating_add(history.start);
         let chunk = (history.chunk_len > 0).then_some(start);
         let heap =

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use asofdb_format::chunk::{Chunk, Column};
 use asofdb_format::directory::{self, Directory};
 use asofdb_format::hash::EntityHash;
-use asofdb_format::head::{self, Head, Slot};
+use asofdb_format::head::{self, Head, HeadShape, Slot};
 use asofdb_format::ids::{Commit, EventTime, FeatureId};
 use asofdb_format::pages::{self, PAGE_LEN};
 use asofdb_format::revision::{Payload, Revision};
@@ -132,8 +132,8 @@ impl TableFile {
         let at = section.start.saturating_add(u64::from(head));
         let prefix_end = at.saturating_add(wide(head::FIXED_LEN)).min(section.end());
         let prefix = self.heads.bytes(&self.pages, at, prefix_end)?;
-        let len = head::len_to_near(&prefix).map_err(|fault| self.corrupt(at, &fault))?;
-        let end = at.saturating_add(wide(len));
+        let shape = HeadShape::decode(&prefix).map_err(|fault| self.corrupt(at, &fault))?;
+        let end = at.saturating_add(wide(shape.near_start()));
         if end > section.end() {
             return Err(self.pages.outside(at));
         }
@@ -156,7 +156,7 @@ impl TableFile {
     /// history, then its head. The answer is where the head ends in the file.
     pub(super) fn records(&mut self, row: &Row, each: Each<'_>) -> Result<u64> {
         let head = row.head(self)?;
-        let place = head.history;
+        let place = head.history();
         let section = self.opened.layout.history;
         let start = section.start.saturating_add(place.start);
         let heap = start.saturating_add(u64::from(place.chunk_len));

@@ -7,6 +7,9 @@
 //! | `source` | the best revision that a memtable or a table can offer |
 //! | `resolve` | the rule: which revisions are seen, which of the five answers follows |
 //! | `row` | one entity, many features |
+//! | `asked` | the features of many reads, looked at once |
+//! | `direct` | an entity that one row of one table holds alone, the most frequent case |
+//! | `reader` | rows into the caller's columns, by way of `direct` |
 //! | `versions` | one feature, many versions |
 //! | `entities` | the entities of some sources |
 //! | `scan` | all entities |
@@ -14,9 +17,12 @@
 
 pub mod how;
 pub mod join;
+pub mod reader;
 pub mod scan;
 pub mod selection;
 
+pub(crate) mod asked;
+pub(crate) mod direct;
 pub(crate) mod entities;
 pub(crate) mod plan;
 pub(crate) mod resolve;

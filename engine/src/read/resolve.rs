@@ -32,6 +32,15 @@ impl View<'_> {
             && (self.taken.reverts.is_empty()
                 || !self.taken.is_reverted(order.commit, source(), self.seen_from))
     }
+
+    /// Whether the read surely sees every revision that is above `top` in none of the three.
+    #[inline]
+    pub(crate) fn sees_all(&self, top: &Order) -> bool {
+        top.commit <= self.seen_from
+            && self.known_at.is_none_or(|known_at| top.known_time <= known_at)
+            && self.erased.is_none()
+            && self.taken.reverts.is_empty()
+    }
 }
 
 /// What a feature's definition and bounds say to a read.
@@ -46,6 +55,12 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
+    /// Whether no value ever grows old.
+    #[inline]
+    pub(crate) const fn is_endless(&self) -> bool {
+        self.max_age.is_none() && self.stale.is_none() && self.forgotten.is_none()
+    }
+
     /// Whether a version of this event time does not exist, whatever holds it.
     #[inline]
     pub(crate) fn is_forgotten(&self, event_time: EventTime) -> bool {

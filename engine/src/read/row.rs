@@ -10,7 +10,7 @@ use asofdb_format::hash::EntityHash;
 use asofdb_format::ids::EventTime;
 use asofdb_format::revision::Order;
 
-use crate::files::table::Table;
+use crate::files::table::{HeadRow, Table};
 use crate::metrics::{Lookup, Visits};
 use crate::read::plan::{Ask, Plan};
 use crate::read::resolve::View;
@@ -18,7 +18,7 @@ use crate::read::source::{Found, offer_memtable, offer_row};
 use crate::state::arrangement::is_superseded;
 use crate::state::live::State;
 use crate::types::answer::{Answer, Origin, Row, Stale, Status};
-use crate::types::error::Result;
+use crate::types::error::{Error, Result};
 
 /// The answers for one entity.
 pub(crate) fn read_row(plan: &Plan, entity: &[u8]) -> Result<Row> {
@@ -53,37 +53,110 @@ pub(crate) fn best_of<'s>(
     view: &View<'_>,
     visits: &mut Visits,
 ) -> Result<Vec<Option<Found<'s>>>> {
-    let hash = EntityHash::of(entity);
-    let mut best: Vec<Option<Found<'s>>> = vec![None; asks.len()];
+    let mut best = vec![None; asks.len()];
+    match look(state, EntityHash::of(entity), entity, asks, view, visits)? {
+        Looked::Nothing => {}
+        Looked::One(row) => visits.open_history(offer_row(&row, asks, view, &mut best)?),
+        Looked::Best(found) => best = found,
+    }
+    Ok(best)
+}
+
+/// What the sources hold of an entity.
+#[derive(Debug)]
+pub(crate) enum Looked<'s> {
+    Nothing,
+    /// One row of one table holds all of it, and nothing was read of it yet.
+    One(HeadRow<'s>),
+    /// The newest revision for each ask.
+    Best(Vec<Option<Found<'s>>>),
+}
+
+/// Looks an entity up in all sources that may have something to offer.
+#[inline]
+pub(crate) fn look<'s>(
+    state: &'s State,
+    hash: EntityHash,
+    entity: &[u8],
+    asks: &[Ask],
+    view: &View<'_>,
+    visits: &mut Visits,
+) -> Result<Looked<'s>> {
+    let mut looked = Looked::Nothing;
     for memtable in &state.memtables {
         if memtable.revisions() == 0 {
             continue;
         }
         visits.consider();
-        if !may_offer(memtable.upper_bound(), asks, &best) {
+        if let Looked::Best(best) = &looked
+            && !may_offer(memtable.upper_bound(), asks, best)
+        {
             visits.pass_over();
             continue;
         }
         let node = memtable.find(hash, entity);
         visits.asked(node.is_some());
         if let Some(node) = node {
-            offer_memtable(node, asks, view, &mut best);
+            offer_memtable(node, asks, view, looked.best(asks, view, visits)?);
         }
     }
     for table in state.tables.tables_of(hash) {
         visits.consider();
-        if !table_may_offer(table, asks, view, &best) {
+        if !table_may_offer(table, asks, view, looked.so_far(asks, view, visits)?) {
             visits.pass_over();
             continue;
         }
         let mut found = false;
         for row in table.rows(hash, entity)? {
+            let row = row?;
             found = true;
-            visits.open_history(offer_row(&row?, asks, view, &mut best)?);
+            if matches!(looked, Looked::Nothing) {
+                looked = Looked::One(row);
+            } else {
+                let best = looked.best(asks, view, visits)?;
+                let opened = offer_row(&row, asks, view, best)?;
+                visits.open_history(opened);
+            }
         }
         visits.asked(found);
     }
-    Ok(best)
+    Ok(looked)
+}
+
+impl<'s> Looked<'s> {
+    /// What was found, for something to be compared with it.
+    fn best(
+        &mut self,
+        asks: &[Ask],
+        view: &View<'_>,
+        visits: &mut Visits,
+    ) -> Result<&mut Vec<Option<Found<'s>>>> {
+        if !matches!(self, Self::Best(_)) {
+            let mut best = vec![None; asks.len()];
+            if let Self::One(row) = self {
+                visits.open_history(offer_row(row, asks, view, &mut best)?);
+            }
+            *self = Self::Best(best);
+        }
+        match self {
+            Self::Best(best) => Ok(best),
+            // It was made so above.
+            _ => Err(Error::Closed),
+        }
+    }
+
+    /// What was found, if anything was.
+    fn so_far(
+        &mut self,
+        asks: &[Ask],
+        view: &View<'_>,
+        visits: &mut Visits,
+    ) -> Result<&[Option<Found<'s>>]> {
+        if matches!(self, Self::Nothing) {
+            return Ok(&[]);
+        }
+        Ok(self.best(asks, view, visits)?)
+    }
 }
 
 /// Whether a table may offer anything better than what was found, as far as its entry tells.
@@ -119,13 +192,14 @@ pub(crate) fn table_may_offer(
 /// Whether a source that is nowhere above `bound` may offer anything better than what was found.
 #[inline]
 fn may_offer(bound: Order, asks: &[Ask], best: &[Option<Found<'_>>]) -> bool {
-    asks.iter().zip(best).any(|(ask, best)| match best {
-        None => true,
-        Some(best) => {
-            let event_time: EventTime = bound.event_time.min(ask.t);
-            best.order <= Order { event_time, ..bound }
-        }
-    })
+    best.is_empty()
+        || asks.iter().zip(best).any(|(ask, best)| match best {
+            None => true,
+            Some(best) => {
+                let event_time: EventTime = bound.event_time.min(ask.t);
+                best.order <= Order { event_time, ..bound }
+            }
+        })
 }
 
 /// The answer that the newest revision gives as of `t`.

@@ -171,7 +171,7 @@ pub(crate) fn offer_row<'s>(
     Ok(true)
 }
 
-fn head_found<'s>(
+pub(crate) fn head_found<'s>(
     row: &HeadRow<'s>,
     head: &asofdb_format::head::Head<'_>,
     place: usize,
@@ -202,7 +202,7 @@ fn head_found<'s>(
     Ok(Found { order: head.order(place), kind, source: head.source(place), value })
 }
 
-fn column_found<'s>(
+pub(crate) fn column_found<'s>(
     table: &'s Table,
     bytes: &ChunkBytes<'s>,
     column: &Column<'_>,

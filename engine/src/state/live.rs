@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use asofdb_format::edit::Edit;
 use asofdb_format::ids::{Commit, EventTime, FileNumber, SourceId, StoreId};
@@ -102,6 +103,7 @@ pub(crate) struct Keeper {
     live: ArcSwap<State>,
     kept: Mutex<Kept>,
     poison: OnceLock<Error>,
+    ended: AtomicBool,
 }
 
 /// What the keeper's lock guards.
@@ -140,7 +142,28 @@ impl Keeper {
             live: ArcSwap::from_pointee(state),
             kept: Mutex::new(Kept { durable, manifest, whole_len, closed: false }),
             poison: OnceLock::new(),
+            ended: AtomicBool::new(false),
         }
+    }
+
+    /// No call is answered from here on.
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+    }
+
+    /// Whether calls are answered.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    #[inline]
+    pub(crate) fn check_open(&self) -> Result<()> {
+        if self.ended.load(Ordering::Acquire) { Err(Error::Closed) } else { Ok(()) }
+    }
+
+    /// Looks at the state now: no count is raised for it that other threads raise, too.
+    #[inline]
+    pub(crate) fn glance<T>(&self, at: impl FnOnce(&State) -> T) -> T {
+        at(&self.live.load())
     }
 
     /// Nothing is changed from here on.

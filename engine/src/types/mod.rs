@@ -2,6 +2,7 @@
 //! out (answers, errors). The lowest floor: nothing here knows of files or threads.
 
 pub mod answer;
+pub mod cells;
 pub mod error;
 pub mod events;
 pub mod options;

@@ -152,7 +152,7 @@ impl<'a> Table<'a> {
     fn row(&self, row: usize, most: usize) -> Result<RowOf, Malformed> {
         let (_, head) = self.head_at(row)?;
         let mut features: BTreeMap<FeatureId, Vec<Revision>> = BTreeMap::new();
-        let place = head.history;
+        let place = head.history();
         if place.chunk_len > 0 {
             let history = section(self.bytes, self.layout.history)?;
             let bytes = at(history, place.start, u64::from(place.chunk_len))?;

@@ -1,0 +1,68 @@
+//! What is asked of an entity, looked at once for all entities that are asked for it.
+
+use asofdb_format::ids::EventTime;
+
+use crate::read::plan::Ask;
+use crate::types::spec::ValueType;
+
+/// Features, ascending by number, and what they have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) list: Vec<Ask>,
+    /// The features as heads write them, in 1, 2 and 4 bytes each; empty where they do not fit.
+    ids: [Vec<u8>; 3],
+    /// Every answer stands where its ask does, every value is fresh and any bits are a number.
+    pub(crate) is_plain: bool,
+    /// The earliest and the latest moment asked about.
+    pub(crate) moments: (EventTime, EventTime),
+}
+
+impl Asked {
+    pub(crate) fn new(list: Vec<Ask>) -> Self {
+        let plain = |(index, ask): (usize, &Ask)| {
+            let is_any_bits = matches!(ask.value_type, ValueType::F64 | ValueType::I64);
+            ask.place == index && is_any_bits && ask.terms.is_endless()
+        };
+        let is_plain = list.iter().enumerate().all(plain);
+        let ids = [1, 2, 4].map(|width| {
+            let fits = |ask: &Ask| width == 4 || ask.feature.0 >> (8 * width) == 0;
+            let mut bytes = Vec::new();
+            if list.iter().all(fits) {
+                let each = list.iter().map(|ask| ask.feature.0.to_le_bytes());
+                each.for_each(|id| bytes.extend(id.into_iter().take(width)));
+            }
+            bytes
+        });
+        let mut asked = Self { list, ids, is_plain, moments: (EventTime::MIN, EventTime::MIN) };
+        asked.note_moments();
+        asked
+    }
+
+    /// Asks about another moment, the same for all features.
+    #[inline]
+    pub(crate) fn set_moment(&mut self, t: EventTime) {
+        if self.moments != (t, t) {
+            self.list.iter_mut().for_each(|ask| ask.t = t);
+            self.moments = (t, t);
+        }
+    }
+
+    fn note_moments(&mut self) {
+        let moments = || self.list.iter().map(|ask| ask.t);
+        if let (Some(first), Some(last)) = (moments().min(), moments().max()) {
+            self.moments = (first, last);
+        }
+    }
+
+    /// Whether these are the features, as ids of so many bytes.
+    #[inline]
+    pub(crate) fn are(&self, (width, ids): (usize, &[u8])) -> bool {
+        let [one, two, four] = &self.ids;
+        let own = match width {
+            1 => one,
+            2 => two,
+            _ => four,
+        };
+        own.as_slice() == ids
+    }
+}

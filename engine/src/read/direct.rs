@@ -1,0 +1,188 @@
+//! The answers of an entity that one row of one table holds alone, put straight into the caller's
+//! columns.
+//!
+//! Most reads are such reads: nothing has to be compared with what another source offers. What is
+//! seen, and what follows from it, is [`resolve`](crate::read::resolve)'s to say here as elsewhere.
+//!
+//! A latest row touches: the two starts of a bucket and the row of the directory (a line each), the
+//! head (48 bytes, the entity, 10 to 17 bytes a feature: 5 to 7 lines of a row of 20 numbers, one
+//! after another), and a bit of the pages that were verified. An as-of row touches the chunk, too.
+
+use asofdb_format::chunk::Chunk;
+use asofdb_format::head::Head;
+use asofdb_format::ids::EventTime;
+use asofdb_format::revision::Order;
+use asofdb_format::value::{Kind, ValueType};
+use asofdb_format::values::Place;
+use asofdb_format::wire::Malformed;
+
+use crate::files::table::HeadRow;
+use crate::read::asked::Asked;
+use crate::read::plan::Ask;
+use crate::read::resolve::View;
+use crate::read::source::{Found, column_found, head_found};
+use crate::types::answer::Status;
+use crate::types::cells::RowCells;
+use crate::types::error::Result;
+
+/// Answers from one row; whether its older versions were decoded for it. `older` is room that is
+/// used again.
+pub(crate) fn answer_row(
+    row: &HeadRow<'_>,
+    asked: &Asked,
+    view: &View<'_>,
+    older: &mut Vec<usize>,
+    out: &mut RowCells<'_>,
+) -> Result<bool> {
+    let entry = &row.table.entry;
+    let sees_all = view.sees_all(&Order {
+        event_time: entry.max_event_time,
+        known_time: entry.max_known_time,
+        commit: entry.max_commit,
+    });
+    let head = row.head()?;
+    let are_same = asked.are(head.ids());
+    if are_same
+        && sees_all
+        && asked.is_plain
+        && head.is_all_values()
+        && head.top_time() <= asked.moments.0
+    {
+        out.status.fill(Status::Value);
+        head.event_times_into(out.event_times);
+        head.bits_into(out.bits);
+        return Ok(false);
+    }
+    older.clear();
+    let mut from = 0;
+    for (index, ask) in asked.list.iter().enumerate() {
+        let place = if are_same {
+            index
+        } else {
+            match head.find(ask.feature, from) {
+                Ok(place) => {
+                    from = place;
+                    place
+                }
+                Err(next) => {
+                    from = next;
+                    continue;
+                }
+            }
+        };
+        let event_time = head.event_time(place);
+        let is_seen = event_time <= ask.t
+            && (sees_all || view.sees(&head.order(place), || head.source(place)));
+        if is_seen {
+            from_head(row, &head, place, ask, event_time, out)?;
+        } else {
+            older.push(index);
+        }
+    }
+    if older.is_empty() {
+        return Ok(false);
+    }
+    from_history(row, &head, asked, view, sees_all, older, out)
+}
+
+#[inline]
+fn from_head(
+    row: &HeadRow<'_>,
+    head: &Head<'_>,
+    place: usize,
+    ask: &Ask,
+    event_time: EventTime,
+    out: &mut RowCells<'_>,
+) -> Result<()> {
+    let malformed = |fault: Malformed| row.table.corrupt(row.at, &fault);
+    let kind = head.kind(place).map_err(malformed)?;
+    match number(ask, event_time, kind) {
+        Some(status) => {
+            let bits = if status == Status::Value { head.bits(place) } else { 0 };
+            out.put(ask.place, status, event_time, bits);
+            Ok(())
+        }
+        None => put(ask, &head_found(row, head, place, ask)?, out),
+    }
+}
+
+fn from_history(
+    row: &HeadRow<'_>,
+    head: &Head<'_>,
+    asked: &Asked,
+    view: &View<'_>,
+    sees_all: bool,
+    older: &[usize],
+    out: &mut RowCells<'_>,
+) -> Result<bool> {
+    let Some(bytes) = row.chunk(head)? else { return Ok(false) };
+    let malformed = |fault: Malformed| row.table.corrupt(bytes.start, &fault);
+    let chunk = Chunk::decode(&bytes.bytes).map_err(malformed)?;
+    let mut from = 0;
+    for ask in older.iter().filter_map(|index| asked.list.get(*index)) {
+        let place = match chunk.find(ask.feature, from) {
+            Ok(place) => place,
+            Err(next) => {
+                from = next;
+                continue;
+            }
+        };
+        from = place;
+        let column = chunk.column(place).map_err(malformed)?;
+        let mut left = column.up_to(ask.t);
+        while left > 0 {
+            left -= 1;
+            if sees_all || view.sees(&column.order(left), || column.source(left)) {
+                let event_time = column.event_time(left);
+                let kind = column.kind(left).map_err(malformed)?;
+                match (number(ask, event_time, kind), column.place(left).map_err(malformed)?) {
+                    (Some(Status::Value), Place::Bits(bits)) => {
+                        out.put(ask.place, Status::Value, event_time, bits);
+                    }
+                    (Some(Status::Value) | None, _) => {
+                        let found = column_found(row.table, &bytes, &column, left);
+                        put(ask, &found.map_err(malformed)?, out)?;
+                    }
+                    (Some(status), _) => out.put(ask.place, status, event_time, 0),
+                }
+                break;
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// The status of a version whose value, if it has one, is a number of any bits.
+#[inline]
+fn number(ask: &Ask, event_time: EventTime, kind: Kind) -> Option<Status> {
+    if !matches!(ask.value_type, ValueType::F64 | ValueType::I64) {
+        return None;
+    }
+    if ask.terms.is_forgotten(event_time) {
+        return None;
+    }
+    Some(ask.terms.judge(event_time, kind, ask.t))
+}
+
+/// Puts the answer of the newest revision into its cell.
+pub(crate) fn put(ask: &Ask, found: &Found<'_>, out: &mut RowCells<'_>) -> Result<()> {
+    let event_time = found.order.event_time;
+    if ask.terms.is_forgotten(event_time) {
+        return Ok(());
+    }
+    let status = ask.terms.judge(event_time, found.kind, ask.t);
+    if status != Status::Value {
+        out.put(ask.place, status, event_time, 0);
+        return Ok(());
+    }
+    match (found.value(ask.value_type)?, found.bits()) {
+        // There is none, whatever the kind says.
+        (None, _) => out.put(ask.place, Status::Expired, event_time, 0),
+        (Some(_), Some(bits)) => out.put(ask.place, status, event_time, bits),
+        (Some(value), None) => {
+            out.put(ask.place, status, event_time, 0);
+            out.put_value(ask.place, value);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,202 @@
+//! Rows into columns that the caller keeps: the door for serving.
+//!
+//! What does not depend on the entity is found out once and kept as long as the catalog stays what
+//! it is: the features' numbers, types and terms. Terms that move with the clock (of features with a
+//! history), that depend on snapshots (of features whose TTL was altered), and reads that stand
+//! elsewhere than at the newest commit are found out anew for each call.
+//!
+//! Nothing is pinned between two calls: an idle reader keeps no file.
+
+use std::sync::Arc;
+
+use asofdb_format::hash::EntityHash;
+use asofdb_format::ids::{Commit, EventTime, Span};
+
+use crate::metrics::{Lookup, Visits};
+use crate::read::asked::Asked;
+use crate::read::direct::{answer_row, put};
+use crate::read::how::{Moment, Read, Stand};
+use crate::read::plan::{Plan, shifted};
+use crate::read::resolve::View;
+use crate::read::row::{Looked, look};
+use crate::read::selection::Selection;
+use crate::state::catalog::Catalog;
+use crate::state::live::{Keeper, State};
+use crate::types::answer::Stamp;
+use crate::types::cells::{Cells, RowCells};
+use crate::types::error::Result;
+
+/// Reads rows of the same features again and again; see [`Store::reader`](crate::Store::reader).
+///
+/// It belongs to one thread at a time; every thread makes its own.
+#[derive(Debug)]
+pub struct RowReader {
+    keeper: Arc<Keeper>,
+    features: Selection,
+    ready: Option<Ready>,
+    cells: Cells,
+    room: Vec<usize>,
+}
+
+/// What was found out about the features.
+#[derive(Debug)]
+struct Ready {
+    asked: Asked,
+    catalog: Arc<Catalog>,
+    max_age: Option<Span>,
+    /// It holds for readers that see less than this commit.
+    until: Commit,
+}
+
+impl RowReader {
+    pub(crate) fn new(keeper: &Arc<Keeper>, features: &Selection) -> Self {
+        Self {
+            keeper: Arc::clone(keeper),
+            cells: Cells::new(features.features().iter().map(|feature| feature.value_type)),
+            features: features.clone(),
+            ready: None,
+            room: Vec::new(),
+        }
+    }
+
+    /// The features of one entity: row 0 of the cells.
+    ///
+    /// # Errors
+    /// As [`Store::read_row`](crate::Store::read_row).
+    #[inline]
+    pub fn read(&mut self, entity: impl AsRef<[u8]>, read: &Read) -> Result<&Cells> {
+        self.read_all(std::slice::from_ref(&entity), read)
+    }
+
+    /// The features of many entities, a row each, all at one moment and commit.
+    ///
+    /// # Errors
+    /// As [`Store::read_row`](crate::Store::read_row).
+    pub fn read_all<E: AsRef<[u8]>>(&mut self, entities: &[E], read: &Read) -> Result<&Cells> {
+        let Self { keeper, features, ready, cells, room } = self;
+        keeper.check_open()?;
+        cells.reset(entities.len());
+        let answered = keeper.glance(|state| {
+            let stamp = Stamp { now: keeper.now(), commit: state.visible() };
+            if let Some(asked) = current(ready, state, stamp, read) {
+                return Some(answer(state, asked, stamp, read, entities, cells, room));
+            }
+            None
+        });
+        match answered {
+            Some(answered) => answered?,
+            None => {
+                let plan = Plan::new(keeper, features, read)?;
+                *ready = Ready::of(&plan, features, read);
+                let asked = Asked::new(plan.asks);
+                answer(&plan.state, &asked, plan.stamp, read, entities, cells, room)?;
+            }
+        }
+        Ok(cells)
+    }
+}
+
+impl Ready {
+    /// What will hold for later reads, too; `None` if nothing does.
+    fn of(plan: &Plan, features: &Selection, read: &Read) -> Option<Self> {
+        let catalog = &plan.state.catalog;
+        let mut until = Commit::MAX;
+        for (_, feature) in features.by_id() {
+            let known = catalog.get(feature.id)?;
+            if known.changes().len() > 1 || known.terms().history.is_some() {
+                return None;
+            }
+            until = known.retired.map_or(until, |retired| until.min(retired));
+        }
+        let stays = plan.asks.iter().all(|ask| ask.horizon.is_none());
+        let is_newest = matches!(read.stand, Stand::Newest);
+        (stays && is_newest && read_moment(read, plan.stamp).is_some()).then(|| Self {
+            asked: Asked::new(plan.asks.clone()),
+            catalog: Arc::clone(catalog),
+            max_age: read.max_age,
+            until,
+        })
+    }
+}
+
+/// What was found out, if it holds for this read: the moment is then set.
+#[inline]
+fn current<'r>(
+    ready: &'r mut Option<Ready>,
+    state: &State,
+    stamp: Stamp,
+    read: &Read,
+) -> Option<&'r Asked> {
+    let ready = ready.as_mut()?;
+    let holds = Arc::ptr_eq(&ready.catalog, &state.catalog)
+        && ready.max_age == read.max_age
+        && stamp.commit < ready.until
+        && matches!(read.stand, Stand::Newest);
+    let t = read_moment(read, stamp).filter(|_| holds)?;
+    ready.asked.set_moment(t);
+    Some(&ready.asked)
+}
+
+/// The moment of a read of features without a horizon; `None` if it lies before all time, or there
+/// are several.
+#[inline]
+fn read_moment(read: &Read, stamp: Stamp) -> Option<EventTime> {
+    let base = match read.moment {
+        Moment::Now => stamp.now,
+        Moment::AsOf(t) => t,
+        Moment::Span(..) => return None,
+    };
+    i64::try_from(shifted(base, read.delay, read.before)).ok().map(EventTime)
+}
+
+fn answer<E: AsRef<[u8]>>(
+    state: &State,
+    asked: &Asked,
+    stamp: Stamp,
+    read: &Read,
+    entities: &[E],
+    cells: &mut Cells,
+    room: &mut Vec<usize>,
+) -> Result<()> {
+    cells.stamp = stamp;
+    let taken = &*state.taken;
+    for (row, entity) in entities.iter().enumerate() {
+        let entity = entity.as_ref();
+        let erased = taken.erase_of(entity);
+        let view = View { seen_from: stamp.commit, known_at: read.known_at, erased, taken };
+        let mut visits = Visits::new();
+        let mut out = cells.row_mut(row);
+        let answered = answer_one(state, asked, &view, entity, &mut visits, &mut out, room);
+        state.monitor.watched(answered)?;
+        state.monitor.reads.count(Lookup::Row, asked.list.len(), &visits);
+    }
+    Ok(())
+}
+
+#[inline]
+fn answer_one(
+    state: &State,
+    asked: &Asked,
+    view: &View<'_>,
+    entity: &[u8],
+    visits: &mut Visits,
+    out: &mut RowCells<'_>,
+    room: &mut Vec<usize>,
+) -> Result<()> {
+    let hash = EntityHash::of(entity);
+    match look(state, hash, entity, &asked.list, view, visits)? {
+        Looked::Nothing => {}
+        Looked::One(row) => {
+            let opened = answer_row(&row, asked, view, room, out)?;
+            visits.open_history(opened);
+        }
+        Looked::Best(best) => {
+            for (ask, found) in asked.list.iter().zip(best) {
+                if let Some(found) = found {
+                    put(ask, &found, out)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,233 @@
+//! Answers in columns that the caller keeps from read to read: nothing is allocated for a cell.
+//!
+//! ```text
+//! status       rows * features, row by row
+//! event times  the same; 0 where the status is missing
+//! bits         the same; the numbers, 0 where there is no value
+//! values       the same, if a feature has text, bytes or a vector; else nothing
+//! ```
+
+use asofdb_format::ids::{Commit, EventTime};
+use asofdb_format::value::{Value, ValueType};
+use bytes::Bytes;
+
+use crate::types::answer::{Stamp, Status};
+
+/// The answers of a [`RowReader`](crate::RowReader): a row an entity, a cell a feature.
+#[derive(Clone, Debug)]
+pub struct Cells {
+    types: Box<[ValueType]>,
+    has_bytes: bool,
+    status: Vec<Status>,
+    event_times: Vec<i64>,
+    bits: Vec<u64>,
+    values: Vec<Option<Value>>,
+    pub(crate) stamp: Stamp,
+}
+
+/// One answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Cell<'c> {
+    status: Status,
+    event_time: i64,
+    bits: u64,
+    value: Option<&'c Value>,
+    value_type: ValueType,
+}
+
+/// The cells of one row, to be filled; all are missing at first.
+#[derive(Debug)]
+pub(crate) struct RowCells<'c> {
+    pub(crate) status: &'c mut [Status],
+    pub(crate) event_times: &'c mut [i64],
+    pub(crate) bits: &'c mut [u64],
+    /// Empty if all features are numbers.
+    pub(crate) values: &'c mut [Option<Value>],
+}
+
+/// Whether values of a type are bytes, and not the bits of a number.
+const fn is_bytes(value_type: ValueType) -> bool {
+    matches!(value_type, ValueType::Text | ValueType::Bytes | ValueType::Vector(_))
+}
+
+impl Cells {
+    pub(crate) fn new(types: impl Iterator<Item = ValueType>) -> Self {
+        let types: Box<[ValueType]> = types.collect();
+        Self {
+            has_bytes: types.iter().copied().any(is_bytes),
+            types,
+            status: Vec::new(),
+            event_times: Vec::new(),
+            bits: Vec::new(),
+            values: Vec::new(),
+            stamp: Stamp { now: EventTime::MIN, commit: Commit::MIN },
+        }
+    }
+
+    /// Makes room for so many rows, all missing.
+    #[inline]
+    pub(crate) fn reset(&mut self, rows: usize) {
+        let cells = rows * self.types.len();
+        self.status.clear();
+        self.status.resize(cells, Status::Missing);
+        self.event_times.clear();
+        self.event_times.resize(cells, 0);
+        self.bits.clear();
+        self.bits.resize(cells, 0);
+        self.values.clear();
+        if self.has_bytes {
+            self.values.resize(cells, None);
+        }
+    }
+
+    /// A row, to be filled.
+    #[inline]
+    pub(crate) fn row_mut(&mut self, row: usize) -> RowCells<'_> {
+        let cells = row * self.types.len()..(row + 1) * self.types.len();
+        let values = if self.has_bytes { cells.clone() } else { 0..0 };
+        RowCells {
+            status: self.status.get_mut(cells.clone()).unwrap_or_default(),
+            event_times: self.event_times.get_mut(cells.clone()).unwrap_or_default(),
+            bits: self.bits.get_mut(cells).unwrap_or_default(),
+            values: self.values.get_mut(values).unwrap_or_default(),
+        }
+    }
+
+    /// How many rows there are: one for each entity that was asked about.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.status.len().checked_div(self.types.len()).unwrap_or_default()
+    }
+
+    /// How many features each row has.
+    #[must_use]
+    pub fn features(&self) -> usize {
+        self.types.len()
+    }
+
+    /// The answer of a row for the n-th feature of the selection; `None` where there is none such.
+    #[must_use]
+    #[inline]
+    pub fn at(&self, row: usize, feature: usize) -> Option<Cell<'_>> {
+        let value_type = *self.types.get(feature)?;
+        let index = row * self.types.len() + feature;
+        Some(Cell {
+            status: *self.status.get(index)?,
+            event_time: *self.event_times.get(index)?,
+            bits: *self.bits.get(index)?,
+            value: self.values.get(index).and_then(Option::as_ref),
+            value_type,
+        })
+    }
+
+    /// Which of the five answers each cell is, row by row.
+    #[must_use]
+    #[inline]
+    pub fn statuses(&self) -> &[Status] {
+        &self.status
+    }
+
+    /// The event times of the cells' versions in microseconds, row by row; 0 where the status is
+    /// [`Status::Missing`].
+    #[must_use]
+    #[inline]
+    pub fn event_times(&self) -> &[i64] {
+        &self.event_times
+    }
+
+    /// The numbers as their bits, row by row: of floats as they are (an `f32` in the lower half), of
+    /// an integer its two's complement, of a boolean 0 or 1; 0 where the status is not
+    /// [`Status::Value`], and for text, bytes and vectors.
+    #[must_use]
+    #[inline]
+    pub fn bits(&self) -> &[u64] {
+        &self.bits
+    }
+
+    /// When the rows were read.
+    #[must_use]
+    pub const fn stamp(&self) -> Stamp {
+        self.stamp
+    }
+}
+
+impl Cell<'_> {
+    /// Which of the five answers it is.
+    #[must_use]
+    #[inline]
+    pub const fn status(&self) -> Status {
+        self.status
+    }
+
+    /// When the version became true; `None` if nothing is there.
+    #[must_use]
+    #[inline]
+    pub fn event_time(&self) -> Option<EventTime> {
+        (self.status != Status::Missing).then_some(EventTime(self.event_time))
+    }
+
+    /// The value, if it is fresh. Text, bytes and vectors borrow the store's files, as those of an
+    /// [`Answer`](crate::Answer) do.
+    #[must_use]
+    #[inline]
+    pub fn value(&self) -> Option<Value> {
+        if self.status != Status::Value {
+            return None;
+        }
+        self.value.cloned().or_else(|| Value::from_bits(self.value_type, self.bits))
+    }
+
+    /// The fresh boolean.
+    #[must_use]
+    pub fn as_bool(&self) -> Option<bool> {
+        self.value()?.as_bool()
+    }
+
+    /// The fresh integer.
+    #[must_use]
+    pub fn as_i64(&self) -> Option<i64> {
+        self.value()?.as_i64()
+    }
+
+    /// The fresh float of either width.
+    #[must_use]
+    #[inline]
+    pub fn as_f64(&self) -> Option<f64> {
+        self.value()?.as_f64()
+    }
+
+    /// The fresh text.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        self.fresh()?.as_text()
+    }
+
+    /// The fresh bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> Option<&Bytes> {
+        self.fresh()?.as_bytes()
+    }
+
+    const fn fresh(&self) -> Option<&Value> {
+        if matches!(self.status, Status::Value) { self.value } else { None }
+    }
+}
+
+impl RowCells<'_> {
+    /// Puts an answer in.
+    #[inline]
+    pub(crate) fn put(&mut self, place: usize, status: Status, event_time: EventTime, bits: u64) {
+        let cell =
+            (self.status.get_mut(place), self.event_times.get_mut(place), self.bits.get_mut(place));
+        if let (Some(to_status), Some(to_time), Some(to_bits)) = cell {
+            (*to_status, *to_time, *to_bits) = (status, event_time.0, bits);
+        }
+    }
+
+    /// Puts in the value of an answer that is text, bytes or a vector.
+    pub(crate) fn put_value(&mut self, place: usize, value: Value) {
+        if let Some(to) = self.values.get_mut(place) {
+            *to = Some(value);
+        }
+    }
+}
