@@ -41,6 +41,12 @@ enum Command {
         /// Records a batch.
         #[arg(long, default_value_t = 1_000)]
         batch: usize,
+        /// Where the store is made and kept; one that is there is read as it is.
+        #[arg(long)]
+        store: Option<std::path::PathBuf>,
+        /// Only one of: latest, as-of, join.
+        #[arg(long)]
+        only: Option<String>,
     },
     /// What the depth of a history costs compaction and latest rows.
     Deep {
@@ -71,11 +77,15 @@ enum Command {
 
 fn main() -> Outcome<()> {
     match Command::parse() {
-        Command::Load { entities, features, versions, sample, batch } => {
+        Command::Load { entities, features, versions, sample, batch, store, only } => {
             let shape =
                 Shape { entities, features, versions, start: 1_700_000_000_000_000 / HOUR * HOUR };
             let dir = tempfile::tempdir()?;
-            load(&dir.path().join("store"), shape, sample, batch)
+            let dir = store.unwrap_or_else(|| dir.path().join("store"));
+            if !dir.exists() {
+                load(&dir, shape, batch)?;
+            }
+            read(&dir, shape, sample, only.as_deref())
         }
         Command::Deep { entities, features, versions, memtable_bytes } => {
             let start = 1_700_000_000_000_000 / HOUR * HOUR;
@@ -100,9 +110,8 @@ fn main() -> Outcome<()> {
     }
 }
 
-fn load(dir: &Path, shape: Shape, sample: u64, batch_len: usize) -> Outcome<()> {
+fn load(dir: &Path, shape: Shape, batch_len: usize) -> Outcome<()> {
     let store = Store::open(dir, Options::new())?;
-    let names: Vec<String> = (0..shape.features).map(|n| format!("a:f{n}")).collect();
     let ids = define(&store, shape)?;
     let begun = Instant::now();
     for version in 0..shape.versions {
@@ -112,13 +121,6 @@ fn load(dir: &Path, shape: Shape, sample: u64, batch_len: usize) -> Outcome<()> 
     let written = begun.elapsed();
     store.compact()?;
     let settled = begun.elapsed();
-    store.close()?;
-    let begun = Instant::now();
-    let store = Store::open(dir, Options::new())?;
-    let first = store.latest(shape.entity(0), "a:f0")?;
-    let opened = begun.elapsed();
-    println!("first answer after opening: {:?}", first.as_f64());
-    let stats = store.stats();
     let per_second = |took: Duration| shape.records() as f64 / took.as_secs_f64() / 1e3;
     println!(
         "{} records: {:.0} k records/s written, {:.0} k records/s flushed and compacted",
@@ -126,6 +128,18 @@ fn load(dir: &Path, shape: Shape, sample: u64, batch_len: usize) -> Outcome<()> 
         per_second(written),
         per_second(settled)
     );
+    store.close()?;
+    Ok(())
+}
+
+fn read(dir: &Path, shape: Shape, sample: u64, only: Option<&str>) -> Outcome<()> {
+    let names: Vec<String> = (0..shape.features).map(|n| format!("a:f{n}")).collect();
+    let begun = Instant::now();
+    let store = Store::open(dir, Options::new())?;
+    let first = store.latest(shape.entity(0), "a:f0")?;
+    let opened = begun.elapsed();
+    println!("first answer after opening: {:?}", first.as_f64());
+    let stats = store.stats();
     println!(
         "{} tables, {} records stored, {:.2} bytes a record; opened to the first answer in {:.2} ms",
         stats.tables,
@@ -135,8 +149,15 @@ fn load(dir: &Path, shape: Shape, sample: u64, batch_len: usize) -> Outcome<()> 
     );
     check(&store, shape, sample)?;
     let selection = store.select(&names)?;
-    rows(&store, shape, &selection)?;
-    join(&store, shape, &selection)?;
+    let wanted = |line: &str| only.is_none_or(|only| only == line);
+    for as_of in [false, true] {
+        if wanted(if as_of { "as-of" } else { "latest" }) {
+            rows(&store, shape, &selection, as_of)?;
+        }
+    }
+    if wanted("join") {
+        join(&store, shape, &selection)?;
+    }
     store.close()?;
     Ok(())
 }
@@ -174,59 +195,57 @@ fn check(store: &Store, shape: Shape, sample: u64) -> Outcome<()> {
 
 /// Times rows of all features, one by one and in runs of 64 (which pay nothing for the timer), and
 /// checks what they answer.
-fn rows(store: &Store, shape: Shape, selection: &Selection) -> Outcome<()> {
+fn rows(store: &Store, shape: Shape, selection: &Selection, as_of: bool) -> Outcome<()> {
     const RUN: usize = 64;
     let mut reader = store.reader(selection)?;
-    for as_of in [false, true] {
-        let question = |n: u64| {
-            let span = shape.versions * HOUR.unsigned_abs();
-            let t = shape.start + HOUR + (mix(n ^ 3) % span).cast_signed();
-            let read = if as_of { Read::as_of(EventTime(t)) } else { Read::latest() };
-            (mix(n ^ 77) % shape.entities, t, read)
-        };
-        let (mut times, mut runs) = (Vec::new(), Vec::new());
-        let mut wrong = 0;
-        for run in 0..4_000u64 {
-            let asked: Vec<_> = (0..RUN as u64).map(|n| question(run * RUN as u64 + n)).collect();
-            let keys: Vec<_> = asked.iter().map(|(entity, ..)| shape.entity(*entity)).collect();
-            if run % 2 == 0 {
-                let begun = Instant::now();
-                for (key, (.., read)) in keys.iter().zip(&asked) {
-                    std::hint::black_box(reader.read(key, read)?);
-                }
-                runs.push(begun.elapsed() / 64);
-                continue;
+    let question = |n: u64| {
+        let span = shape.versions * HOUR.unsigned_abs();
+        let t = shape.start + HOUR + (mix(n ^ 3) % span).cast_signed();
+        let read = if as_of { Read::as_of(EventTime(t)) } else { Read::latest() };
+        (mix(n ^ 77) % shape.entities, t, read)
+    };
+    let (mut times, mut runs) = (Vec::new(), Vec::new());
+    let mut wrong = 0;
+    for run in 0..4_000u64 {
+        let asked: Vec<_> = (0..RUN as u64).map(|n| question(run * RUN as u64 + n)).collect();
+        let keys: Vec<_> = asked.iter().map(|(entity, ..)| shape.entity(*entity)).collect();
+        if run % 2 == 0 {
+            let begun = Instant::now();
+            for (key, (.., read)) in keys.iter().zip(&asked) {
+                std::hint::black_box(reader.read(key, read)?);
             }
-            for (key, (entity, t, read)) in keys.iter().zip(&asked) {
-                let begun = Instant::now();
-                let cells = reader.read(key, read)?;
-                times.push(begun.elapsed());
-                for feature in 0..shape.features {
-                    let newest = Some(shape.versions - 1).filter(|_| !as_of);
-                    let version = newest.or_else(|| shape.version_at(*entity, feature, *t));
-                    let expected = version.map(|version| shape.value(*entity, feature, version));
-                    let found = cells.at(0, usize::try_from(feature)?);
-                    wrong += usize::from(found.and_then(|cell| cell.as_f64()) != expected);
-                }
+            runs.push(begun.elapsed() / 64);
+            continue;
+        }
+        for (key, (entity, t, read)) in keys.iter().zip(&asked) {
+            let begun = Instant::now();
+            let cells = reader.read(key, read)?;
+            times.push(begun.elapsed());
+            for feature in 0..shape.features {
+                let newest = Some(shape.versions - 1).filter(|_| !as_of);
+                let version = newest.or_else(|| shape.version_at(*entity, feature, *t));
+                let expected = version.map(|version| shape.value(*entity, feature, version));
+                let found = cells.at(0, usize::try_from(feature)?);
+                wrong += usize::from(found.and_then(|cell| cell.as_f64()) != expected);
             }
         }
-        times.sort_unstable();
-        runs.sort_unstable();
-        let at = |times: &[Duration], share: usize| {
-            times.get(times.len() * share / 1000).copied().unwrap_or_default()
-        };
-        println!(
-            "{} row of {} features: p50 {:?} in runs; one by one p50 {:?}, p99 {:?}, p99.9 {:?}; {wrong} cells wrong",
-            if as_of { "as-of" } else { "latest" },
-            selection.len(),
-            at(&runs, 500),
-            at(&times, 500),
-            at(&times, 990),
-            at(&times, 999)
-        );
-        if wrong > 0 {
-            return Err("a row is wrong".into());
-        }
+    }
+    times.sort_unstable();
+    runs.sort_unstable();
+    let at = |times: &[Duration], share: usize| {
+        times.get(times.len() * share / 1000).copied().unwrap_or_default()
+    };
+    println!(
+        "{} row of {} features: p50 {:?} in runs; one by one p50 {:?}, p99 {:?}, p99.9 {:?}; {wrong} cells wrong",
+        if as_of { "as-of" } else { "latest" },
+        selection.len(),
+        at(&runs, 500),
+        at(&times, 500),
+        at(&times, 990),
+        at(&times, 999)
+    );
+    if wrong > 0 {
+        return Err("a row is wrong".into());
     }
     Ok(())
 }

@@ -33,15 +33,15 @@
 use crate::ids::{Commit, EventTime, FeatureId, KnownTime, SourceId};
 use crate::revision::{Order, Payload, Revision};
 use crate::value::{Kind, MAX_VALUE_LEN};
-use crate::wire::{
-    Decoded, Malformed, Writer, low_byte, narrow, put_uint, uint, uint_width, wide, window,
-};
+use crate::wire::{Decoded, Malformed, Writer, low_byte, put_uint, uint, uint_width, wide, window};
 
 /// Bytes of up to this length lie in the head itself.
 pub const NEAR_LEN: usize = 64;
 
 /// The bytes of a head before the entity.
 pub const FIXED_LEN: usize = 48;
+
+const FIXED: u32 = 48;
 
 /// The most features of one head.
 pub const MAX_FEATURES: usize = 1 << 16;
@@ -146,18 +146,19 @@ pub struct HeadShape {
     far_start: u64,
     top_time: i64,
     top_commit: i64,
-    entity_len: usize,
-    count: usize,
-    id_width: usize,
-    time_width: usize,
-    commit_width: usize,
-    times: usize,
-    commits: usize,
-    known: Option<usize>,
-    sources: Option<usize>,
-    kinds: Option<usize>,
-    values: usize,
-    near: usize,
+    count: u32,
+    // Where each part begins; no part begins at 0.
+    ids: u32,
+    times: u32,
+    commits: u32,
+    known: u32,
+    sources: u32,
+    kinds: u32,
+    values: u32,
+    near: u32,
+    id_width: u8,
+    time_width: u8,
+    commit_width: u8,
 }
 
 impl HeadShape {
@@ -169,28 +170,27 @@ impl HeadShape {
         };
         let first = window(fixed, 0);
         let lengths = window(fixed, 8);
-        let short = |n: u64| narrow(n & 0xffff);
-        let (entity_len, count) = (short(first), short(first >> 16) + 1);
-        let (id_width, time_width) = (narrow(first >> 32 & 15), narrow(first >> 36 & 15));
-        let (commit_width, flags) = (narrow(first >> 40 & 15), low_byte(first >> 44 & 15));
+        let half = |n: u64| u32::try_from(n & 0xffff_ffff).unwrap_or_default();
+        let (entity_len, count) = (half(first & 0xffff), half(first >> 16 & 0xffff) + 1);
+        let id_width = low_byte(first >> 32 & 15);
+        let time_width = low_byte(first >> 36 & 15);
+        let commit_width = low_byte(first >> 40 & 15);
+        let flags = low_byte(first >> 44 & 15);
         let widths_are_good = matches!(id_width, 1 | 2 | 4) && time_width <= 8 && commit_width <= 8;
         if !widths_are_good || flags > 7 || first >> 48 != 0 {
             return Err(Malformed::new(4, "the widths and flags of a head"));
         }
-        let mut end = FIXED_LEN + entity_len + count * id_width;
-        let mut part = |width: usize| {
-            let start = end;
-            end += count * width;
-            start
-        };
-        let times = part(time_width);
-        let commits = part(commit_width);
-        let known = (flags & OWN_KNOWN != 0).then(|| part(8));
-        let sources = (flags & HAS_SOURCES != 0).then(|| part(4));
-        let kinds = (flags & HAS_KINDS != 0).then(|| part(1));
-        let values = part(8);
-        let near = end;
-        let half = |n: u64| u32::try_from(n & 0xffff_ffff).unwrap_or_default();
+        // At most 2^16 features of 41 bytes each.
+        let ids = FIXED + entity_len;
+        let times = ids + count * u32::from(id_width);
+        let commits = times + count * u32::from(time_width);
+        let known = commits + count * u32::from(commit_width);
+        let width_if = |flag: u8, width: u32| if flags & flag == 0 { 0 } else { width };
+        let sources = known + count * width_if(OWN_KNOWN, 8);
+        let kinds = sources + count * width_if(HAS_SOURCES, 4);
+        let values = kinds + count * width_if(HAS_KINDS, 1);
+        let near = values + count * 8;
+        let place_if = |flag: u8, place: u32| if flags & flag == 0 { 0 } else { place };
         Ok(Self {
             history: HistoryPlace {
                 start: window(fixed, 16),
@@ -200,25 +200,25 @@ impl HeadShape {
             far_start: window(fixed, 24),
             top_time: window(fixed, 32).cast_signed(),
             top_commit: window(fixed, 40).cast_signed(),
-            entity_len,
             count,
+            ids,
+            times,
+            commits,
+            known: place_if(OWN_KNOWN, known),
+            sources: place_if(HAS_SOURCES, sources),
+            kinds: place_if(HAS_KINDS, kinds),
+            values,
+            near,
             id_width,
             time_width,
             commit_width,
-            times,
-            commits,
-            known,
-            sources,
-            kinds,
-            values,
-            near,
         })
     }
 
     /// Where the near bytes begin, counted from the head's start: the head is at least so long.
     #[must_use]
     pub const fn near_start(&self) -> usize {
-        self.near
+        self.near as usize
     }
 }
 
@@ -258,7 +258,7 @@ impl<'a> Head<'a> {
     /// The head of this shape at the start of these bytes.
     #[inline]
     pub const fn of(shape: HeadShape, bytes: &'a [u8]) -> Decoded<Self> {
-        if bytes.len() < shape.near {
+        if bytes.len() < shape.near as usize {
             return Err(Malformed::new(wide(bytes.len()), "more bytes than there are"));
         }
         Ok(Self { bytes, shape })
@@ -275,8 +275,7 @@ impl<'a> Head<'a> {
     #[must_use]
     #[inline]
     pub fn entity(&self) -> &'a [u8] {
-        let end = FIXED_LEN + self.shape.entity_len;
-        self.bytes.get(FIXED_LEN..end).unwrap_or_default()
+        self.bytes.get(FIXED_LEN..self.shape.ids as usize).unwrap_or_default()
     }
 
     /// How many features it has, at least one.
@@ -284,7 +283,7 @@ impl<'a> Head<'a> {
     #[inline]
     #[expect(clippy::len_without_is_empty, reason = "a head is never empty")]
     pub const fn len(&self) -> usize {
-        self.shape.count
+        self.shape.count as usize
     }
 
     /// The greatest event time of its versions.
@@ -305,19 +304,22 @@ impl<'a> Head<'a> {
     #[must_use]
     #[inline]
     pub fn ids(&self) -> (usize, &'a [u8]) {
-        let start = FIXED_LEN + self.shape.entity_len;
-        (self.shape.id_width, self.bytes.get(start..self.shape.times).unwrap_or_default())
+        let ids = self.shape.ids as usize..self.shape.times as usize;
+        (usize::from(self.shape.id_width), self.bytes.get(ids).unwrap_or_default())
+    }
+
+    /// The i-th integer of a part whose integers have so many bytes.
+    #[inline]
+    fn integer(&self, part: u32, index: usize, width: u8) -> u64 {
+        let width = usize::from(width);
+        uint(self.bytes, part as usize + index * width, width)
     }
 
     /// The i-th feature.
     #[must_use]
     #[inline]
     pub fn feature(&self, index: usize) -> FeatureId {
-        let id = uint(
-            self.bytes,
-            FIXED_LEN + self.shape.entity_len + index * self.shape.id_width,
-            self.shape.id_width,
-        );
+        let id = self.integer(self.shape.ids, index, self.shape.id_width);
         FeatureId(u32::try_from(id).unwrap_or(u32::MAX))
     }
 
@@ -325,7 +327,7 @@ impl<'a> Head<'a> {
     /// passes what it was told last.
     #[inline]
     pub fn find(&self, feature: FeatureId, from: usize) -> Result<usize, usize> {
-        let (mut low, mut high) = (from, self.shape.count);
+        let (mut low, mut high) = (from, self.len());
         // Callers mostly ask for the very next one.
         if low < high && self.feature(low) == feature {
             return Ok(low);
@@ -345,11 +347,7 @@ impl<'a> Head<'a> {
     #[must_use]
     #[inline]
     pub fn event_time(&self, index: usize) -> EventTime {
-        let behind = uint(
-            self.bytes,
-            self.shape.times + index * self.shape.time_width,
-            self.shape.time_width,
-        );
+        let behind = self.integer(self.shape.times, index, self.shape.time_width);
         EventTime(self.shape.top_time.wrapping_sub_unsigned(behind))
     }
 
@@ -357,13 +355,12 @@ impl<'a> Head<'a> {
     #[must_use]
     #[inline]
     pub fn order(&self, index: usize) -> Order {
-        let behind = uint(
-            self.bytes,
-            self.shape.commits + index * self.shape.commit_width,
-            self.shape.commit_width,
-        );
+        let behind = self.integer(self.shape.commits, index, self.shape.commit_width);
         let commit = self.shape.top_commit.wrapping_sub_unsigned(behind);
-        let unknown = self.shape.known.map_or(0, |known| uint(self.bytes, known + index * 8, 8));
+        let unknown = match self.shape.known {
+            0 => 0,
+            known => self.integer(known, index, 8),
+        };
         Order {
             event_time: self.event_time(index),
             known_time: KnownTime(commit.wrapping_sub_unsigned(unknown)),
@@ -375,14 +372,20 @@ impl<'a> Head<'a> {
     #[must_use]
     #[inline]
     pub fn source(&self, index: usize) -> SourceId {
-        let id = self.shape.sources.map_or(0, |sources| uint(self.bytes, sources + index * 4, 4));
+        let id = match self.shape.sources {
+            0 => 0,
+            sources => self.integer(sources, index, 4),
+        };
         SourceId(u32::try_from(id).unwrap_or(u32::MAX))
     }
 
     /// The i-th version's kind.
     #[inline]
     pub fn kind(&self, index: usize) -> Decoded<Kind> {
-        let Some(kinds) = self.shape.kinds else { return Ok(Kind::Value) };
+        if self.is_all_values() {
+            return Ok(Kind::Value);
+        }
+        let kinds = self.shape.kinds as usize;
         self.bytes
             .get(kinds + index)
             .copied()
@@ -394,25 +397,23 @@ impl<'a> Head<'a> {
     #[must_use]
     #[inline]
     pub fn bits(&self, index: usize) -> u64 {
-        uint(self.bytes, self.shape.values + index * 8, 8)
+        self.integer(self.shape.values, index, 8)
     }
 
     /// The event times of the versions from the first on, as many as there is room for.
     #[inline]
     pub fn event_times_into(&self, out: &mut [i64]) {
-        let HeadShape { times, time_width, top_time, .. } = self.shape;
-        for (index, out) in out.iter_mut().enumerate().take(self.shape.count) {
-            let behind = uint(self.bytes, times + index * time_width, time_width);
-            *out = top_time.wrapping_sub_unsigned(behind);
+        for (index, out) in out.iter_mut().enumerate().take(self.len()) {
+            *out = self.event_time(index).0;
         }
     }
 
     /// The numbers of the versions from the first on, as many as there is room for.
     #[inline]
     pub fn bits_into(&self, out: &mut [u64]) {
-        let values = self.bytes.get(self.shape.values..).unwrap_or_default();
+        let values = self.bytes.get(self.shape.values as usize..).unwrap_or_default();
         let (eights, _) = values.as_chunks::<8>();
-        for (out, eight) in out.iter_mut().zip(eights).take(self.shape.count) {
+        for (out, eight) in out.iter_mut().zip(eights).take(self.len()) {
             *out = u64::from_le_bytes(*eight);
         }
     }
@@ -421,12 +422,12 @@ impl<'a> Head<'a> {
     #[must_use]
     #[inline]
     pub const fn is_all_values(&self) -> bool {
-        self.shape.kinds.is_none()
+        self.shape.kinds == 0
     }
 
     /// Where the i-th version's bytes are, if the feature's values are bytes.
     pub fn raw(&self, index: usize) -> Decoded<Slot> {
-        let fault = Malformed::new(wide(self.shape.values), "the place of a value");
+        let fault = Malformed::new(u64::from(self.shape.values), "the place of a value");
         let slot = self.bits(index);
         let len = (slot & !FAR) >> START_BITS;
         let start = slot & ((1 << START_BITS) - 1);
@@ -438,14 +439,14 @@ impl<'a> Head<'a> {
             let end = start.checked_add(len).ok_or(fault)?;
             return Ok(Slot::Far { start, end });
         }
-        let start = wide(self.shape.near).saturating_add(start);
+        let start = u64::from(self.shape.near).saturating_add(start);
         Ok(Slot::Near { start, end: start + len })
     }
 
     /// Where the near bytes begin, counted from the head's start: the head is at least so long.
     #[must_use]
     pub const fn near_start(&self) -> usize {
-        self.shape.near
+        self.shape.near_start()
     }
 }
 

@@ -146,6 +146,7 @@ impl Table {
         self.obsolete.store(true, Ordering::Release);
     }
 
+    #[cold]
     pub(crate) fn corrupt(&self, base: u64, fault: &Malformed) -> Error {
         Error::corrupt(
             &self.path,
@@ -159,12 +160,24 @@ impl Table {
     pub(crate) fn bytes(&self, start: u64, end: u64) -> Result<Piece<'_>> {
         match &self.map {
             Some(map) => {
-                self.verify(map, start, end)?;
+                if !self.is_verified(start, end) {
+                    self.verify(map, start, end)?;
+                }
                 let slice = map.get(narrow(start)..narrow(end));
                 slice.map(Piece::Mapped).ok_or_else(|| self.outside(start))
             }
             None => self.read(start, end).map(Piece::Read),
         }
+    }
+
+    /// Whether the page of a piece within one page was verified; pieces of more are looked at one
+    /// page after another.
+    #[inline]
+    fn is_verified(&self, start: u64, end: u64) -> bool {
+        let page = start / PAGE_LEN;
+        let seen = self.verified.get(narrow(page / 64));
+        end.saturating_sub(1) / PAGE_LEN == page
+            && seen.is_some_and(|seen| seen.load(Ordering::Relaxed) >> (page % 64) & 1 == 1)
     }
 
     /// Verified bytes of the file that stay as long as they are held.
@@ -190,7 +203,7 @@ impl Table {
         Ok(whole.slice(at.start..at.end))
     }
 
-    #[inline]
+    #[inline(never)]
     fn verify(&self, map: &[u8], start: u64, end: u64) -> Result<()> {
         if start >= end {
             return Ok(());
@@ -225,6 +238,7 @@ impl Table {
         Err(Error::corrupt(&self.path, page.saturating_mul(PAGE_LEN), what))
     }
 
+    #[inline(never)]
     fn read(&self, start: u64, end: u64) -> Result<Bytes> {
         let covered = self.layout.covered();
         if start > end || end > covered {
@@ -245,6 +259,7 @@ impl Table {
         Ok(Bytes::from(buffer).slice(narrow(start - from)..narrow(end - from)))
     }
 
+    #[cold]
     fn outside(&self, at: u64) -> Error {
         Error::corrupt(&self.path, at, "something in the table points outside of it")
     }

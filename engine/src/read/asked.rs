@@ -8,7 +8,9 @@ use crate::types::spec::ValueType;
 /// Features, ascending by number, and what they have in common.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
-    pub(crate) list: Vec<Ask>,
+    list: Vec<Ask>,
+    /// Whether each of them has its moment.
+    is_spread: bool,
     /// The features as heads write them, in 1, 2 and 4 bytes each; empty where they do not fit.
     ids: [Vec<u8>; 3],
     /// Every answer stands where its ask does, every value is fresh and any bits are a number.
@@ -33,25 +35,35 @@ impl Asked {
             }
             bytes
         });
-        let mut asked = Self { list, ids, is_plain, moments: (EventTime::MIN, EventTime::MIN) };
-        asked.note_moments();
-        asked
+        let moments = || list.iter().map(|ask| ask.t);
+        let first = moments().min().unwrap_or(EventTime::MIN);
+        let last = moments().max().unwrap_or(EventTime::MIN);
+        Self { ids, is_plain, moments: (first, last), is_spread: true, list }
     }
 
-    /// Asks about another moment, the same for all features.
+    /// Asks about another moment, the same for all features. Most answers need no more of it than
+    /// [`Asked::moments`]: who needs it feature by feature calls for [`Asked::each`].
     #[inline]
-    pub(crate) fn set_moment(&mut self, t: EventTime) {
-        if self.moments != (t, t) {
-            self.list.iter_mut().for_each(|ask| ask.t = t);
-            self.moments = (t, t);
-        }
+    pub(crate) const fn set_moment(&mut self, t: EventTime) {
+        self.moments = (t, t);
+        self.is_spread = false;
     }
 
-    fn note_moments(&mut self) {
-        let moments = || self.list.iter().map(|ask| ask.t);
-        if let (Some(first), Some(last)) = (moments().min(), moments().max()) {
-            self.moments = (first, last);
+    /// What is asked, feature by feature, with its moment.
+    #[inline]
+    pub(crate) fn each(&mut self) -> &[Ask] {
+        if !self.is_spread {
+            let (t, _) = self.moments;
+            self.list.iter_mut().for_each(|ask| ask.t = t);
+            self.is_spread = true;
         }
+        &self.list
+    }
+
+    /// How many features are asked about.
+    #[inline]
+    pub(crate) const fn len(&self) -> usize {
+        self.list.len()
     }
 
     /// Whether these are the features, as ids of so many bytes.

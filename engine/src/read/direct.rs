@@ -29,7 +29,7 @@ use crate::types::error::Result;
 /// used again.
 pub(crate) fn answer_row(
     row: &HeadRow<'_>,
-    asked: &Asked,
+    asked: &mut Asked,
     view: &View<'_>,
     older: &mut Vec<usize>,
     out: &mut RowCells<'_>,
@@ -53,9 +53,11 @@ pub(crate) fn answer_row(
         head.bits_into(out.bits);
         return Ok(false);
     }
+    out.clear();
     older.clear();
+    let asks = asked.each();
     let mut from = 0;
-    for (index, ask) in asked.list.iter().enumerate() {
+    for (index, ask) in asks.iter().enumerate() {
         let place = if are_same {
             index
         } else {
@@ -82,7 +84,7 @@ pub(crate) fn answer_row(
     if older.is_empty() {
         return Ok(false);
     }
-    from_history(row, &head, asked, view, sees_all, older, out)
+    from_history(row, &head, asks, view, sees_all, older, out)
 }
 
 #[inline]
@@ -109,7 +111,7 @@ fn from_head(
 fn from_history(
     row: &HeadRow<'_>,
     head: &Head<'_>,
-    asked: &Asked,
+    asks: &[Ask],
     view: &View<'_>,
     sees_all: bool,
     older: &[usize],
@@ -119,7 +121,7 @@ fn from_history(
     let malformed = |fault: Malformed| row.table.corrupt(bytes.start, &fault);
     let chunk = Chunk::decode(&bytes.bytes).map_err(malformed)?;
     let mut from = 0;
-    for ask in older.iter().filter_map(|index| asked.list.get(*index)) {
+    for ask in older.iter().filter_map(|index| asks.get(*index)) {
         let place = match chunk.find(ask.feature, from) {
             Ok(place) => place,
             Err(next) => {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use asofdb_format::hash::EntityHash;
 use asofdb_format::ids::{Commit, EventTime, Span};
 
+use crate::files::table::Table;
 use crate::metrics::{Lookup, Visits};
 use crate::read::asked::Asked;
 use crate::read::direct::{answer_row, put};
@@ -75,7 +76,7 @@ impl RowReader {
     pub fn read_all<E: AsRef<[u8]>>(&mut self, entities: &[E], read: &Read) -> Result<&Cells> {
         let Self { keeper, features, ready, cells, room } = self;
         keeper.check_open()?;
-        cells.reset(entities.len());
+        cells.make_room(entities.len());
         let answered = keeper.glance(|state| {
             let stamp = Stamp { now: keeper.now(), commit: state.visible() };
             if let Some(asked) = current(ready, state, stamp, read) {
@@ -88,8 +89,8 @@ impl RowReader {
             None => {
                 let plan = Plan::new(keeper, features, read)?;
                 *ready = Ready::of(&plan, features, read);
-                let asked = Asked::new(plan.asks);
-                answer(&plan.state, &asked, plan.stamp, read, entities, cells, room)?;
+                let mut asked = Asked::new(plan.asks);
+                answer(&plan.state, &mut asked, plan.stamp, read, entities, cells, room)?;
             }
         }
         Ok(cells)
@@ -126,7 +127,7 @@ fn current<'r>(
     state: &State,
     stamp: Stamp,
     read: &Read,
-) -> Option<&'r Asked> {
+) -> Option<&'r mut Asked> {
     let ready = ready.as_mut()?;
     let holds = Arc::ptr_eq(&ready.catalog, &state.catalog)
         && ready.max_age == read.max_age
@@ -134,7 +135,7 @@ fn current<'r>(
         && matches!(read.stand, Stand::Newest);
     let t = read_moment(read, stamp).filter(|_| holds)?;
     ready.asked.set_moment(t);
-    Some(&ready.asked)
+    Some(&mut ready.asked)
 }
 
 /// The moment of a read of features without a horizon; `None` if it lies before all time, or there
@@ -151,7 +152,7 @@ fn read_moment(read: &Read, stamp: Stamp) -> Option<EventTime> {
 
 fn answer<E: AsRef<[u8]>>(
     state: &State,
-    asked: &Asked,
+    asked: &mut Asked,
     stamp: Stamp,
     read: &Read,
     entities: &[E],
@@ -168,7 +169,7 @@ fn answer<E: AsRef<[u8]>>(
         let mut out = cells.row_mut(row);
         let answered = answer_one(state, asked, &view, entity, &mut visits, &mut out, room);
         state.monitor.watched(answered)?;
-        state.monitor.reads.count(Lookup::Row, asked.list.len(), &visits);
+        state.monitor.reads.count(Lookup::Row, asked.len(), &visits);
     }
     Ok(())
 }
@@ -176,7 +177,7 @@ fn answer<E: AsRef<[u8]>>(
 #[inline]
 fn answer_one(
     state: &State,
-    asked: &Asked,
+    asked: &mut Asked,
     view: &View<'_>,
     entity: &[u8],
     visits: &mut Visits,
@@ -184,14 +185,23 @@ fn answer_one(
     room: &mut Vec<usize>,
 ) -> Result<()> {
     let hash = EntityHash::of(entity);
-    match look(state, hash, entity, &asked.list, view, visits)? {
-        Looked::Nothing => {}
-        Looked::One(row) => {
-            let opened = answer_row(&row, asked, view, room, out)?;
-            visits.open_history(opened);
+    let looked = match only_table(state, hash) {
+        Some(only) => look_in_one(only, hash, entity, asked, view, visits)?,
+        None => None,
+    };
+    let looked = match looked {
+        Some(looked) => looked,
+        None => {
+            *visits = Visits::new();
+            look(state, hash, entity, asked.each(), view, visits)?
         }
+    };
+    match looked {
+        Looked::Nothing => out.clear(),
+        Looked::One(row) => visits.open_history(answer_row(&row, asked, view, room, out)?),
         Looked::Best(best) => {
-            for (ask, found) in asked.list.iter().zip(best) {
+            out.clear();
+            for (ask, found) in asked.each().iter().zip(best) {
                 if let Some(found) = found {
                     put(ask, &found, out)?;
                 }
@@ -199,4 +209,37 @@ fn answer_one(
         }
     }
     Ok(())
+}
+
+/// The table that alone may hold entities of a hash, if there is one at most: `None` if there may be
+/// several sources.
+#[inline]
+fn only_table(state: &State, hash: EntityHash) -> Option<Option<&Table>> {
+    let is_empty = state.memtables.iter().all(|memtable| memtable.revisions() == 0);
+    if is_empty { state.tables.only_table_of(hash) } else { None }
+}
+
+/// Looks an entity up where no other source has to be compared with; `None` if it has several rows.
+#[inline]
+fn look_in_one<'s>(
+    table: Option<&'s Table>,
+    hash: EntityHash,
+    entity: &[u8],
+    asked: &Asked,
+    view: &View<'_>,
+    visits: &mut Visits,
+) -> Result<Option<Looked<'s>>> {
+    let Some(table) = table else { return Ok(Some(Looked::Nothing)) };
+    visits.consider();
+    if table.entry.min_commit > view.seen_from || asked.moments.1 < table.entry.min_event_time {
+        visits.pass_over();
+        return Ok(Some(Looked::Nothing));
+    }
+    let mut rows = table.rows(hash, entity)?;
+    let Some(row) = rows.next() else {
+        visits.asked(false);
+        return Ok(Some(Looked::Nothing));
+    };
+    let row = row?;
+    Ok(if rows.next().is_none() { Some(Looked::One(row)) } else { None })
 }

@@ -85,6 +85,13 @@ impl Arrangement {
         self.recent.iter().filter(covers).chain(find(&self.present, hash)).chain(past)
     }
 
+    /// The one table that may hold an entity of this hash, if any does; `None` if several may.
+    #[inline]
+    pub(crate) fn only_table_of(&self, hash: EntityHash) -> Option<Option<&Table>> {
+        let is_settled = self.recent.is_empty() && self.past.is_empty();
+        is_settled.then(|| find(&self.present, hash).map(|table| &**table))
+    }
+
     pub(crate) fn all(&self) -> impl Iterator<Item = &Shared<Table>> {
         let past = self.past.iter().flat_map(|run| &run.tables);
         self.recent.iter().chain(&self.present).chain(past)

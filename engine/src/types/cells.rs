@@ -35,7 +35,7 @@ pub struct Cell<'c> {
     value_type: ValueType,
 }
 
-/// The cells of one row, to be filled; all are missing at first.
+/// The cells of one row, to be filled: first of all to be cleared, for they hold an earlier row.
 #[derive(Debug)]
 pub(crate) struct RowCells<'c> {
     pub(crate) status: &'c mut [Status],
@@ -64,19 +64,17 @@ impl Cells {
         }
     }
 
-    /// Makes room for so many rows, all missing.
+    /// Makes room for so many rows, which hold whatever they held.
     #[inline]
-    pub(crate) fn reset(&mut self, rows: usize) {
+    pub(crate) fn make_room(&mut self, rows: usize) {
         let cells = rows * self.types.len();
-        self.status.clear();
-        self.status.resize(cells, Status::Missing);
-        self.event_times.clear();
-        self.event_times.resize(cells, 0);
-        self.bits.clear();
-        self.bits.resize(cells, 0);
-        self.values.clear();
-        if self.has_bytes {
-            self.values.resize(cells, None);
+        if self.status.len() != cells {
+            self.status.resize(cells, Status::Missing);
+            self.event_times.resize(cells, 0);
+            self.bits.resize(cells, 0);
+            if self.has_bytes {
+                self.values.resize(cells, None);
+            }
         }
     }
 
@@ -214,6 +212,15 @@ impl Cell<'_> {
 }
 
 impl RowCells<'_> {
+    /// Forgets what the row held: all is missing.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        self.status.fill(Status::Missing);
+        self.event_times.fill(0);
+        self.bits.fill(0);
+        self.values.fill(None);
+    }
+
     /// Puts an answer in.
     #[inline]
     pub(crate) fn put(&mut self, place: usize, status: Status, event_time: EventTime, bits: u64) {
