@@ -147,7 +147,7 @@ pub struct Ints<'a> {
 
 impl<'a> Ints<'a> {
     /// Reads a column of so many integers; the reader is then behind it.
-    #[inline]
+    #[inline(always)]
     pub fn decode(reader: &mut Reader<'a>, count: usize) -> Decoded<Self> {
         if count == 0 {
             return Ok(Self { packed: &[], count, width: 0, base: 0, slope: 0, scale: 1 });
@@ -172,6 +172,11 @@ impl<'a> Ints<'a> {
         Ok(Self { packed, count, width, base, slope, scale })
     }
 
+    /// Goes behind a column of so many integers, as [`Ints::decode`] does.
+    pub fn skip(reader: &mut Reader<'a>, count: usize) -> Decoded<()> {
+        Self::decode(reader, count).map(drop)
+    }
+
     /// How many integers there are.
     #[must_use]
     #[inline]
@@ -187,7 +192,7 @@ impl<'a> Ints<'a> {
 
     /// The i-th integer. Past the end it is some integer.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn get(&self, index: usize) -> i64 {
         let line = self.slope.wrapping_mul(index.cast_signed() as i64);
         let packed = match self.width {
@@ -210,7 +215,7 @@ impl<'a> Ints<'a> {
     /// The first index from which on all integers are above `limit`, if they ascend; some index
     /// up to the count if they do not.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn partition_above(&self, limit: i64) -> usize {
         // Where the limit lies is anybody's guess, so that a jump would be guessed wrong half of
         // the time: both ends are chosen without one.

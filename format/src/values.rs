@@ -365,6 +365,42 @@ impl<'a> Values<'a> {
     }
 }
 
+/// A column of numbers, read in place: what [`Values`] is for a reader who knows that they are
+/// numbers.
+#[derive(Clone, Copy, Debug)]
+pub struct NumberValues<'a> {
+    form: u8,
+    exponent: u8,
+    column: Ints<'a>,
+}
+
+impl<'a> NumberValues<'a> {
+    /// Reads a column of so many values; `None` if they are no numbers, and the reader is then
+    /// within the column.
+    #[inline(always)]
+    pub fn decode(reader: &mut Reader<'a>, count: usize) -> Decoded<Option<Self>> {
+        let form = reader.u8()?;
+        let exponent = match form {
+            INTEGERS => 0,
+            DECIMAL_F64 | DECIMAL_F32 => exponent(reader)?,
+            _ => return Ok(None),
+        };
+        Ok(Some(Self { form, exponent, column: Ints::decode(reader, count)? }))
+    }
+
+    /// The bits of the i-th number.
+    #[must_use]
+    #[inline(always)]
+    pub fn bits(&self, index: usize) -> u64 {
+        let whole = self.column.get(index);
+        match self.form {
+            DECIMAL_F64 => f64_from(whole, self.exponent),
+            DECIMAL_F32 => f32_from(whole, self.exponent),
+            _ => whole.cast_unsigned(),
+        }
+    }
+}
+
 #[inline]
 fn exponent(reader: &mut Reader<'_>) -> Decoded<u8> {
     let fault = reader.fault("a power of ten up to nine");

@@ -161,7 +161,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A varint.
-    #[inline]
+    #[inline(always)]
     pub fn varint(&mut self) -> Decoded<u64> {
         // All of up to eight bytes at once, where the input goes on for so long.
         if let Some(eight) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk) {
@@ -181,6 +181,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A varint of nine or ten bytes, or near the end of the input.
+    #[inline(never)]
     fn varint_by_bytes(&mut self) -> Decoded<u64> {
         let start = self.fault(A_VARINT);
         let mut value = 0u64;
@@ -212,7 +213,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A zigzag varint.
-    #[inline]
+    #[inline(always)]
     pub fn zigzag(&mut self) -> Decoded<i64> {
         self.varint().map(|raw| (raw >> 1).cast_signed() ^ -((raw & 1).cast_signed()))
     }
@@ -297,7 +298,7 @@ pub const fn low_byte(value: u64) -> u8 {
 
 /// Eight bytes at a place, little-endian; those past the end count as zero.
 #[must_use]
-#[inline]
+#[inline(always)]
 pub fn window(bytes: &[u8], at: usize) -> u64 {
     if let Some(eight) = bytes.get(at..at.saturating_add(8)) {
         return eight.try_into().map_or(0, u64::from_le_bytes);

@@ -8,12 +8,11 @@
 //! head (48 bytes, the entity, 10 to 17 bytes a feature: 5 to 7 lines of a row of 20 numbers, one
 //! after another), and a bit of the pages that were verified. An as-of row touches the chunk, too.
 
-use asofdb_format::chunk::Chunk;
+use asofdb_format::chunk::{Chunk, SharedTimes};
 use asofdb_format::head::Head;
 use asofdb_format::ids::EventTime;
 use asofdb_format::revision::Order;
 use asofdb_format::value::{Kind, ValueType};
-use asofdb_format::values::Place;
 use asofdb_format::wire::Malformed;
 
 use crate::files::table::HeadRow;
@@ -120,6 +119,7 @@ fn from_history(
     let Some(bytes) = row.chunk(head)? else { return Ok(false) };
     let malformed = |fault: Malformed| row.table.corrupt(bytes.start, &fault);
     let chunk = Chunk::decode(&bytes.bytes).map_err(malformed)?;
+    let mut shared = SharedTimes::default();
     let mut from = 0;
     for ask in older.iter().filter_map(|index| asks.get(*index)) {
         let place = match chunk.find(ask.feature, from) {
@@ -130,25 +130,26 @@ fn from_history(
             }
         };
         from = place;
-        let column = chunk.column(place).map_err(malformed)?;
-        let mut left = column.up_to(ask.t);
-        while left > 0 {
-            left -= 1;
-            if sees_all || view.sees(&column.order(left), || column.source(left)) {
-                let event_time = column.event_time(left);
-                let kind = column.kind(left).map_err(malformed)?;
-                match (number(ask, event_time, kind), column.place(left).map_err(malformed)?) {
-                    (Some(Status::Value), Place::Bits(bits)) => {
-                        out.put(ask.place, Status::Value, event_time, bits);
-                    }
-                    (Some(Status::Value) | None, _) => {
-                        let found = column_found(row.table, &bytes, &column, left);
-                        put(ask, &found.map_err(malformed)?, out)?;
-                    }
-                    (Some(status), _) => out.put(ask.place, status, event_time, 0),
+        if sees_all && is_number(ask) {
+            if let Some(column) = chunk.numbers(place, &mut shared).map_err(malformed)? {
+                let Some(newest) = column.up_to(ask.t).checked_sub(1) else { continue };
+                let event_time = column.event_time(newest);
+                let kind = column.kind(newest).map_err(malformed)?;
+                if !ask.terms.is_forgotten(event_time) {
+                    let status = ask.terms.judge(event_time, kind, ask.t);
+                    let bits = if status == Status::Value { column.bits(newest) } else { 0 };
+                    out.put(ask.place, status, event_time, bits);
                 }
-                break;
+                continue;
             }
+        }
+        let column = chunk.column(place).map_err(malformed)?;
+        let seen = (0..column.up_to(ask.t))
+            .rev()
+            .find(|index| sees_all || view.sees(&column.order(*index), || column.source(*index)));
+        if let Some(newest) = seen {
+            let found = column_found(row.table, &bytes, &column, newest).map_err(malformed)?;
+            put(ask, &found, out)?;
         }
     }
     Ok(true)
@@ -157,13 +158,14 @@ fn from_history(
 /// The status of a version whose value, if it has one, is a number of any bits.
 #[inline]
 fn number(ask: &Ask, event_time: EventTime, kind: Kind) -> Option<Status> {
-    if !matches!(ask.value_type, ValueType::F64 | ValueType::I64) {
-        return None;
-    }
-    if ask.terms.is_forgotten(event_time) {
-        return None;
-    }
-    Some(ask.terms.judge(event_time, kind, ask.t))
+    let exists = is_number(ask) && !ask.terms.is_forgotten(event_time);
+    exists.then(|| ask.terms.judge(event_time, kind, ask.t))
+}
+
+/// Whether any bits are a value.
+#[inline]
+const fn is_number(ask: &Ask) -> bool {
+    matches!(ask.value_type, ValueType::F64 | ValueType::I64)
 }
 
 /// Puts the answer of the newest revision into its cell.
