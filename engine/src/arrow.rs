@@ -18,7 +18,8 @@ use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use asofdb_format::ids::EventTime;
 use asofdb_format::value::{Value, ValueType};
 
-use crate::read::join::{Joined, JoinedColumn, Joiner};
+use crate::read::join::Joiner;
+use crate::read::joined::{Joined, JoinedColumn};
 use crate::types::error::{Error, InvalidArgument, Result};
 use crate::types::spec::Feature;
 
@@ -206,34 +207,34 @@ fn values(feature: &Feature, answers: &JoinedColumn) -> ArrayRef {
     match feature.value_type {
         ValueType::Bool => {
             let mut builder = BooleanBuilder::new();
-            all.for_each(|value| builder.append_option(value.and_then(Value::as_bool)));
+            all.for_each(|value| builder.append_option(value.and_then(|value| value.as_bool())));
             Arc::new(builder.finish())
         }
         ValueType::I64 => {
             let mut builder = Int64Builder::new();
-            all.for_each(|value| builder.append_option(value.and_then(Value::as_i64)));
+            all.for_each(|value| builder.append_option(value.and_then(|value| value.as_i64())));
             Arc::new(builder.finish())
         }
         ValueType::F32 => {
             let mut builder = Float32Builder::new();
-            all.for_each(|value| builder.append_option(value.and_then(Value::as_f32)));
+            all.for_each(|value| builder.append_option(value.and_then(|value| value.as_f32())));
             Arc::new(builder.finish())
         }
         ValueType::F64 => {
             let mut builder = Float64Builder::new();
-            all.for_each(|value| builder.append_option(value.and_then(Value::as_f64)));
+            all.for_each(|value| builder.append_option(value.and_then(|value| value.as_f64())));
             Arc::new(builder.finish())
         }
         ValueType::Text => {
             let mut builder = StringBuilder::new();
-            all.for_each(|value| builder.append_option(value.and_then(Value::as_text)));
+            all.for_each(|value| builder.append_option(value.as_ref().and_then(Value::as_text)));
             Arc::new(builder.finish())
         }
         ValueType::Vector(dim) => {
             let len = i32::try_from(dim).unwrap_or(i32::MAX);
             let mut builder = FixedSizeListBuilder::new(Float32Builder::new(), len);
             for value in all {
-                match value.and_then(Value::as_vector) {
+                match value.as_ref().and_then(Value::as_vector) {
                     Some(vector) => vector.iter().for_each(|n| builder.values().append_value(n)),
                     None => (0..dim).for_each(|_| builder.values().append_null()),
                 }
@@ -243,7 +244,7 @@ fn values(feature: &Feature, answers: &JoinedColumn) -> ArrayRef {
         }
         _ => {
             let mut builder = BinaryBuilder::new();
-            all.for_each(|value| builder.append_option(value.and_then(Value::as_bytes)));
+            all.for_each(|value| builder.append_option(value.as_ref().and_then(Value::as_bytes)));
             Arc::new(builder.finish())
         }
     }

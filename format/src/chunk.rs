@@ -497,6 +497,14 @@ pub struct NumberColumn<'a> {
 }
 
 impl NumberColumn<'_> {
+    /// How many revisions it has, at least one.
+    #[must_use]
+    #[inline]
+    #[expect(clippy::len_without_is_empty, reason = "a column is never empty")]
+    pub const fn len(&self) -> usize {
+        self.times.len()
+    }
+
     /// How many of its revisions have an event time up to `t`.
     #[must_use]
     #[inline]

@@ -1,4 +1,5 @@
-//! One question asked through every door of the library: alone, in a row, in rows, in a scan, in a join.
+//! One question asked through every door of the library: alone, in a row, in rows, through readers, in a scan, in
+//! a join.
 //!
 //! There is one rule, so there is one answer. What a door other than [`Store::read`] says of a cell is held against what
 //! `read` says of it.
@@ -7,11 +8,13 @@
 //! - nothing here knows what the answer should be: that is for the model;
 //! - a door is passed over only where the question cannot be put to it.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use asofdb::{
-    Answer, Error, EventTime, Feature, JoinOptions, KnownTime, Read as Asked, Row, Selection,
-    Snapshot, Span, Stamp, Status, Store, Value,
+    Answer, Cells, Error, EventTime, Feature, JoinOptions, KnownTime, Read as Asked, Row,
+    RowReader, Selection, Snapshot, Span, Stamp, Status, Store, Value,
 };
 
 use crate::question::{Question, Read, Reader};
@@ -25,6 +28,7 @@ pub fn agree(
     read: &Read,
     asked: &Asked,
     snapshot: Option<&Snapshot>,
+    readers: &Readers,
 ) -> Result<(), String> {
     if !matches!(read.question, Question::Latest | Question::AsOf(_)) {
         return Ok(());
@@ -55,8 +59,52 @@ pub fn agree(
         let of_it = |mut rows: Vec<Row>| rows.swap_remove(place).answers;
         same("read_rows", &answers, rows.map(of_it))?;
     }
+    readers_agree(store, readers, asked, entity, (&names, &features), &answers)?;
     same("scan", &in_scan(&answers), scan(store, &features, asked, entity))?;
     joins_agree(store, read, &features, stamp, snapshot, &answers)
+}
+
+/// Readers that are kept from question to question, by the features that they read: what they found
+/// out for one question must not outlive it where it does not hold.
+#[derive(Default)]
+pub struct Readers(RefCell<BTreeMap<Vec<String>, RowReader>>);
+
+/// A reader that was kept and one that is new, each asked twice: about several entities, then alone.
+fn readers_agree(
+    store: &Store,
+    readers: &Readers,
+    asked: &Asked,
+    entity: &[u8],
+    (names, features): (&[String], &Selection),
+    answers: &[Answer],
+) -> Result<(), String> {
+    let alone: Vec<Cell> = answers.iter().map(told).collect();
+    let fresh = || store.reader(features).map_err(|error| error.to_string());
+    let check = |door: &str, reader: &mut RowReader| {
+        let row = |cells: &Cells, row: usize| -> Vec<Cell> {
+            let cell = |feature| {
+                cells.at(row, feature).map(|cell| (cell.status(), cell.event_time(), cell.value()))
+            };
+            (0..cells.features()).filter_map(cell).collect()
+        };
+        let three: [&[u8]; 3] = [entity, NOBODY, entity];
+        for place in [0, 2] {
+            same(door, &alone, reader.read_all(&three, asked).map(|cells| row(cells, place)))?;
+        }
+        same(door, &alone, reader.read(entity, asked).map(|cells| row(cells, 0)))
+    };
+    check("a new reader", &mut fresh()?)?;
+    let mut kept = readers.0.borrow_mut();
+    let reader = match kept.remove(names) {
+        Some(mut reader) => match reader.read(NOBODY, &Asked::latest()) {
+            // The store was opened again since.
+            Err(Error::Closed) => fresh()?,
+            _ => reader,
+        },
+        None => fresh()?,
+    };
+    let reader = kept.entry(names.to_vec()).or_insert(reader);
+    check("a reader that was kept", reader)
 }
 
 /// An entity that no program writes.
@@ -132,7 +180,7 @@ fn scan(
     Ok(found)
 }
 
-/// What a join tells of a cell.
+/// What a join or a reader tells of a cell.
 type Cell = (Status, Option<EventTime>, Option<Value>);
 
 fn joins_agree(
@@ -208,7 +256,7 @@ fn same_in_join(
             .iter()
             .map(|column| {
                 let status = column.status().get(row).copied().unwrap_or(Status::Missing);
-                (status, column.event_time(row), column.value(row).cloned())
+                (status, column.event_time(row), column.value(row))
             })
             .collect();
         same(door, &alone, Ok(cells.as_slice()))?;

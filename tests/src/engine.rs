@@ -23,6 +23,7 @@ use self::background::Background;
 pub use self::convert::answer;
 use self::convert::{done, other_value, refused, terms};
 use crate::answer::{Kind, Outcome, Refusal, Value};
+use crate::doors::Readers;
 use crate::model::Bounds;
 use crate::parked;
 use crate::question::{Crash, DOWN, Definition, Put, Read};
@@ -42,6 +43,7 @@ pub struct Engine {
     /// The commits of the batches that were written, in order, and their sources.
     written: Vec<(Commit, Option<String>)>,
     every_door: bool,
+    readers: Readers,
     copies: bool,
     killed: bool,
     tells_recorded: bool,
@@ -79,6 +81,7 @@ impl Engine {
             written: Vec::new(),
             background: Background::default(),
             every_door: false,
+            readers: Readers::default(),
             copies: false,
             killed: false,
             tells_recorded: false,

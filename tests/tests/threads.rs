@@ -145,10 +145,10 @@ fn beside_one_another(options: Options, history: Option<Span>) {
                             let spine: Vec<_> =
                                 ENTITIES.iter().map(|entity| Some((*entity, t))).collect();
                             let joined = joiner.join(&spine).unwrap();
-                            let first = joined.columns()[0].value(0).cloned();
+                            let first = joined.columns()[0].value(0);
                             for column in joined.columns() {
                                 for row in 0..ENTITIES.len() {
-                                    assert_eq!(column.value(row), first.as_ref(), "half a batch");
+                                    assert_eq!(column.value(row), first, "half a batch");
                                 }
                             }
                         }

@@ -12,7 +12,7 @@ use asofdb_format::chunk::{Chunk, SharedTimes};
 use asofdb_format::head::Head;
 use asofdb_format::ids::EventTime;
 use asofdb_format::revision::Order;
-use asofdb_format::value::{Kind, ValueType};
+use asofdb_format::value::{Kind, Value, ValueType};
 use asofdb_format::wire::Malformed;
 
 use crate::files::table::HeadRow;
@@ -164,12 +164,12 @@ fn number(ask: &Ask, event_time: EventTime, kind: Kind) -> Option<Status> {
 
 /// Whether any bits are a value.
 #[inline]
-const fn is_number(ask: &Ask) -> bool {
+pub(crate) const fn is_number(ask: &Ask) -> bool {
     matches!(ask.value_type, ValueType::F64 | ValueType::I64)
 }
 
 /// Puts the answer of the newest revision into its cell.
-pub(crate) fn put(ask: &Ask, found: &Found<'_>, out: &mut RowCells<'_>) -> Result<()> {
+pub(crate) fn put(ask: &Ask, found: &Found<'_>, out: &mut impl Put) -> Result<()> {
     let event_time = found.order.event_time;
     if ask.terms.is_forgotten(event_time) {
         return Ok(());
@@ -189,4 +189,32 @@ pub(crate) fn put(ask: &Ask, found: &Found<'_>, out: &mut RowCells<'_>) -> Resul
         }
     }
     Ok(())
+}
+
+/// Where answers are put, a cell a feature.
+pub(crate) trait Put {
+    /// Puts an answer in.
+    fn put(&mut self, feature: usize, status: Status, event_time: EventTime, bits: u64);
+    /// Puts in the value of an answer that is text, bytes or a vector.
+    fn put_value(&mut self, feature: usize, value: Value);
+}
+
+impl Put for RowCells<'_> {
+    #[inline]
+    fn put(&mut self, feature: usize, status: Status, event_time: EventTime, bits: u64) {
+        let to = (
+            self.status.get_mut(feature),
+            self.event_times.get_mut(feature),
+            self.bits.get_mut(feature),
+        );
+        if let (Some(to_status), Some(to_time), Some(to_bits)) = to {
+            (*to_status, *to_time, *to_bits) = (status, event_time.0, bits);
+        }
+    }
+
+    fn put_value(&mut self, feature: usize, value: Value) {
+        if let Some(to) = self.values.get_mut(feature) {
+            *to = Some(value);
+        }
+    }
 }

@@ -9,23 +9,27 @@ use std::sync::Arc;
 
 use asofdb_format::hash::EntityHash;
 use asofdb_format::ids::{EventTime, KnownTime, Span};
-use asofdb_format::value::Value;
 use asofdb_format::wire::wide;
 use parking_lot::Mutex;
 
 use crate::files::table::HeadRow;
 use crate::metrics::{Lookup, Visits};
+use crate::read::asked::Asked;
+use crate::read::direct::put;
 use crate::read::how::{JoinKnown, JoinOptions, Stand};
+use crate::read::joined::{Joined, JoinedColumn};
+use crate::read::part::{Group, PartCells, answer_group};
 use crate::read::plan::{Ask, Pinned, clamp, shifted};
 use crate::read::resolve::View;
-use crate::read::row::{answer_of, table_may_offer};
+use crate::read::row::table_may_offer;
 use crate::read::selection::Selection;
 use crate::read::source::{Found, offer_memtable, offer_row};
 use crate::state::live::{Keeper, State};
 use crate::state::memtable::EntityNode;
 use crate::state::snapshots::Snapshot;
 use crate::sync::Shared;
-use crate::types::answer::{Answer, Stamp, Status};
+use crate::types::answer::Stamp;
+use crate::types::cells::is_bytes;
 use crate::types::error::{Error, Result};
 use crate::types::spec::Feature;
 
@@ -42,90 +46,6 @@ pub struct Joiner {
     _held: Snapshot,
 }
 
-/// The answers to a part of a spine: a column a feature, a row for each row of the part.
-#[derive(Clone, Debug)]
-pub struct Joined {
-    rows: usize,
-    columns: Vec<JoinedColumn>,
-    stamp: Stamp,
-}
-
-/// The answers of one feature.
-#[derive(Clone, Debug)]
-pub struct JoinedColumn {
-    status: Vec<Status>,
-    event_times: Vec<i64>,
-    values: Vec<Option<Value>>,
-}
-
-impl Joined {
-    /// How many rows there are.
-    #[must_use]
-    pub const fn rows(&self) -> usize {
-        self.rows
-    }
-
-    /// The columns, in the order of the selection.
-    #[must_use]
-    pub fn columns(&self) -> &[JoinedColumn] {
-        &self.columns
-    }
-
-    /// The column of the n-th feature of the selection.
-    #[must_use]
-    pub fn column(&self, feature: usize) -> Option<&JoinedColumn> {
-        self.columns.get(feature)
-    }
-
-    /// What the join saw.
-    #[must_use]
-    pub const fn stamp(&self) -> Stamp {
-        self.stamp
-    }
-}
-
-impl JoinedColumn {
-    fn missing(rows: usize) -> Self {
-        Self {
-            status: vec![Status::Missing; rows],
-            event_times: vec![0; rows],
-            values: vec![None; rows],
-        }
-    }
-
-    /// Which of the five answers each row got.
-    #[must_use]
-    pub fn status(&self) -> &[Status] {
-        &self.status
-    }
-
-    /// A row's value, if it is fresh.
-    #[must_use]
-    pub fn value(&self, row: usize) -> Option<&Value> {
-        self.values.get(row)?.as_ref()
-    }
-
-    /// The event time of a row's version, of whatever answer but `Missing`.
-    #[must_use]
-    pub fn event_time(&self, row: usize) -> Option<EventTime> {
-        let status = self.status.get(row)?;
-        (*status != Status::Missing).then(|| self.event_times.get(row).copied().map(EventTime))?
-    }
-
-    fn set(&mut self, row: usize, answer: Answer) {
-        let time = answer.event_time().map_or(0, |time| time.0);
-        if let Some(status) = self.status.get_mut(row) {
-            *status = answer.status();
-        }
-        if let Some(event_time) = self.event_times.get_mut(row) {
-            *event_time = time;
-        }
-        if let (Answer::Value(value, _), Some(cell)) = (answer, self.values.get_mut(row)) {
-            *cell = Some(value);
-        }
-    }
-}
-
 /// One row of the spine that asks about something.
 struct SpineRow<'e> {
     row: usize,
@@ -137,8 +57,8 @@ struct SpineRow<'e> {
 /// About how many answers are made before they go to their columns.
 const CELLS_AT_ONCE: usize = 1 << 20;
 
-/// Answers of some rows: row, place of the feature, answer.
-type Answers = Vec<(usize, usize, Answer)>;
+/// Answers of some rows.
+type Answers<'s, 'e> = Vec<(&'s [SpineRow<'e>], PartCells)>;
 
 impl Joiner {
     pub(crate) fn new(
@@ -189,21 +109,51 @@ impl Joiner {
         spine.sort_unstable_by(|a, b| {
             (a.hash, a.entity, a.t, a.row).cmp(&(b.hash, b.entity, b.t, b.row))
         });
-        let mut columns = vec![JoinedColumn::missing(rows.len()); self.features.len()];
-        // Answers on their way to the columns take far more room than there: a bounded number at a
-        // time.
+        let types = self.features().iter().map(|feature| feature.value_type);
+        let mut columns: Vec<JoinedColumn> =
+            types.map(|value_type| JoinedColumn::missing(value_type, rows.len())).collect();
+        // Answers on their way to the columns take as much room as there: a bounded number at a time.
         let rows_at_once = (CELLS_AT_ONCE / self.features.len().max(1)).max(1024);
         for part in spine.chunks(rows_at_once) {
-            for (row, place, answer) in self.state.monitor.watched(self.answer_all(part))? {
-                if let Some(column) = columns.get_mut(place) {
-                    column.set(row, answer);
-                }
-            }
+            let answers = self.state.monitor.watched(self.answer_all(part))?;
+            self.take_over(&answers, &mut columns);
         }
         Ok(Joined { rows: rows.len(), columns, stamp: self.stamp })
     }
 
+    /// Puts answers where their rows are, some columns a thread.
+    fn take_over(&self, answers: &Answers<'_, '_>, columns: &mut [JoinedColumn]) {
+        let threads = self.threads_for(answers.iter().map(|(rows, _)| rows.len()).sum());
+        let at_once = columns.len().div_ceil(threads).max(1);
+        let take_over = |first: usize, columns: &mut [JoinedColumn]| {
+            for (feature, column) in (first..).zip(columns) {
+                for (rows, cells) in answers {
+                    column.take_over(cells, feature, rows.iter().map(|row| row.row));
+                }
+            }
+        };
+        if threads == 1 {
+            return take_over(0, columns);
+        }
+        let jobs = columns.chunks_mut(at_once).enumerate().map(|(number, columns)| {
+            let job: Box<dyn FnOnce() + Send + '_> =
+                Box::new(move || take_over(number * at_once, columns));
+            job
+        });
+        self.keeper.options.world.scheduler.run_all(jobs.collect());
+    }
+
+    fn threads_for(&self, rows: usize) -> usize {
+        let scheduler = &self.keeper.options.world.scheduler;
+        let threads = self.options.threads.unwrap_or(scheduler.parallelism()).max(1);
+        // Small parts do not pay for threads.
+        threads.min(rows / 1024 + 1)
+    }
+
     fn check_horizon(&self, t: i128, at: EventTime) -> Result<()> {
+        if self.asks.iter().all(|ask| ask.horizon.is_none()) {
+            return Ok(());
+        }
         let below = |asked: i128| {
             let is_below =
                 |ask: &&Ask| ask.horizon.is_some_and(|horizon| asked < i128::from(horizon.0));
@@ -224,63 +174,95 @@ impl Joiner {
         })
     }
 
-    fn answer_all(&self, spine: &[SpineRow<'_>]) -> Result<Answers> {
-        let scheduler = &self.keeper.options.world.scheduler;
-        let threads = self.options.threads.unwrap_or(scheduler.parallelism()).max(1);
-        // Small parts do not pay for threads.
-        let threads = threads.min(spine.len() / 1024 + 1);
+    fn answer_all<'s, 'e>(&self, spine: &'s [SpineRow<'e>]) -> Result<Answers<'s, 'e>> {
+        let threads = self.threads_for(spine.len());
         if threads == 1 {
-            return self.answer_part(spine);
+            return Ok(vec![(spine, self.answer_part(spine)?)]);
         }
-        let results: Vec<Mutex<Option<Result<Answers>>>> =
-            (0..threads).map(|_| Mutex::new(None)).collect();
-        let jobs = split(spine, threads).into_iter().zip(&results).map(|(part, result)| {
+        let parts = split(spine, threads);
+        let results: Vec<Mutex<Option<Result<PartCells>>>> =
+            parts.iter().map(|_| Mutex::new(None)).collect();
+        let jobs = parts.iter().zip(&results).map(|(part, result)| {
             let job: Box<dyn FnOnce() + Send + '_> =
                 Box::new(move || *result.lock() = Some(self.answer_part(part)));
             job
         });
-        scheduler.run_all(jobs.collect());
+        self.keeper.options.world.scheduler.run_all(jobs.collect());
         let mut all = Answers::new();
-        for result in results {
-            if let Some(part) = result.into_inner() {
-                all.extend(part?);
+        for (part, result) in parts.into_iter().zip(results) {
+            if let Some(cells) = result.into_inner() {
+                all.push((part, cells?));
             }
         }
         Ok(all)
     }
 
-    fn answer_part(&self, spine: &[SpineRow<'_>]) -> Result<Answers> {
-        let mut answers = Answers::with_capacity(spine.len() * self.asks.len());
-        let mut asks = self.asks.clone();
+    fn answer_part(&self, spine: &[SpineRow<'_>]) -> Result<PartCells> {
+        let has_bytes = self.asks.iter().any(|ask| is_bytes(ask.value_type));
+        let mut cells = PartCells::missing(self.asks.len(), spine.len(), has_bytes);
+        let mut asked = Asked::new(self.asks.clone());
+        let mut times = Vec::new();
+        let mut first = 0;
         for rows in spine.chunk_by(|a, b| a.entity == b.entity) {
-            let Some(first) = rows.first() else { continue };
-            let erased = self.state.taken.erase_of(first.entity);
-            let mut visits = Visits::new();
-            let sources = Sources::of(&self.state, first.hash, first.entity, &mut visits)?;
-            for row in rows {
-                asks.iter_mut().for_each(|ask| ask.t = row.t);
-                let known_at = match self.options.known {
-                    JoinKnown::Anything => None,
-                    JoinKnown::At(k) => Some(k),
-                    JoinKnown::RowLess(lag) => match self.known_at_row(row, lag) {
-                        Some(k) => Some(k),
-                        // Before all time nothing was known.
-                        None => continue,
-                    },
-                };
-                let taken = &*self.state.taken;
-                let view = View { seen_from: self.stamp.commit, known_at, erased, taken };
-                for (ask, found) in asks.iter().zip(sources.best(&asks, &view, &mut visits)?) {
-                    if let Some(found) = found {
-                        let answer = answer_of(&self.state, ask, &found, row.t)?;
-                        answers.push((row.row, ask.place, answer));
-                    }
+            times.clear();
+            times.extend(rows.iter().map(|row| row.t));
+            let group = Group { first, times: &times };
+            self.answer_entity(rows, group, &mut asked, &mut cells)?;
+            first += rows.len();
+        }
+        Ok(cells)
+    }
+
+    /// Answers the rows of one entity.
+    fn answer_entity(
+        &self,
+        rows: &[SpineRow<'_>],
+        group: Group<'_>,
+        asked: &mut Asked,
+        cells: &mut PartCells,
+    ) -> Result<()> {
+        let Some(first) = rows.first() else { return Ok(()) };
+        let taken = &*self.state.taken;
+        let erased = taken.erase_of(first.entity);
+        let view_of = |known_at| View { seen_from: self.stamp.commit, known_at, erased, taken };
+        let mut visits = Visits::new();
+        let sources = Sources::of(&self.state, first.hash, first.entity, &mut visits)?;
+        let joined = Lookup::Join { rows: wide(rows.len()) };
+        let count = |visits: &Visits| {
+            self.state.monitor.reads.count(joined, self.asks.len(), visits);
+        };
+        // Rows ascend by time: the first is the one that may have known least.
+        if let (Some(row), Some(known)) = (sources.only(), self.known(first)) {
+            let answered = answer_group(row, asked, &view_of(known), group, cells)?;
+            if let Some(opened) = answered {
+                visits.open_history(opened);
+                count(&visits);
+                return Ok(());
+            }
+        }
+        for (place, row) in (group.first..).zip(rows) {
+            // Before all time nothing was known.
+            let Some(known) = self.known(row) else { continue };
+            asked.set_moment(row.t);
+            let asks = asked.each();
+            let best = sources.best(asks, &view_of(known), &mut visits)?;
+            for (ask, found) in asks.iter().zip(best) {
+                if let Some(found) = found {
+                    put(ask, &found, &mut cells.row(place))?;
                 }
             }
-            let joined = Lookup::Join { rows: wide(rows.len()) };
-            self.state.monitor.reads.count(joined, asks.len(), &visits);
         }
-        Ok(answers)
+        count(&visits);
+        Ok(())
+    }
+
+    /// What a row may have known; `None`: nothing.
+    fn known(&self, row: &SpineRow<'_>) -> Option<Option<KnownTime>> {
+        match self.options.known {
+            JoinKnown::Anything => Some(None),
+            JoinKnown::At(k) => Some(Some(k)),
+            JoinKnown::RowLess(lag) => self.known_at_row(row, lag).map(Some),
+        }
     }
 
     /// What a row may have known: its own time, before delay and before its own microsecond are
@@ -322,6 +304,14 @@ struct Sources<'s> {
 }
 
 impl<'s> Sources<'s> {
+    /// The one row of one table that holds all of it.
+    fn only(&self) -> Option<&HeadRow<'s>> {
+        match (self.nodes.as_slice(), self.rows.as_slice()) {
+            ([], [row]) => Some(row),
+            _ => None,
+        }
+    }
+
     fn of(state: &'s State, hash: EntityHash, entity: &[u8], visits: &mut Visits) -> Result<Self> {
         let mut nodes = Vec::new();
         for memtable in state.memtables.iter().filter(|memtable| memtable.revisions() > 0) {

@@ -14,9 +14,12 @@
 //! | `entities` | the entities of some sources |
 //! | `scan` | all entities |
 //! | `join` | a spine of entities and times |
+//! | `part` | a part of it at work |
+//! | `joined` | what it answers |
 
 pub mod how;
 pub mod join;
+pub mod joined;
 pub mod reader;
 pub mod scan;
 pub mod selection;
@@ -24,6 +27,7 @@ pub mod selection;
 pub(crate) mod asked;
 pub(crate) mod direct;
 pub(crate) mod entities;
+pub(crate) mod part;
 pub(crate) mod plan;
 pub(crate) mod resolve;
 pub(crate) mod row;

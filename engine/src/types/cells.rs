@@ -46,7 +46,7 @@ pub(crate) struct RowCells<'c> {
 }
 
 /// Whether values of a type are bytes, and not the bits of a number.
-const fn is_bytes(value_type: ValueType) -> bool {
+pub(crate) const fn is_bytes(value_type: ValueType) -> bool {
     matches!(value_type, ValueType::Text | ValueType::Bytes | ValueType::Vector(_))
 }
 
@@ -219,22 +219,5 @@ impl RowCells<'_> {
         self.event_times.fill(0);
         self.bits.fill(0);
         self.values.fill(None);
-    }
-
-    /// Puts an answer in.
-    #[inline]
-    pub(crate) fn put(&mut self, place: usize, status: Status, event_time: EventTime, bits: u64) {
-        let cell =
-            (self.status.get_mut(place), self.event_times.get_mut(place), self.bits.get_mut(place));
-        if let (Some(to_status), Some(to_time), Some(to_bits)) = cell {
-            (*to_status, *to_time, *to_bits) = (status, event_time.0, bits);
-        }
-    }
-
-    /// Puts in the value of an answer that is text, bytes or a vector.
-    pub(crate) fn put_value(&mut self, place: usize, value: Value) {
-        if let Some(to) = self.values.get_mut(place) {
-            *to = Some(value);
-        }
     }
 }

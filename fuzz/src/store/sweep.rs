@@ -169,8 +169,9 @@ fn rows(engine: &Engine, model: &Model, blame: &Blame, entities: &[Vec<u8>]) {
             for (row, entity) in entities.iter().enumerate() {
                 let expected = expected(entity).unwrap_or_default();
                 for (column, expected) in joined.columns().iter().zip(&expected) {
-                    let value = column.value(row).filter(|_| column.status()[row] == Status::Value);
-                    let found = (column.status()[row], column.event_time(row), value.map(as_text));
+                    let value = column.value(row);
+                    let value = value.as_ref().map(as_text);
+                    let found = (column.status()[row], column.event_time(row), value);
                     assert_eq!(found, told(expected), "the join of {entity:?}");
                 }
             }

@@ -73,11 +73,13 @@ impl Engine {
         };
         let store = copy.as_ref().unwrap_or(&self.store);
         if self.every_door {
+            let passing = doors::Readers::default();
+            let readers = if copy.is_some() { &passing } else { &self.readers };
             let snapshot = match &read.options.reader {
                 Reader::Snapshot(name) => self.snapshots.get(name),
                 _ => None,
             };
-            let agreed = doors::agree(store, read, &asked, snapshot);
+            let agreed = doors::agree(store, read, &asked, snapshot, readers);
             agreed.map_err(|how| Unanswered::Told(Outcome::Failed(how)))?;
         }
         let (entity, feature) = (&read.entity, read.feature.as_str());

@@ -100,7 +100,7 @@ fn joined(store: &Store, options: JoinOptions, spine: &[Asked]) -> Vec<Option<(i
     let rows: Vec<_> = spine.iter().map(|(entity, t)| Some((entity, EventTime(*t)))).collect();
     let joined = store.joiner(&features, options).unwrap().join(&rows).unwrap();
     let column = joined.column(0).unwrap();
-    let cell = |row| Some((column.event_time(row)?.0, column.value(row).and_then(Value::as_i64)?));
+    let cell = |row| Some((column.event_time(row)?.0, column.value(row)?.as_i64()?));
     (0..spine.len()).map(cell).collect()
 }
 
@@ -258,8 +258,9 @@ fn compare_real(store: &Store, set: &Path, expected: &str, options: JoinOptions)
         let told = Some(row[matched].as_str()).filter(|text| !text.is_empty()).map(moment);
         let texts = row.iter().enumerate().filter(|(column, _)| *column != matched);
         for (column, (_, text)) in joined.columns().iter().zip(texts) {
-            let value = column.value(at).and_then(Value::as_text);
-            assert_eq!(value.unwrap_or_default(), text, "{expected}, row {at}");
+            let value = column.value(at);
+            let found = value.as_ref().and_then(Value::as_text).unwrap_or_default();
+            assert_eq!(found, text, "{expected}, row {at}");
             let fresh = matches!(column.status()[at], Status::Value | Status::Null);
             let time = column.event_time(at).filter(|_| fresh).map(|e| e.0);
             assert_eq!(time, told, "{expected}, row {at}");

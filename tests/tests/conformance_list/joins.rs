@@ -1,7 +1,7 @@
 //! Item 16: joins, and rows and scans beside them. A join is left: a row for each row of the spine, in its order, and each
 //! cell is what a read as of the row's time answers.
 
-use asofdb::{Error, EventTime, JoinOptions, Read, Span, Status, Store, Value};
+use asofdb::{Error, EventTime, JoinOptions, Read, Span, Status, Store};
 use asofdb_tests::case::{
     Case, as_of, delete, deleted, expired, missing, null, null_value, numbers, put, value,
 };
@@ -29,7 +29,7 @@ fn join(
     let joined = store.joiner(&features, options)?.join(&rows)?;
     assert_eq!((joined.rows(), joined.columns().len()), (spine.len(), features.len()));
     let cell = |row: usize, column: &asofdb::JoinedColumn| {
-        let number = column.value(row).and_then(Value::as_i64);
+        let number = column.value(row).and_then(|value| value.as_i64());
         (column.status()[row], column.event_time(row).map(|e| e.0), number)
     };
     let cells = |row| joined.columns().iter().map(|column| cell(row, column)).collect();

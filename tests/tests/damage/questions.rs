@@ -169,7 +169,7 @@ impl Question {
                 let cells = |column: &JoinedColumn| {
                     let cell = |row| {
                         let status = column.status()[row];
-                        (status, column.value(row).cloned(), column.event_time(row))
+                        (status, column.value(row), column.event_time(row))
                     };
                     (0..joined.rows()).map(cell).collect()
                 };

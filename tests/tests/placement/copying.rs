@@ -23,7 +23,7 @@ fn chunks(sim: &SimWorld) -> Vec<(Vec<u8>, Vec<u8>)> {
         let mut heads = &bytes[layout.heads.start as usize..layout.heads.end() as usize];
         while !heads.is_empty() {
             let head = Head::decode(heads).unwrap();
-            let place = head.history;
+            let place = head.history();
             let start = (layout.history.start + place.start) as usize;
             let len = place.chunk_len as usize + place.heap_len as usize;
             found.push((head.entity().to_vec(), bytes[start..start + len].to_vec()));

@@ -51,7 +51,7 @@ impl CsvOut {
             },
             Content::Value(index) => match feature(index).and_then(|column| column.value(row)) {
                 Some(Value::Text(text)) => writer.text(text.as_str().as_bytes()),
-                Some(value) => writer.text(values::to_text(value).as_bytes()),
+                Some(value) => writer.text(values::to_text(&value).as_bytes()),
                 None => writer.null(),
             },
             Content::Status(index) => {

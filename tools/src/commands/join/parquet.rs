@@ -92,7 +92,8 @@ impl ParquetOut {
             Content::Value(index) => {
                 let value_type = self.features.get(index).copied().unwrap_or(ValueType::Text);
                 let cells = rows.map(|row| feature(index).and_then(|column| column.value(row)));
-                values_array(cells, value_type)
+                let cells: Vec<Option<Value>> = cells.collect();
+                values_array(cells.iter().map(Option::as_ref), value_type)
             }
             Content::Status(index) => {
                 let statuses = feature(index).map(JoinedColumn::status).unwrap_or_default();

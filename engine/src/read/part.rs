@@ -1,0 +1,330 @@
+//! A part of a join at work: rows of a sorted spine, and their answers feature by feature.
+//!
+//! ```text
+//! cells   features * rows: all rows of the first feature, then all of the second, ...
+//! ```
+//!
+//! The rows of one entity stand beside one another and ascend by time, so that each column of the
+//! entity's history is decoded once for all of them and its answers are written side by side.
+
+use asofdb_format::chunk::{Chunk, NumberColumn, SharedTimes};
+use asofdb_format::head::Head;
+use asofdb_format::ids::EventTime;
+use asofdb_format::revision::Order;
+use asofdb_format::value::{Kind, Value};
+use asofdb_format::wire::Malformed;
+
+use crate::files::table::{ChunkBytes, HeadRow};
+use crate::read::asked::Asked;
+use crate::read::direct::{Put, is_number, put};
+use crate::read::plan::Ask;
+use crate::read::resolve::View;
+use crate::read::source::{Found, column_found, head_found};
+use crate::types::answer::Status;
+use crate::types::error::Result;
+
+/// The answers to some rows of a sorted spine.
+#[derive(Debug)]
+pub(crate) struct PartCells {
+    rows: usize,
+    status: Vec<Status>,
+    event_times: Vec<i64>,
+    bits: Vec<u64>,
+    /// Empty if all features are numbers.
+    values: Vec<Option<Value>>,
+}
+
+/// One row of them.
+#[derive(Debug)]
+pub(crate) struct PartRow<'p> {
+    cells: &'p mut PartCells,
+    row: usize,
+}
+
+impl PartCells {
+    pub(crate) fn missing(features: usize, rows: usize, has_bytes: bool) -> Self {
+        let cells = features * rows;
+        Self {
+            rows,
+            status: vec![Status::Missing; cells],
+            event_times: vec![0; cells],
+            bits: vec![0; cells],
+            values: if has_bytes { vec![None; cells] } else { Vec::new() },
+        }
+    }
+
+    /// A row, its cells to be put in one by one.
+    pub(crate) const fn row(&mut self, row: usize) -> PartRow<'_> {
+        PartRow { cells: self, row }
+    }
+
+    /// All rows of a feature: statuses, event times, bits, and values if there are any.
+    pub(crate) fn column(&self, feature: usize) -> (&[Status], &[i64], &[u64], &[Option<Value>]) {
+        let cells = feature * self.rows..(feature + 1) * self.rows;
+        (
+            self.status.get(cells.clone()).unwrap_or_default(),
+            self.event_times.get(cells.clone()).unwrap_or_default(),
+            self.bits.get(cells.clone()).unwrap_or_default(),
+            self.values.get(cells).unwrap_or_default(),
+        )
+    }
+
+    /// Some rows of a feature: statuses, event times and bits.
+    fn numbers_mut(&mut self, feature: usize, rows: std::ops::Range<usize>) -> Numbers<'_> {
+        let from = feature * self.rows;
+        let cells = from + rows.start..from + rows.end;
+        Numbers {
+            status: self.status.get_mut(cells.clone()).unwrap_or_default(),
+            event_times: self.event_times.get_mut(cells.clone()).unwrap_or_default(),
+            bits: self.bits.get_mut(cells).unwrap_or_default(),
+        }
+    }
+}
+
+impl Put for PartRow<'_> {
+    #[inline]
+    fn put(&mut self, feature: usize, status: Status, event_time: EventTime, bits: u64) {
+        let to = self.cells.numbers_mut(feature, self.row..self.row + 1);
+        to.status.fill(status);
+        to.event_times.fill(event_time.0);
+        to.bits.fill(bits);
+    }
+
+    fn put_value(&mut self, feature: usize, value: Value) {
+        let cell = feature * self.cells.rows + self.row;
+        if let Some(to) = self.cells.values.get_mut(cell) {
+            *to = Some(value);
+        }
+    }
+}
+
+/// Rows of one feature, to be filled.
+struct Numbers<'p> {
+    status: &'p mut [Status],
+    event_times: &'p mut [i64],
+    bits: &'p mut [u64],
+}
+
+impl Numbers<'_> {
+    /// Fills rows, each judged at its own time, with one version; those from `from` up to `to`.
+    #[inline]
+    fn fill(
+        &mut self,
+        ask: &Ask,
+        times: &[EventTime],
+        (from, to): (usize, usize),
+        version: (EventTime, Kind, u64),
+    ) {
+        let (event_time, kind, bits) = version;
+        if ask.terms.is_forgotten(event_time) {
+            return;
+        }
+        let rows = from..to;
+        let (Some(status), Some(event_times), Some(all_bits), Some(times)) = (
+            self.status.get_mut(rows.clone()),
+            self.event_times.get_mut(rows.clone()),
+            self.bits.get_mut(rows.clone()),
+            times.get(rows),
+        ) else {
+            return;
+        };
+        event_times.fill(event_time.0);
+        if kind == Kind::Value && ask.terms.is_endless() {
+            status.fill(Status::Value);
+            all_bits.fill(bits);
+            return;
+        }
+        for ((status, to), t) in status.iter_mut().zip(all_bits).zip(times) {
+            *status = ask.terms.judge(event_time, kind, *t);
+            *to = if *status == Status::Value { bits } else { 0 };
+        }
+    }
+}
+
+/// Rows of a part that ask about one entity.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Group<'t> {
+    /// The first of them.
+    pub(crate) first: usize,
+    /// Their moments, ascending.
+    pub(crate) times: &'t [EventTime],
+}
+
+/// Answers a group from the one row of a table that holds its entity; whether its older versions
+/// were decoded for it. `None`: what is seen differs from revision to revision, and nothing was
+/// done. `view` is what the row sees that sees least.
+pub(crate) fn answer_group(
+    row: &HeadRow<'_>,
+    asked: &mut Asked,
+    view: &View<'_>,
+    group: Group<'_>,
+    cells: &mut PartCells,
+) -> Result<Option<bool>> {
+    let entry = &row.table.entry;
+    let sees_all = view.sees_all(&Order {
+        event_time: entry.max_event_time,
+        known_time: entry.max_known_time,
+        commit: entry.max_commit,
+    });
+    if !sees_all {
+        return Ok(None);
+    }
+    let head = row.head()?;
+    let are_same = asked.are(head.ids());
+    let bytes = row.chunk(&head)?;
+    let mut history = None;
+    let mut from = 0;
+    for (index, ask) in asked.each().iter().enumerate() {
+        let place = if are_same {
+            index
+        } else {
+            match head.find(ask.feature, from) {
+                Ok(place) => {
+                    from = place;
+                    place
+                }
+                Err(next) => {
+                    from = next;
+                    continue;
+                }
+            }
+        };
+        let newest = head.event_time(place);
+        let before = group.times.partition_point(|t| *t < newest);
+        from_head(row, &head, place, ask, group, before, cells)?;
+        if before == 0 {
+            continue;
+        }
+        let Some(bytes) = &bytes else { continue };
+        let history = match &mut history {
+            Some(history) => history,
+            None => history.insert(History::of(row, bytes)?),
+        };
+        history.answer(ask, group, before, cells)?;
+    }
+    Ok(Some(history.is_some()))
+}
+
+/// Answers the rows from `before` on, which see the newest version.
+#[inline]
+fn from_head(
+    row: &HeadRow<'_>,
+    head: &Head<'_>,
+    place: usize,
+    ask: &Ask,
+    group: Group<'_>,
+    before: usize,
+    cells: &mut PartCells,
+) -> Result<()> {
+    if is_number(ask) {
+        let malformed = |fault: Malformed| row.table.corrupt(row.at, &fault);
+        let version =
+            (head.event_time(place), head.kind(place).map_err(malformed)?, head.bits(place));
+        let rows = group.first..group.first + group.times.len();
+        let mut to = cells.numbers_mut(ask.place, rows);
+        to.fill(ask, group.times, (before, group.times.len()), version);
+        return Ok(());
+    }
+    for at in before..group.times.len() {
+        put_at(group, at, ask, &head_found(row, head, place, ask)?, cells)?;
+    }
+    Ok(())
+}
+
+/// The older versions of the entity, decoded.
+struct History<'h, 't> {
+    row: &'h HeadRow<'t>,
+    bytes: &'h ChunkBytes<'t>,
+    chunk: Chunk<'h>,
+    shared: SharedTimes<'h>,
+    from: usize,
+}
+
+impl<'h, 't> History<'h, 't> {
+    fn of(row: &'h HeadRow<'t>, bytes: &'h ChunkBytes<'t>) -> Result<Self> {
+        let malformed = |fault: Malformed| row.table.corrupt(bytes.start, &fault);
+        let chunk = Chunk::decode(&bytes.bytes).map_err(malformed)?;
+        Ok(Self { row, bytes, chunk, shared: SharedTimes::default(), from: 0 })
+    }
+
+    /// Answers the first `before` rows of the group.
+    #[inline]
+    fn answer(
+        &mut self,
+        ask: &Ask,
+        group: Group<'_>,
+        before: usize,
+        cells: &mut PartCells,
+    ) -> Result<()> {
+        let table = self.row.table;
+        let start = self.bytes.start;
+        let malformed = |fault: Malformed| table.corrupt(start, &fault);
+        let place = match self.chunk.find(ask.feature, self.from) {
+            Ok(place) => {
+                self.from = place;
+                place
+            }
+            Err(next) => {
+                self.from = next;
+                return Ok(());
+            }
+        };
+        if is_number(ask)
+            && let Some(column) = self.chunk.numbers(place, &mut self.shared).map_err(malformed)?
+        {
+            let rows = group.first..group.first + group.times.len();
+            let to = cells.numbers_mut(ask.place, rows);
+            return fill_all(&column, ask, group.times, before, to).map_err(malformed);
+        }
+        let column = self.chunk.column(place).map_err(malformed)?;
+        for (at, t) in group.times.iter().enumerate().take(before) {
+            if let Some(newest) = column.up_to(*t).checked_sub(1) {
+                let found = column_found(table, self.bytes, &column, newest);
+                put_at(group, at, ask, &found.map_err(malformed)?, cells)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Fills the first `before` rows, of which several in a row mostly see the same version.
+#[inline]
+fn fill_all(
+    column: &NumberColumn<'_>,
+    ask: &Ask,
+    times: &[EventTime],
+    before: usize,
+    mut to: Numbers<'_>,
+) -> std::result::Result<(), Malformed> {
+    let mut at = 0;
+    while let Some(t) = times.get(at).filter(|_| at < before) {
+        let up_to = column.up_to(*t);
+        // The rows that see it, too: up to the event time of the next version.
+        let mut next = at + 1;
+        if up_to < column.len() {
+            let limit = column.event_time(up_to);
+            while next < before && times.get(next).is_some_and(|t| *t < limit) {
+                next += 1;
+            }
+        } else {
+            next = before;
+        }
+        if let Some(newest) = up_to.checked_sub(1) {
+            let version = (column.event_time(newest), column.kind(newest)?, column.bits(newest));
+            to.fill(ask, times, (at, next), version);
+        }
+        at = next;
+    }
+    Ok(())
+}
+
+fn put_at(
+    group: Group<'_>,
+    at: usize,
+    ask: &Ask,
+    found: &Found<'_>,
+    cells: &mut PartCells,
+) -> Result<()> {
+    let Some(t) = group.times.get(at) else { return Ok(()) };
+    put(&Ask { t: *t, ..*ask }, found, &mut cells.row(group.first + at))
+}
