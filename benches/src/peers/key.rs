@@ -1,5 +1,6 @@
 //! Keys of the key-value engines: entity and feature as big-endian numbers, and the event time
 //! complemented, so that a feature's newest version comes first.
+#![allow(dead_code, reason = "what is used depends on the peers that are built in")]
 
 use crate::peers::peer::Cell;
 
