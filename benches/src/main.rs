@@ -3,12 +3,20 @@
 //!     cargo run --release -p asofdb-benches -- load
 //!     cargo run --release -p asofdb-benches -- load --entities 1000 --versions 1000 --features 10
 //!     cargo run --release -p asofdb-benches -- erase --records 10000000
+//!     cargo run --release -p asofdb-benches --features peers -- peers
 #![expect(clippy::disallowed_methods, reason = "figures are measured by the real clock")]
 
 mod data;
 mod deep;
 mod erase;
 mod ninety_days;
+#[expect(
+    clippy::indexing_slicing,
+    clippy::big_endian_bytes,
+    clippy::cast_precision_loss,
+    reason = "a place out of bounds ends the run; keys sort as bytes; figures are approximate"
+)]
+mod peers;
 mod writers;
 
 use std::path::Path;
@@ -18,6 +26,10 @@ use asofdb::{EventTime, JoinOptions, Options, Read, Selection, Store};
 use clap::Parser;
 
 use crate::data::{HOUR, Shape, define, mix, write_version};
+
+#[cfg(feature = "jemalloc")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -67,6 +79,11 @@ enum Command {
     NinetyDays(ninety_days::Size),
     /// Writers at full speed beside readers.
     Writers(writers::Size),
+    /// Whole workloads beside other engines, as far as they are built in.
+    Peers(peers::Args),
+    /// A part of it that needs a process of its own.
+    #[command(hide = true)]
+    PeersChild(peers::ChildArgs),
     /// Erases one entity of a large store and proves that it is gone.
     Erase {
         /// How many records, 20 an entity.
@@ -101,6 +118,8 @@ fn main() -> Outcome<()> {
             let dir = tempfile::tempdir()?;
             ninety_days::run(&dir.path().join("store"), size)
         }
+        Command::Peers(args) => peers::run(&args),
+        Command::PeersChild(args) => peers::run_child(&args),
         Command::Erase { records } => {
             let start = 1_700_000_000_000_000 / HOUR * HOUR;
             let shape = Shape { entities: (records / 20).max(3), features: 4, versions: 5, start };

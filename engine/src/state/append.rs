@@ -10,6 +10,12 @@ use crate::sync::{AtomicUsize, OnceLock, Ordering};
 const SEGMENTS: usize = 32;
 const FIRST_SEGMENT: usize = 4;
 
+/// About how many bytes of memory an allocator takes for so many: it keeps a length beside them, and
+/// hands out multiples of sixteen.
+pub(crate) fn allocated(len: usize) -> usize {
+    (len + 8).next_multiple_of(16).max(32)
+}
+
 /// The list.
 #[derive(Debug)]
 pub(crate) struct AppendList<T> {
@@ -48,13 +54,13 @@ impl<T> AppendList<T> {
             let _ = self.first.set(element);
         } else if let Some((segment, offset)) = place(index) {
             let segments = self.segments.get_or_init(|| {
-                grown += SEGMENTS * size_of::<OnceLock<Segment<T>>>();
+                grown += allocated(SEGMENTS * size_of::<OnceLock<Segment<T>>>());
                 Box::new(std::array::from_fn(|_| OnceLock::new()))
             });
             let cell = segments.get(segment).map(|segment_cell| {
                 segment_cell.get_or_init(|| {
                     let len = FIRST_SEGMENT << segment;
-                    grown += len * size_of::<OnceLock<T>>();
+                    grown += allocated(len * size_of::<OnceLock<T>>());
                     (0..len).map(|_| OnceLock::new()).collect()
                 })
             });

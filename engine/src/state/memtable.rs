@@ -21,7 +21,7 @@ use asofdb_format::ids::{Commit, EventTime, FeatureId, FileNumber, KnownTime, So
 use asofdb_format::revision::{Order, Revision};
 use bytes::Bytes;
 
-use crate::state::append::AppendList;
+use crate::state::append::{AppendList, allocated};
 use crate::state::commits::CommitSpans;
 use crate::state::tally::Tally;
 use crate::sync::{
@@ -29,6 +29,9 @@ use crate::sync::{
 };
 
 const FEATURE_BUCKETS: usize = 8;
+
+/// What [`Bytes`] take beside themselves when they are first cloned, as a flush does.
+const SHARED: usize = 24;
 
 /// Revisions of one log.
 #[derive(Debug)]
@@ -79,7 +82,8 @@ pub(crate) struct FeatureNode {
     id: FeatureId,
     next: OnceLock<Box<FeatureNode>>,
     ordered: AppendList<Revision>,
-    late: OnceLock<SkipMap<Arrived, Revision>>,
+    /// Boxed: a skip list takes half a kilobyte before it holds anything, and few have one.
+    late: OnceLock<Box<SkipMap<Arrived, Revision>>>,
 }
 
 impl Memtable {
@@ -148,13 +152,17 @@ impl Memtable {
     /// Puts a revision in. One writer at a time.
     pub(crate) fn insert(&self, entity: &[u8], feature: FeatureId, revision: Revision) {
         let hash = EntityHash::of(entity);
-        let mut grown = revision.payload.raw_len();
+        let mut grown = match revision.payload.raw_len() {
+            0 => 0,
+            len => allocated(len) + allocated(SHARED),
+        };
         self.max_event_time.fetch_max(revision.order.event_time.0, Ordering::Release);
         self.max_known_time.fetch_max(revision.order.known_time.0, Ordering::Release);
         let Some(mut cell) = self.bucket(hash) else { return };
         let node = loop {
             let node = cell.get_or_init(|| {
-                grown += size_of::<EntityNode>() + entity.len();
+                grown += allocated(size_of::<EntityNode>());
+                grown += allocated(entity.len()) + allocated(SHARED);
                 Box::new(EntityNode {
                     hash,
                     entity: Bytes::copy_from_slice(entity),
@@ -210,7 +218,7 @@ impl EntityNode {
         let Some(mut cell) = self.feature_bucket(feature) else { return 0 };
         let node = loop {
             let node = cell.get_or_init(|| {
-                grown += size_of::<FeatureNode>();
+                grown += allocated(size_of::<FeatureNode>());
                 Box::new(FeatureNode {
                     id: feature,
                     next: OnceLock::new(),
@@ -247,10 +255,12 @@ impl FeatureNode {
         if last.is_none_or(|last| last.order <= revision.order) {
             return self.ordered.push(revision);
         }
-        let mut grown = size_of::<Revision>() + 64;
+        // A node has four words of its own on average.
+        let mut grown = allocated(size_of::<(Arrived, Revision)>() + 32);
         let late = self.late.get_or_init(|| {
-            grown += 512;
-            SkipMap::new()
+            type Late = SkipMap<Arrived, Revision>;
+            grown += allocated(size_of::<Late>() + align_of::<Late>());
+            Box::new(SkipMap::new())
         });
         late.insert((revision.order, arrival), revision);
         grown
@@ -271,7 +281,7 @@ impl FeatureNode {
         NewestFirst {
             ordered: &self.ordered,
             left: low,
-            late: self.late.get().map(|late| (late, (up_to, u64::MAX))),
+            late: self.late.get().map(|late| (&**late, (up_to, u64::MAX))),
         }
     }
 

@@ -1,0 +1,176 @@
+//! asofdb through its public API, with default options.
+
+use std::path::Path;
+
+use asofdb::{
+    Answer, Batch, Durability, EventTime, FeatureId, FeatureSpec, JoinOptions, Options, Read,
+    Selection, Store, ValueType,
+};
+
+use crate::Outcome;
+use crate::peers::peer::{Cell, Joined, Peer, Reader, Record, Setup, SpineRow, TextRecord, Write};
+
+/// Rows of a spine that are joined at once.
+const PART: usize = 65_536;
+
+struct Ours {
+    store: Store,
+    ids: Vec<FeatureId>,
+    names: Vec<String>,
+    selection: Selection,
+}
+
+/// Opens a store with the features that are asked for.
+pub fn open(dir: &Path, setup: Setup) -> Outcome<Box<dyn Peer>> {
+    let mut options = Options::new();
+    if setup.stays_in_log {
+        options = options.memtable_bytes(1 << 30);
+    }
+    let store = Store::open(dir.join("store"), options)?;
+    let names: Vec<String> = (0..setup.features).map(|n| format!("a:f{n}")).collect();
+    if store.features().is_empty() {
+        let value_type = if setup.text { ValueType::Text } else { ValueType::F64 };
+        for name in &names {
+            store.define(FeatureSpec::new(name, value_type))?;
+        }
+    }
+    let selection = store.select(&names)?;
+    let ids = selection.features().iter().map(|feature| feature.id).collect();
+    Ok(Box::new(Ours { store, ids, names, selection }))
+}
+
+fn key(entity: u32) -> [u8; 8] {
+    u64::from(entity).to_be_bytes()
+}
+
+fn cell(answer: &Answer) -> Cell {
+    match (answer.as_f64(), answer.event_time()) {
+        (Some(value), Some(time)) => Cell { time: time.0, value },
+        _ => Cell::MISSING,
+    }
+}
+
+impl Peer for Ours {
+    fn write(&self, records: &[Record], how: Write) -> Outcome<()> {
+        let mut batch = Batch::new();
+        for record in records {
+            let id = self.ids[usize::from(record.feature)];
+            batch.put_id(key(record.entity), id, EventTime(record.time), record.value);
+        }
+        let durability = if how.synced { Durability::Synced } else { Durability::Buffered };
+        self.store.write(batch, durability)?;
+        Ok(())
+    }
+
+    fn settle(&self) -> Outcome<()> {
+        self.store.flush()?;
+        // A step waits for the one that is under way: when there is none left, all is at rest.
+        while self.store.step()? {}
+        Ok(())
+    }
+
+    fn reader(&self) -> Outcome<Box<dyn Reader + '_>> {
+        Ok(Box::new(OursReader { ours: self, narrow: self.selection.clone() }))
+    }
+
+    fn join(&self, spine: &[SpineRow], threads: usize, _: usize) -> Outcome<Box<dyn Joined>> {
+        let joiner = self.store.joiner(&self.selection, JoinOptions::new().threads(threads))?;
+        let mut parts = Vec::new();
+        for part in spine.chunks(PART) {
+            let rows: Vec<_> =
+                part.iter().map(|row| Some((key(row.entity), EventTime(row.t)))).collect();
+            parts.push(joiner.join(&rows)?);
+        }
+        Ok(Box::new(OursJoined(parts)))
+    }
+
+    fn write_text(&self, records: &[TextRecord]) -> Outcome<()> {
+        let mut batch = Batch::new();
+        for record in records {
+            let id = self.ids[usize::from(record.feature)];
+            let at = EventTime(record.time);
+            batch.put_id(key(record.entity), id, at, record.text.as_str());
+        }
+        self.store.write(batch, Durability::Buffered)?;
+        Ok(())
+    }
+
+    fn text(&self, entity: u32, feature: u16, t: i64) -> Outcome<Option<String>> {
+        let name = &self.names[usize::from(feature)];
+        let reading = self.store.as_of(key(entity), name, EventTime(t))?;
+        Ok(reading.as_text().map(str::to_owned))
+    }
+
+    fn close(self: Box<Self>) -> Outcome<()> {
+        Ok(self.store.close()?)
+    }
+}
+
+struct OursReader<'s> {
+    ours: &'s Ours,
+    /// The first features, as many as were asked for last.
+    narrow: Selection,
+}
+
+impl OursReader<'_> {
+    fn narrow(&mut self, width: usize) -> Outcome<()> {
+        if self.narrow.len() != width {
+            self.narrow = self.ours.store.select(&self.ours.names[..width])?;
+        }
+        Ok(())
+    }
+
+    fn row(&mut self, entity: u32, read: &Read, cells: &mut [Cell]) -> Outcome<()> {
+        self.narrow(cells.len())?;
+        let row = self.ours.store.read_row(key(entity), &self.narrow, read)?;
+        for (out, answer) in cells.iter_mut().zip(&row.answers) {
+            *out = cell(answer);
+        }
+        Ok(())
+    }
+}
+
+impl Reader for OursReader<'_> {
+    fn latest_row(&mut self, entity: u32, cells: &mut [Cell]) -> Outcome<()> {
+        self.row(entity, &Read::latest(), cells)
+    }
+
+    fn as_of_row(&mut self, entity: u32, t: i64, cells: &mut [Cell]) -> Outcome<()> {
+        self.row(entity, &Read::as_of(EventTime(t)), cells)
+    }
+
+    fn latest_point(&mut self, entity: u32, feature: u16) -> Outcome<Cell> {
+        let name = &self.ours.names[usize::from(feature)];
+        Ok(cell(&self.ours.store.latest(key(entity), name)?.answer))
+    }
+
+    fn as_of_point(&mut self, entity: u32, feature: u16, t: i64) -> Outcome<Cell> {
+        let name = &self.ours.names[usize::from(feature)];
+        Ok(cell(&self.ours.store.as_of(key(entity), name, EventTime(t))?.answer))
+    }
+
+    fn latest_rows(&mut self, entities: &[u32], width: usize, cells: &mut [Cell]) -> Outcome<()> {
+        self.narrow(width)?;
+        let keys: Vec<[u8; 8]> = entities.iter().map(|entity| key(*entity)).collect();
+        let rows = self.ours.store.read_rows(&keys, &self.narrow, &Read::latest())?;
+        for (row, cells) in rows.iter().zip(cells.chunks_mut(width)) {
+            for (out, answer) in cells.iter_mut().zip(&row.answers) {
+                *out = cell(answer);
+            }
+        }
+        Ok(())
+    }
+}
+
+struct OursJoined(Vec<asofdb::Joined>);
+
+impl Joined for OursJoined {
+    fn cell(&self, row: usize, feature: usize) -> Cell {
+        let found = self.0.get(row / PART).and_then(|part| {
+            let column = part.column(feature)?;
+            let value = column.value(row % PART)?.as_f64()?;
+            Some(Cell { time: column.event_time(row % PART)?.0, value })
+        });
+        found.unwrap_or(Cell::MISSING)
+    }
+}
