@@ -127,7 +127,7 @@ fn check(joined: &asofdb::Joined, first: usize, expected: &[Vec<&str>]) -> Outco
                 (_, Some(_)) => Status::Value,
                 (_, None) => Status::Null,
             };
-            let found = column.value(row).and_then(Value::as_f64);
+            let found = column.value(row).and_then(|value| value.as_f64());
             if found != value || column.status()[row] != status {
                 return Err(format!("row {}: {found:?}, not {line:?}", first + row).into());
             }

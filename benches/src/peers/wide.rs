@@ -116,7 +116,7 @@ fn check(
         for (row, (entity, t)) in part.iter().enumerate() {
             let version = (0..VERSIONS).rev().find(|version| time(*entity, view, *version) <= *t);
             let expected = version.map(|version| value(*entity, view, number, version));
-            if column.value(row).and_then(asofdb::Value::as_f64) != expected {
+            if column.value(row).and_then(|value| value.as_f64()) != expected {
                 return Err(format!("{} of {entity} at {t} is not {expected:?}", name).into());
             }
         }
