@@ -2,176 +2,74 @@
 //!
 //! ```text
 //! u8       width of the ids: 1, 2, 4 (low half) | width of the ends: 1, 2, 4 (high half)
-//! varint   number of columns C
-//! varint   number of commits K
-//! ints     the K commits, ascending
+//! u8       flags: event times 1 one list | 2 each column its own   (neither: side by side)
+//!                 commits     4 one list | 8 places                (neither: side by side)
+//!                 16 known times of their own | 32 has sources | 64 has kinds
+//! varint   number of columns C, at least 1
+//! ints     C numbers of revisions, each at least 1; R in all
 //! ids      C feature ids, ascending
 //! ends     C ends of the columns' bodies, counted from the first body
+//! times    one list: ints of N event times, which are those of every column
+//!          side by side: lines of the C columns' event times, R in all
+//!          each its own: nothing here
+//! kinds    ints of R kinds                                if flagged; else all are values
 //! bodies
+//! commits  one list: ints of N commits, which are those of every column
+//!          side by side: lines of the C columns' commits, R in all
+//!          places: varint K, ints of K commits, ascending, and lines of R places among them
+//! known    ints of R differences commit - known time      if flagged; else known at the commit
+//! sources  ints of R source ids                           if flagged; else none
 //!
 //! body:
-//! varint   number of revisions N, at least 1
-//! u8       flags: 1 times as in an earlier column | 2 commits as in an earlier column
-//!                 4 known times of their own | 8 has sources | 16 has kinds
-//! times    ints of N event times, or the varint index of the earlier column
-//! commits  ints of N places in the list of commits, or the varint index of the earlier column
-//! known    ints of N differences commit - known time      if flagged; else known at the commit
-//! sources  ints of N source ids                           if flagged; else none
-//! kinds    ints of N kinds                                if flagged; else all are values
+//! varint   0: ints of the column's event times follow;
+//!          n + 1: they are those of the earlier column n     only where each has its own
 //! values   see [`values`](crate::values)
 //! ```
 //!
+//! `ints` are columns of integers ([`ints`](crate::ints)), `lines` lists of them
+//! ([`lines`](crate::lines)). A read looks at times, kinds and bodies; commits, known times and
+//! sources, which few reads need, lie behind them.
+//!
 //! The chunk names nothing outside itself and the entity's heap behind it, so that a merge may
 //! copy both byte for byte. Revisions of a column ascend strictly by (event time, known time,
-//! commit). An earlier column that is referred to holds its own list and has the same N.
+//! commit). An earlier column that is referred to holds its own list and has the same number.
 
+mod encode;
+
+pub use self::encode::{ColumnInput, encode};
 use crate::ids::{Commit, EventTime, FeatureId, KnownTime, SourceId};
-use crate::ints::{self, Ints};
-use crate::revision::{Order, Payload, Revision};
+use crate::ints::Ints;
+use crate::revision::Order;
 use crate::value::Kind;
-use crate::values::{self, NumberValues, Numbers, Place, Values};
-use crate::wire::{Decoded, Malformed, Reader, Writer, narrow, put_uint, uint, wide};
+use crate::values::{NumberValues, Place, Values};
+use crate::wire::{Decoded, Malformed, Reader, narrow, uint, wide};
 
-const SHARED_TIMES: u8 = 1;
-const SHARED_COMMITS: u8 = 2;
-const OWN_KNOWN: u8 = 4;
-const HAS_SOURCES: u8 = 8;
-const HAS_KINDS: u8 = 16;
+const ONE_TIMES: u8 = 1;
+const OWN_TIMES: u8 = 2;
+const ONE_COMMITS: u8 = 4;
+const PLACED_COMMITS: u8 = 8;
+const OWN_KNOWN: u8 = 16;
+const HAS_SOURCES: u8 = 32;
+const HAS_KINDS: u8 = 64;
 
 /// The most revisions that a column may have; an entity with more is written in several parts.
 pub const MAX_COLUMN: u64 = 1 << 24;
-
-/// One feature's older versions, as a chunk is made of.
-#[derive(Clone, Debug)]
-pub struct ColumnInput<'a> {
-    /// The feature.
-    pub feature: FeatureId,
-    /// How its numbers may be written.
-    pub numbers: Numbers,
-    /// Its revisions, ascending, at least one.
-    pub revisions: &'a [Revision],
-}
-
-/// Writes a chunk of columns ascending by feature, and its heap.
-pub fn encode(columns: &[ColumnInput<'_>], out: &mut Vec<u8>, heap: &mut Vec<u8>) {
-    let mut commits: Vec<i64> = columns
-        .iter()
-        .flat_map(|column| column.revisions.iter().map(|revision| revision.order.commit.0))
-        .collect();
-    commits.sort_unstable();
-    commits.dedup();
-    let mut bodies = Vec::new();
-    let mut ends = Vec::with_capacity(columns.len());
-    let mut written: Vec<(Vec<i64>, Vec<i64>)> = Vec::with_capacity(columns.len());
-    // Only a column that holds its own list may be referred to.
-    let mut own_times: Vec<usize> = Vec::new();
-    let mut own_commits: Vec<usize> = Vec::new();
-    for (index, column) in columns.iter().enumerate() {
-        let times: Vec<i64> =
-            column.revisions.iter().map(|revision| revision.order.event_time.0).collect();
-        let places: Vec<i64> = column
-            .revisions
-            .iter()
-            .map(|revision| {
-                let place = commits.partition_point(|&commit| commit < revision.order.commit.0);
-                i64::try_from(place).unwrap_or(i64::MAX)
-            })
-            .collect();
-        let same_times = earlier(&own_times, &written, |lists| lists.0 == times);
-        let same_commits = earlier(&own_commits, &written, |lists| lists.1 == places);
-        encode_body(column, &times, &places, (same_times, same_commits), &mut bodies, heap);
-        ends.push(wide(bodies.len()));
-        if same_times.is_none() {
-            own_times.push(index);
-        }
-        if same_commits.is_none() {
-            own_commits.push(index);
-        }
-        written.push((times, places));
-    }
-    let last_id = columns.last().map_or(0, |column| u64::from(column.feature.0));
-    let last_end = ends.last().copied().unwrap_or_default();
-    let (id_width, end_width) = (width_of(last_id), width_of(last_end));
-    out.push(low(id_width) | low(end_width) << 4);
-    out.put_varint(wide(columns.len()));
-    out.put_varint(wide(commits.len()));
-    ints::encode(&commits, out);
-    columns.iter().for_each(|column| put_uint(out, u64::from(column.feature.0), id_width));
-    ends.iter().for_each(|&end| put_uint(out, end, end_width));
-    out.extend_from_slice(&bodies);
-}
-
-fn earlier(
-    own: &[usize],
-    written: &[(Vec<i64>, Vec<i64>)],
-    alike: impl Fn(&(Vec<i64>, Vec<i64>)) -> bool,
-) -> Option<usize> {
-    // The last few are enough: features of one view stand beside one another.
-    own.iter().rev().take(8).copied().find(|&index| written.get(index).is_some_and(&alike))
-}
-
-fn encode_body(
-    column: &ColumnInput<'_>,
-    times: &[i64],
-    places: &[i64],
-    (same_times, same_commits): (Option<usize>, Option<usize>),
-    out: &mut Vec<u8>,
-    heap: &mut Vec<u8>,
-) {
-    let revisions = column.revisions;
-    let known: Vec<i64> = revisions
-        .iter()
-        .map(|revision| revision.order.commit.0.wrapping_sub(revision.order.known_time.0))
-        .collect();
-    let sources: Vec<i64> = revisions.iter().map(|revision| i64::from(revision.source.0)).collect();
-    let kinds: Vec<i64> = revisions.iter().map(|revision| i64::from(revision.kind.tag())).collect();
-    let any = |list: &[i64]| list.iter().any(|&number| number != 0);
-    let flag = |set: bool, flag: u8| if set { flag } else { 0 };
-    out.put_varint(wide(revisions.len()));
-    out.push(
-        flag(same_times.is_some(), SHARED_TIMES)
-            | flag(same_commits.is_some(), SHARED_COMMITS)
-            | flag(any(&known), OWN_KNOWN)
-            | flag(any(&sources), HAS_SOURCES)
-            | flag(any(&kinds), HAS_KINDS),
-    );
-    for (same, list) in [(same_times, times), (same_commits, places)] {
-        match same {
-            Some(index) => out.put_varint(wide(index)),
-            None => ints::encode(list, out),
-        }
-    }
-    for list in [&known, &sources, &kinds] {
-        if any(list) {
-            ints::encode(list, out);
-        }
-    }
-    let payloads: Vec<&Payload> = revisions.iter().map(|revision| &revision.payload).collect();
-    values::encode(&payloads, column.numbers, out, heap);
-}
-
-fn width_of(max: u64) -> usize {
-    match max {
-        0..=0xff => 1,
-        0x100..=0xffff => 2,
-        _ => 4,
-    }
-}
-
-fn low(width: usize) -> u8 {
-    u8::try_from(width).unwrap_or(4)
-}
 
 /// A chunk, read in place.
 #[derive(Clone, Copy, Debug)]
 pub struct Chunk<'a> {
     bytes: &'a [u8],
-    commits: Ints<'a>,
+    flags: u8,
+    id_width: u8,
+    end_width: u8,
     columns: usize,
-    id_width: usize,
-    end_width: usize,
+    counts: Ints<'a>,
+    revisions: usize,
     ids: usize,
     ends: usize,
+    /// None of a column that has its own.
+    times: Ints<'a>,
+    kinds: Option<Ints<'a>>,
     bodies: usize,
 }
 
@@ -180,27 +78,57 @@ impl<'a> Chunk<'a> {
     #[inline]
     pub fn decode(bytes: &'a [u8]) -> Decoded<Self> {
         let mut reader = Reader::new(bytes);
-        let fault = reader.fault("the widths of a chunk");
+        let fault = reader.fault("the widths and flags of a chunk");
         let widths = reader.u8()?;
-        let (id_width, end_width) = (usize::from(widths & 15), usize::from(widths >> 4));
-        if ![1, 2, 4].contains(&id_width) || ![1, 2, 4].contains(&end_width) {
+        let flags = reader.u8()?;
+        let (id_width, end_width) = (widths & 15, widths >> 4);
+        let both = |a: u8, b: u8| flags & (a | b) == a | b;
+        if !matches!(id_width, 1 | 2 | 4)
+            || !matches!(end_width, 1 | 2 | 4)
+            || flags >= HAS_KINDS << 1
+            || both(ONE_TIMES, OWN_TIMES)
+            || both(ONE_COMMITS, PLACED_COMMITS)
+        {
             return Err(fault);
         }
+        let fault = reader.fault("a number of columns, each of one revision at least");
         let columns = reader.count()?;
-        let fault = reader.fault("a count of commits within the limits of the format");
-        let commits = narrow(reader.varint()?);
-        if wide(commits) > MAX_COLUMN {
+        if columns == 0 {
             return Err(fault);
         }
-        let commits = Ints::decode(&mut reader, commits)?;
+        let counts = Ints::decode(&mut reader, columns)?;
+        let is_one = flags & (ONE_TIMES | ONE_COMMITS) != 0;
+        let revisions = total(&counts, is_one).ok_or(fault)?;
         let ids = reader.position();
-        reader.take(columns.saturating_mul(id_width))?;
+        reader.take(columns.saturating_mul(usize::from(id_width)))?;
         let ends = reader.position();
-        reader.take(columns.saturating_mul(end_width))?;
+        reader.take(columns.saturating_mul(usize::from(end_width)))?;
+        let times = match flags & (ONE_TIMES | OWN_TIMES) {
+            0 => Ints::decode(&mut reader, revisions)?,
+            ONE_TIMES => Ints::decode(&mut reader, narrow(counts.get(0).cast_unsigned()))?,
+            _ => Ints::none(),
+        };
+        let kinds = match flags & HAS_KINDS {
+            0 => None,
+            _ => Some(Ints::decode(&mut reader, revisions)?),
+        };
         let bodies = reader.position();
-        let chunk = Self { bytes, commits, columns, id_width, end_width, ids, ends, bodies };
-        if chunk.end_of(columns) != bytes.len() {
-            return Err(Malformed::new(wide(ends), "columns up to the end of the chunk"));
+        let chunk = Self {
+            bytes,
+            flags,
+            id_width,
+            end_width,
+            columns,
+            counts,
+            revisions,
+            ids,
+            ends,
+            times,
+            kinds,
+            bodies,
+        };
+        if chunk.end_of(columns) > bytes.len() {
+            return Err(Malformed::new(wide(ends), "columns within the chunk"));
         }
         Ok(chunk)
     }
@@ -208,15 +136,16 @@ impl<'a> Chunk<'a> {
     /// Where the first so many columns end.
     #[inline(always)]
     fn end_of(&self, columns: usize) -> usize {
-        let width = self.end_width;
+        let width = usize::from(self.end_width);
         let told = |last| narrow(uint(self.bytes, self.ends + last * width, width));
         self.bodies.saturating_add(columns.checked_sub(1).map_or(0, told))
     }
 
-    /// Whether the list of commits ascends, which no read looks at.
-    #[must_use]
-    pub fn commits_ascend(&self) -> bool {
-        (1..self.commits.len()).all(|index| self.commits.get(index - 1) < self.commits.get(index))
+    /// Whether the list of commits ascends, if there is one, which no read looks at.
+    pub fn commits_ascend(&self) -> Decoded<bool> {
+        let order = self.orders()?;
+        let Commits::Places(commits, _) = order.commits else { return Ok(true) };
+        Ok((1..commits.len()).all(|index| commits.get(index - 1) < commits.get(index)))
     }
 
     /// How many columns it has.
@@ -230,7 +159,8 @@ impl<'a> Chunk<'a> {
     #[must_use]
     #[inline]
     pub fn feature(&self, index: usize) -> FeatureId {
-        let id = uint(self.bytes, self.ids + index * self.id_width, self.id_width);
+        let width = usize::from(self.id_width);
+        let id = uint(self.bytes, self.ids + index * width, width);
         FeatureId(u32::try_from(id).unwrap_or(u32::MAX))
     }
 
@@ -238,10 +168,12 @@ impl<'a> Chunk<'a> {
     /// passes what it was told last.
     #[inline]
     pub fn find(&self, feature: FeatureId, from: usize) -> Result<usize, usize> {
-        // Callers mostly ask for the very next one.
         let (mut low, mut high) = (from, self.columns);
-        if low < high && self.feature(low) == feature {
-            return Ok(low);
+        // Callers mostly ask for the very next one.
+        for next in [from, from + 1] {
+            if next < high && self.feature(next) == feature {
+                return Ok(next);
+            }
         }
         while low < high {
             let middle = low.midpoint(high);
@@ -252,6 +184,23 @@ impl<'a> Chunk<'a> {
             }
         }
         Err(low)
+    }
+
+    /// How many revisions a column has, and how many lie before it.
+    #[inline(always)]
+    fn extent(&self, index: usize, walk: &mut Walk<'a>) -> (usize, usize) {
+        if let Some(count) = self.counts.constant() {
+            let count = narrow(count.cast_unsigned());
+            return (count, index.saturating_mul(count));
+        }
+        let (mut at, mut before) =
+            if walk.column <= index { (walk.column, walk.before) } else { (0, 0) };
+        while at < index {
+            before += narrow(self.counts.get(at).cast_unsigned());
+            at += 1;
+        }
+        (walk.column, walk.before) = (at, before);
+        (narrow(self.counts.get(index).cast_unsigned()), before)
     }
 
     /// A reader at the start of a body, and where the body ends. The reader goes on to the end of the
@@ -270,139 +219,204 @@ impl<'a> Chunk<'a> {
         Ok((reader, to))
     }
 
+    /// The event times of a column, of which the reader stands at the start of the body: it is then
+    /// at the values.
+    #[inline(always)]
+    fn times(
+        &self,
+        index: usize,
+        (count, before): (usize, usize),
+        reader: &mut Reader<'a>,
+        walk: &mut Walk<'a>,
+    ) -> Decoded<List<'a>> {
+        match self.flags & (ONE_TIMES | OWN_TIMES) {
+            0 => Ok(List { all: self.times, before, count }),
+            ONE_TIMES => Ok(List { all: self.times, before: 0, count }),
+            _ => {
+                let all = self.own_times(index, count, reader, walk)?;
+                Ok(List { all, before: 0, count })
+            }
+        }
+    }
+
+    fn own_times(
+        &self,
+        index: usize,
+        count: usize,
+        reader: &mut Reader<'a>,
+        walk: &mut Walk<'a>,
+    ) -> Decoded<Ints<'a>> {
+        let fault = reader.fault("an earlier column with its own times of the same number");
+        let Some(owner) = reader.varint()?.checked_sub(1).map(narrow) else {
+            return Ints::decode(reader, count);
+        };
+        if let Some((kept, times)) = walk.shared
+            && kept == owner
+            && times.len() == count
+        {
+            return Ok(times);
+        }
+        if owner >= index || self.extent(owner, &mut Walk::default()).0 != count {
+            return Err(fault);
+        }
+        let (mut reader, _) = self.body(owner)?;
+        if reader.varint()? != 0 {
+            return Err(fault);
+        }
+        let times = Ints::decode(&mut reader, count)?;
+        walk.shared = Some((owner, times));
+        Ok(times)
+    }
+
     /// The i-th column.
-    #[inline]
     pub fn column(&self, index: usize) -> Decoded<Column<'a>> {
         let (mut reader, end) = self.body(index)?;
-        let (count, flags) = body_head(&mut reader)?;
-        let times = if flags & SHARED_TIMES == 0 {
-            Ints::decode(&mut reader, count)?
-        } else {
-            let at = reader.fault("an earlier column with its own times of the same number");
-            self.shared(narrow(reader.varint()?), index, count, false, at)?
-        };
-        let places = if flags & SHARED_COMMITS == 0 {
-            Ints::decode(&mut reader, count)?
-        } else {
-            let at = reader.fault("an earlier column with its own commits of the same number");
-            self.shared(narrow(reader.varint()?), index, count, true, at)?
-        };
-        let mut optional =
-            |flag: u8| (flags & flag != 0).then(|| Ints::decode(&mut reader, count)).transpose();
-        let known = optional(OWN_KNOWN)?;
-        let sources = optional(HAS_SOURCES)?;
-        let kinds = optional(HAS_KINDS)?;
+        let mut walk = Walk::default();
+        let extent = self.extent(index, &mut walk);
+        let times = self.times(index, extent, &mut reader, &mut walk)?;
         Ok(Column {
-            count,
             times,
-            places,
-            commits: self.commits,
-            known,
-            sources,
-            kinds,
+            before: extent.1,
+            orders: self.orders()?,
+            kinds: self.kinds,
             values: reader,
             end,
         })
     }
 
-    /// The i-th column, if it holds numbers. Lists of times that columns share are kept in `shared`
+    /// The i-th column, if it holds numbers. A caller who asks in ascending order passes one walk
     /// from column to column.
     // Inlined, so that the parts stay in registers: a column of a few revisions is read in less time
     // than it takes to hand its parts around in memory.
     #[inline(always)]
-    pub fn numbers(
-        &self,
-        index: usize,
-        shared: &mut SharedTimes<'a>,
-    ) -> Decoded<Option<NumberColumn<'a>>> {
+    pub fn numbers(&self, index: usize, walk: &mut Walk<'a>) -> Decoded<Option<NumberColumn<'a>>> {
         let (mut reader, end) = self.body(index)?;
-        let (count, flags) = body_head(&mut reader)?;
-        let times = if flags & SHARED_TIMES == 0 {
-            Ints::decode(&mut reader, count)?
-        } else {
-            let at = reader.fault("an earlier column with its own times of the same number");
-            let owner = narrow(reader.varint()?);
-            match shared.0 {
-                Some((kept, times)) if kept == owner && times.len() == count => times,
-                _ => {
-                    let times = self.shared(owner, index, count, false, at)?;
-                    shared.0 = Some((owner, times));
-                    times
-                }
-            }
-        };
-        if flags & SHARED_COMMITS == 0 {
-            Ints::skip(&mut reader, count)?;
-        } else {
-            reader.varint()?;
-        }
-        for flag in [OWN_KNOWN, HAS_SOURCES] {
-            if flags & flag != 0 {
-                Ints::skip(&mut reader, count)?;
-            }
-        }
-        let kinds =
-            if flags & HAS_KINDS == 0 { None } else { Some(Ints::decode(&mut reader, count)?) };
+        let extent = self.extent(index, walk);
+        let times = self.times(index, extent, &mut reader, walk)?;
+        let (count, before) = extent;
         let Some(numbers) = NumberValues::decode(&mut reader, count)? else { return Ok(None) };
         if reader.position() != end {
             return Err(reader.fault("the end of the column"));
         }
-        Ok(Some(NumberColumn { times, kinds, numbers }))
+        Ok(Some(NumberColumn { times, before, kinds: self.kinds, numbers }))
     }
 
-    fn shared(
-        &self,
-        owner: usize,
-        index: usize,
-        count: usize,
-        commits: bool,
-        fault: Malformed,
-    ) -> Decoded<Ints<'a>> {
-        if owner >= index {
-            return Err(fault);
+    /// What lies behind the bodies.
+    fn orders(&self) -> Decoded<Orders<'a>> {
+        let mut reader = Reader::new(self.bytes);
+        reader.take(self.end_of(self.columns))?;
+        let commits = match self.flags & (ONE_COMMITS | PLACED_COMMITS) {
+            0 => Commits::Lines(Ints::decode(&mut reader, self.revisions)?),
+            ONE_COMMITS => {
+                let count = narrow(self.counts.get(0).cast_unsigned());
+                Commits::One(Ints::decode(&mut reader, count)?)
+            }
+            _ => {
+                let fault = reader.fault("a number of commits up to that of revisions");
+                let count = narrow(reader.varint()?);
+                if count == 0 || count > self.revisions {
+                    return Err(fault);
+                }
+                let commits = Ints::decode(&mut reader, count)?;
+                Commits::Places(commits, Ints::decode(&mut reader, self.revisions)?)
+            }
+        };
+        let mut optional = |flag: u8| {
+            (self.flags & flag != 0).then(|| Ints::decode(&mut reader, self.revisions)).transpose()
+        };
+        let orders =
+            Orders { commits, known: optional(OWN_KNOWN)?, sources: optional(HAS_SOURCES)? };
+        reader.end()?;
+        Ok(orders)
+    }
+}
+
+/// How many revisions there are in all; `None` if a column has none or too many, or if all are to
+/// be alike and are not.
+fn total(counts: &Ints<'_>, alike: bool) -> Option<usize> {
+    let is_good = |count: i64| 1 <= count && count.cast_unsigned() <= MAX_COLUMN;
+    if let Some(count) = counts.constant() {
+        let each = usize::try_from(count).ok()?;
+        return if is_good(count) { counts.len().checked_mul(each) } else { None };
+    }
+    let mut total = 0usize;
+    for count in counts.iter() {
+        if !is_good(count) || alike {
+            return None;
         }
-        let (mut reader, _) = self.body(owner)?;
-        let (owner_count, flags) = body_head(&mut reader)?;
-        let own = if commits { SHARED_COMMITS } else { SHARED_TIMES };
-        if owner_count != count || flags & own != 0 {
-            return Err(fault);
-        }
-        if commits {
-            if flags & SHARED_TIMES == 0 {
-                Ints::decode(&mut reader, count)?;
-            } else {
-                reader.varint()?;
+        total = total.checked_add(usize::try_from(count).ok()?)?;
+    }
+    Some(total)
+}
+
+/// What is remembered from one column to the next.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Walk<'a> {
+    column: usize,
+    /// How many revisions lie before it.
+    before: usize,
+    /// The column whose event times were looked at for others, and they.
+    shared: Option<(usize, Ints<'a>)>,
+}
+
+/// A list among lists that lie side by side.
+#[derive(Clone, Copy, Debug)]
+struct List<'a> {
+    all: Ints<'a>,
+    before: usize,
+    count: usize,
+}
+
+impl List<'_> {
+    #[inline(always)]
+    fn get(&self, index: usize) -> i64 {
+        self.all.at(index, self.before.saturating_add(index))
+    }
+
+    #[inline(always)]
+    fn partition_above(&self, limit: i64) -> usize {
+        self.all.partition_of(self.before, self.count, limit)
+    }
+}
+
+/// Commits, known times and sources of a chunk.
+#[derive(Clone, Copy, Debug)]
+struct Orders<'a> {
+    commits: Commits<'a>,
+    known: Option<Ints<'a>>,
+    sources: Option<Ints<'a>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Commits<'a> {
+    One(Ints<'a>),
+    Lines(Ints<'a>),
+    Places(Ints<'a>, Ints<'a>),
+}
+
+impl Commits<'_> {
+    /// The commit of the i-th revision of a list before which so many lie.
+    fn get(&self, before: usize, index: usize) -> i64 {
+        match self {
+            Self::One(list) => list.get(index),
+            Self::Lines(all) => all.at(index, before.saturating_add(index)),
+            Self::Places(commits, places) => {
+                match usize::try_from(places.at(index, before.saturating_add(index))) {
+                    Ok(place) if place < commits.len() => commits.get(place),
+                    // No writer has such a place; the largest commit is one that no reader sees.
+                    _ => i64::MAX,
+                }
             }
         }
-        Ints::decode(&mut reader, count)
     }
 }
-
-#[inline(always)]
-fn body_head(reader: &mut Reader<'_>) -> Decoded<(usize, u8)> {
-    let fault = reader.fault("the number of revisions of a column");
-    let count = reader.varint()?;
-    if count == 0 || count > MAX_COLUMN {
-        return Err(fault);
-    }
-    let fault = reader.fault("the flags of a column");
-    let flags = reader.u8()?;
-    if flags >= HAS_KINDS << 1 { Err(fault) } else { Ok((narrow(count), flags)) }
-}
-
-/// The list of times that columns share which were looked at last.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SharedTimes<'a>(Option<(usize, Ints<'a>)>);
 
 /// One feature's older versions, read in place.
 #[derive(Clone, Copy, Debug)]
 pub struct Column<'a> {
-    count: usize,
-    times: Ints<'a>,
-    places: Ints<'a>,
-    commits: Ints<'a>,
-    known: Option<Ints<'a>>,
-    sources: Option<Ints<'a>>,
+    times: List<'a>,
+    before: usize,
+    orders: Orders<'a>,
     kinds: Option<Ints<'a>>,
     values: Reader<'a>,
     end: usize,
@@ -413,7 +427,7 @@ impl<'a> Column<'a> {
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a column is never empty")]
     pub const fn len(&self) -> usize {
-        self.count
+        self.times.count
     }
 
     /// How many of its revisions have an event time up to `t`.
@@ -434,14 +448,11 @@ impl<'a> Column<'a> {
     #[must_use]
     #[inline]
     pub fn order(&self, index: usize) -> Order {
-        let commit = match usize::try_from(self.places.get(index)) {
-            Ok(place) if place < self.commits.len() => self.commits.get(place),
-            // No writer has such a place; the largest commit is one that no reader sees.
-            _ => i64::MAX,
-        };
-        let behind = self.known.as_ref().map_or(0, |known| known.get(index));
+        let commit = self.orders.commits.get(self.before, index);
+        let place = self.before.saturating_add(index);
+        let behind = self.orders.known.as_ref().map_or(0, |known| known.get(place));
         Order {
-            event_time: EventTime(self.times.get(index)),
+            event_time: self.event_time(index),
             known_time: KnownTime(commit.wrapping_sub(behind)),
             commit: Commit(commit),
         }
@@ -450,20 +461,27 @@ impl<'a> Column<'a> {
     /// The i-th revision's source.
     #[must_use]
     pub fn source(&self, index: usize) -> SourceId {
-        let id = self.sources.as_ref().map_or(0, |sources| sources.get(index));
+        let place = self.before.saturating_add(index);
+        let id = self.orders.sources.as_ref().map_or(0, |sources| sources.get(place));
         SourceId(u32::try_from(id).unwrap_or(u32::MAX))
     }
 
     /// The i-th revision's kind.
     #[inline]
     pub fn kind(&self, index: usize) -> Decoded<Kind> {
-        kind_of(self.kinds.as_ref(), index)
+        kind_of(self.kinds.as_ref(), self.before.saturating_add(index))
     }
 
     /// Where the values are, in the chunk that the column is of.
     #[inline]
     pub fn values(&self) -> Decoded<Values<'a>> {
-        values_up_to(self.values, self.count, self.end)
+        let mut reader = self.values;
+        let values = Values::decode(&mut reader, self.len())?;
+        if reader.position() == self.end {
+            Ok(values)
+        } else {
+            Err(reader.fault("the end of the column"))
+        }
     }
 
     /// Where the i-th revision's value is; places count from the start of the chunk.
@@ -473,25 +491,18 @@ impl<'a> Column<'a> {
     }
 
     /// Where the bytes of the column end, in the chunk.
-    pub fn end(&self) -> Decoded<usize> {
-        let mut reader = self.values;
-        Values::decode(&mut reader, self.count)?;
-        Ok(reader.position())
+    #[must_use]
+    pub const fn end(&self) -> usize {
+        self.end
     }
-}
-
-/// The values that end where their column does.
-#[inline]
-fn values_up_to(mut reader: Reader<'_>, count: usize, end: usize) -> Decoded<Values<'_>> {
-    let values = Values::decode(&mut reader, count)?;
-    if reader.position() == end { Ok(values) } else { Err(reader.fault("the end of the column")) }
 }
 
 /// A column of numbers, for readers who see every revision of it: nothing is decoded that such a
 /// reader does not need.
 #[derive(Clone, Copy, Debug)]
 pub struct NumberColumn<'a> {
-    times: Ints<'a>,
+    times: List<'a>,
+    before: usize,
     kinds: Option<Ints<'a>>,
     numbers: NumberValues<'a>,
 }
@@ -502,7 +513,7 @@ impl NumberColumn<'_> {
     #[inline]
     #[expect(clippy::len_without_is_empty, reason = "a column is never empty")]
     pub const fn len(&self) -> usize {
-        self.times.len()
+        self.times.count
     }
 
     /// How many of its revisions have an event time up to `t`.
@@ -522,7 +533,7 @@ impl NumberColumn<'_> {
     /// The i-th revision's kind.
     #[inline]
     pub fn kind(&self, index: usize) -> Decoded<Kind> {
-        kind_of(self.kinds.as_ref(), index)
+        kind_of(self.kinds.as_ref(), self.before.saturating_add(index))
     }
 
     /// The bits of the i-th number.

@@ -17,8 +17,8 @@ use std::hint::select_unpredictable;
 
 use crate::wire::{Decoded, Malformed, Reader, Writer, low_byte, narrow, wide, window};
 
-const HAS_SLOPE: u64 = 1 << 7;
-const HAS_SCALE: u64 = 1 << 8;
+pub(crate) const HAS_SLOPE: u64 = 1 << 7;
+pub(crate) const HAS_SCALE: u64 = 1 << 8;
 
 /// Writes a column.
 pub fn encode(values: &[i64], out: &mut Vec<u8>) {
@@ -106,6 +106,11 @@ fn write(
     if scale != 1 {
         out.put_varint(scale);
     }
+    pack(out, width, packed);
+}
+
+/// Packs integers of so many bits each.
+pub(crate) fn pack(out: &mut Vec<u8>, width: u32, packed: impl Iterator<Item = u64>) {
     if width == 0 {
         return;
     }
@@ -127,7 +132,7 @@ fn write(
     }
 }
 
-fn gcd(mut a: u64, mut b: u64) -> u64 {
+pub(crate) fn gcd(mut a: u64, mut b: u64) -> u64 {
     while b != 0 {
         (a, b) = (b, a % b);
     }
@@ -150,7 +155,7 @@ impl<'a> Ints<'a> {
     #[inline(always)]
     pub fn decode(reader: &mut Reader<'a>, count: usize) -> Decoded<Self> {
         if count == 0 {
-            return Ok(Self { packed: &[], count, width: 0, base: 0, slope: 0, scale: 1 });
+            return Ok(Self::none());
         }
         let fault = reader.fault("the head of a column of integers");
         let head = reader.varint()?;
@@ -172,9 +177,10 @@ impl<'a> Ints<'a> {
         Ok(Self { packed, count, width, base, slope, scale })
     }
 
-    /// Goes behind a column of so many integers, as [`Ints::decode`] does.
-    pub fn skip(reader: &mut Reader<'a>, count: usize) -> Decoded<()> {
-        Self::decode(reader, count).map(drop)
+    /// A column of none.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self { packed: &[], count: 0, width: 0, base: 0, slope: 0, scale: 1 }
     }
 
     /// How many integers there are.
@@ -194,17 +200,32 @@ impl<'a> Ints<'a> {
     #[must_use]
     #[inline(always)]
     pub fn get(&self, index: usize) -> i64 {
+        self.at(index, index)
+    }
+
+    /// The integer at a place, which is the i-th of its list: see [`lines`](crate::lines). Past the
+    /// end it is some integer.
+    #[must_use]
+    #[inline(always)]
+    pub fn at(&self, index: usize, place: usize) -> i64 {
         let line = self.slope.wrapping_mul(index.cast_signed() as i64);
         let packed = match self.width {
             0 => 0,
-            64 => window(self.packed, index.saturating_mul(8)),
+            64 => window(self.packed, place.saturating_mul(8)),
             width => {
-                let bit = index.saturating_mul(width as usize);
+                let bit = place.saturating_mul(width as usize);
                 (window(self.packed, bit / 8) >> (bit % 8)) & ((1 << width) - 1)
             }
         };
         let units = line.wrapping_add(packed.cast_signed());
         self.base.wrapping_add(self.scale.wrapping_mul(units))
+    }
+
+    /// The one integer that all of them are, if it is told without packed ones.
+    #[must_use]
+    #[inline]
+    pub const fn constant(&self) -> Option<i64> {
+        if self.width == 0 && self.slope == 0 { Some(self.base) } else { None }
     }
 
     /// All of them, in order.
@@ -217,12 +238,20 @@ impl<'a> Ints<'a> {
     #[must_use]
     #[inline(always)]
     pub fn partition_above(&self, limit: i64) -> usize {
+        self.partition_of(0, self.count, limit)
+    }
+
+    /// As [`Ints::partition_above`], of a list of so many integers before which so many lie.
+    #[must_use]
+    #[inline(always)]
+    pub fn partition_of(&self, before: usize, count: usize, limit: i64) -> usize {
         // Where the limit lies is anybody's guess, so that a jump would be guessed wrong half of
         // the time: both ends are chosen without one.
-        let (mut low, mut len) = (0, self.count);
+        let (mut low, mut len) = (0, count);
         while len > 0 {
             let half = len / 2;
-            let is_up_to = self.get(low + half) <= limit;
+            let place = low + half;
+            let is_up_to = self.at(place, before + place) <= limit;
             low = select_unpredictable(is_up_to, low + half + 1, low);
             len = select_unpredictable(is_up_to, len - half - 1, half);
         }

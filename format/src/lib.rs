@@ -13,7 +13,7 @@
 //! | [`certificate`] | what proves an erase |
 //! | [`pages`], [`table`], [`meta`], [`freshness`] | a table file: sections, checksums, what is known of it |
 //! | [`directory`], [`head`], [`chunk`] | a table's entities, their newest versions, their history |
-//! | [`ints`], [`values`] | columns of integers and of values |
+//! | [`ints`], [`lines`], [`values`] | columns of integers, lists of them, columns of values |
 //!
 //! Decoders take any bytes: they answer with [`Malformed`] and never panic, loop, or allocate more
 //! than a small multiple of their input; a compressed block tells its length, 16 MiB at the most.
@@ -34,6 +34,7 @@ pub mod head;
 pub mod header;
 pub mod ids;
 pub mod ints;
+pub mod lines;
 pub mod meta;
 pub mod pages;
 pub mod revision;

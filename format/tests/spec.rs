@@ -24,6 +24,7 @@ use asofdb_format::header::{FileKind, HEADER_LEN, Header, HeaderFault};
 use asofdb_format::ids::{
     Commit, EventTime, FeatureId, FileNumber, KnownTime, SourceId, Span, StoreId,
 };
+use asofdb_format::lines::{self, Lists};
 use asofdb_format::meta::TableMeta;
 use asofdb_format::revision::{Order, Payload, Revision};
 use asofdb_format::table::{FOOTER_LEN, Footer, Names, TableBuilder};
@@ -530,6 +531,14 @@ fn the_examples_of_ints() {
         ints::encode(&column, &mut out);
         assert_eq!(out, example(&format!("ints of {}", list.join(", "))));
     }
+}
+
+#[test]
+fn the_example_of_lines() {
+    let (all, counts) = ([10, 20, 12, 22, 33], [2, 3]);
+    let mut out = Vec::new();
+    lines::encode(Lists { all: &all, counts: &counts }, &mut out);
+    assert_eq!(out, example("lines of 10, 20 and of 12, 22, 33"));
 }
 
 #[test]

@@ -10,10 +10,14 @@ use asofdb_format::table::{FOOTER_LEN, Footer};
 use asofdb_format::value::{MAX_VECTOR_DIM, ValueType};
 use asofdb_format::wire::{Writer, wide};
 
-/// Two columns; the ends of their bodies are bytes 9 and 10, the packed commits byte 6.
-const CHUNK: &str = "11 02 02 01 d0 0f 02 01 02 10 20 02 00 81 02 14 0a 02 01 00 02 01 81 02 0e 02 \
-                     02 02 17 00 00 81 02 00 02 02 01 00 02 04 00 02 78";
-const HEAD: &str = "02 00 01 00 11 00 00 00 2b 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 \
+/// Two columns; their numbers of revisions are bytes 3 and 4, the ends of their bodies 7 and 8.
+const CHUNK: &str = "11 55 02 00 04 01 02 06 0a 81 02 14 0a 02 01 00 08 01 81 02 0e 02 02 04 00 02 78 \
+                     01 d0 0f 02 81 02 00 02 08";
+/// Two columns of four revisions of three commits that lie far apart, so that there is a list of them:
+/// 1000, 1777 and one more, packed in 37 bits each from byte 24 on.
+const PLACES: &str = "11 09 02 00 08 01 02 03 06 82 02 00 0a e4 01 00 0e 01 00 0e 03 25 d0 0f 00 00 00 00 \
+                      20 61 00 00 00 5c 90 db 21 5d 02 00 24 25";
+const HEAD: &str = "02 00 01 00 11 00 00 00 24 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 \
                     00 00 00 00 00 1e 00 00 00 00 00 00 00 ea 03 00 00 00 00 00 00 75 31 01 02 00 \
                     0a 0b 00 00 00 00 00 00 00 00 00 00 00 80 00 00 00 79 7a";
 
@@ -31,25 +35,53 @@ fn bytes_of_a_chunk_that_no_column_holds_go_unseen() {
     let chunk = Chunk::decode(&sound).unwrap();
     for index in 0..chunk.columns() {
         assert!(chunk.column(index).unwrap().values().is_ok());
+        assert!(chunk.commits_ascend().unwrap());
     }
     let mut longer = sound.clone();
     longer.push(0);
-    assert!(Chunk::decode(&longer).is_err());
-    // The last body may claim the byte; its values do not.
-    *longer.get_mut(10).unwrap() += 1;
     let chunk = Chunk::decode(&longer).unwrap();
-    assert!(chunk.column(0).unwrap().values().is_ok());
-    assert!(chunk.column(1).unwrap().values().is_err());
+    assert!(chunk.column(0).is_err() && chunk.column(1).is_err());
+    assert!(chunk.commits_ascend().is_err());
+    // The last body may claim a byte of what lies behind it; its values do not.
+    let mut claimed = sound.clone();
+    *claimed.get_mut(8).unwrap() += 1;
+    let chunk = Chunk::decode(&claimed).unwrap();
+    let ends_well = |index| chunk.column(index).is_ok_and(|column| column.values().is_ok());
+    assert!(!ends_well(1));
 }
 
 #[test]
 fn commits_of_a_chunk_that_fall_go_unseen() {
+    let mut chunk = bytes(PLACES);
+    assert!(Chunk::decode(&chunk).unwrap().commits_ascend().unwrap());
+    // 1777 twice, and 1778 before 1777.
+    for first in [777u16, 778] {
+        chunk.splice(24..26, first.to_le_bytes());
+        assert!(!Chunk::decode(&chunk).unwrap().commits_ascend().unwrap());
+    }
+}
+
+#[test]
+fn one_list_is_that_of_columns_of_different_lengths() {
     let mut chunk = bytes(CHUNK);
-    assert!(Chunk::decode(&chunk).unwrap().commits_ascend());
-    // 1000, 1001 become 1001, 1000, and then 1001 twice.
-    for packed in [0b01, 0b11] {
-        *chunk.get_mut(6).unwrap() = packed;
-        assert!(!Chunk::decode(&chunk).unwrap().commits_ascend());
+    // 2 and 3 revisions: width 0 becomes width 0 with slope 1.
+    chunk.splice(3..5, [0x80, 1, 4, 2]);
+    assert!(Chunk::decode(&chunk).is_err());
+    // No revision, and more than a column may have.
+    for base in [[0x00, 0x00, 0x00, 0x00, 0x00], [0x82, 0x80, 0x80, 0x10, 0x00]] {
+        let mut chunk = bytes(CHUNK);
+        let len = if base[0] == 0 { 1 } else { 4 };
+        chunk.splice(4..5, base.into_iter().take(len));
+        assert!(Chunk::decode(&chunk).is_err(), "{base:?}");
+    }
+}
+
+#[test]
+fn two_forms_of_a_list_are_flagged_and_one_is_read() {
+    for flags in [0x55 | 2, 0x55 | 8, 0x55 | 128] {
+        let mut chunk = bytes(CHUNK);
+        *chunk.get_mut(1).unwrap() = flags;
+        assert!(Chunk::decode(&chunk).is_err(), "{flags:x}");
     }
 }
 

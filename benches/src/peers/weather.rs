@@ -5,8 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use asofdb::{
-    Batch, Durability, EventTime, FeatureSpec, JoinOptions, Options, Status, Store, Value,
-    ValueType,
+    Batch, Durability, EventTime, FeatureSpec, JoinOptions, Options, Status, Store, ValueType,
 };
 
 use crate::Outcome;

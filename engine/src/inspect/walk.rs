@@ -169,7 +169,9 @@ impl TableFile {
         } else {
             Some(Chunk::decode(&bytes).map_err(|fault| self.corrupt(start, &fault))?)
         };
-        if chunk.as_ref().is_some_and(|chunk| !chunk.commits_ascend()) {
+        if let Some(chunk) = &chunk
+            && !chunk.commits_ascend().map_err(|fault| self.corrupt(start, &fault))?
+        {
             return Err(self.corrupt(start, &Malformed::new(0, "a list of commits that ascends")));
         }
         let columns = chunk.as_ref().map_or(0, Chunk::columns);

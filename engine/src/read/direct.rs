@@ -8,7 +8,7 @@
 //! head (48 bytes, the entity, 10 to 17 bytes a feature: 5 to 7 lines of a row of 20 numbers, one
 //! after another), and a bit of the pages that were verified. An as-of row touches the chunk, too.
 
-use asofdb_format::chunk::{Chunk, SharedTimes};
+use asofdb_format::chunk::{Chunk, Walk};
 use asofdb_format::head::Head;
 use asofdb_format::ids::EventTime;
 use asofdb_format::revision::Order;
@@ -119,7 +119,7 @@ fn from_history(
     let Some(bytes) = row.chunk(head)? else { return Ok(false) };
     let malformed = |fault: Malformed| row.table.corrupt(bytes.start, &fault);
     let chunk = Chunk::decode(&bytes.bytes).map_err(malformed)?;
-    let mut shared = SharedTimes::default();
+    let mut walk = Walk::default();
     let mut from = 0;
     for ask in older.iter().filter_map(|index| asks.get(*index)) {
         let place = match chunk.find(ask.feature, from) {
@@ -131,7 +131,7 @@ fn from_history(
         };
         from = place;
         if sees_all && is_number(ask) {
-            if let Some(column) = chunk.numbers(place, &mut shared).map_err(malformed)? {
+            if let Some(column) = chunk.numbers(place, &mut walk).map_err(malformed)? {
                 let Some(newest) = column.up_to(ask.t).checked_sub(1) else { continue };
                 let event_time = column.event_time(newest);
                 let kind = column.kind(newest).map_err(malformed)?;

@@ -7,7 +7,7 @@
 //! The rows of one entity stand beside one another and ascend by time, so that each column of the
 //! entity's history is decoded once for all of them and its answers are written side by side.
 
-use asofdb_format::chunk::{Chunk, NumberColumn, SharedTimes};
+use asofdb_format::chunk::{Chunk, NumberColumn, Walk};
 use asofdb_format::head::Head;
 use asofdb_format::ids::EventTime;
 use asofdb_format::revision::Order;
@@ -236,7 +236,7 @@ struct History<'h, 't> {
     row: &'h HeadRow<'t>,
     bytes: &'h ChunkBytes<'t>,
     chunk: Chunk<'h>,
-    shared: SharedTimes<'h>,
+    walk: Walk<'h>,
     from: usize,
 }
 
@@ -244,7 +244,7 @@ impl<'h, 't> History<'h, 't> {
     fn of(row: &'h HeadRow<'t>, bytes: &'h ChunkBytes<'t>) -> Result<Self> {
         let malformed = |fault: Malformed| row.table.corrupt(bytes.start, &fault);
         let chunk = Chunk::decode(&bytes.bytes).map_err(malformed)?;
-        Ok(Self { row, bytes, chunk, shared: SharedTimes::default(), from: 0 })
+        Ok(Self { row, bytes, chunk, walk: Walk::default(), from: 0 })
     }
 
     /// Answers the first `before` rows of the group.
@@ -270,7 +270,7 @@ impl<'h, 't> History<'h, 't> {
             }
         };
         if is_number(ask)
-            && let Some(column) = self.chunk.numbers(place, &mut self.shared).map_err(malformed)?
+            && let Some(column) = self.chunk.numbers(place, &mut self.walk).map_err(malformed)?
         {
             let rows = group.first..group.first + group.times.len();
             let to = cells.numbers_mut(ask.place, rows);

@@ -17,7 +17,7 @@ mod random;
 use std::collections::{BTreeMap, BTreeSet};
 
 use asofdb_format::catalog::Bounds;
-use asofdb_format::chunk::{self, Chunk, Column, ColumnInput};
+use asofdb_format::chunk::{self, Chunk, Column, ColumnInput, Walk};
 use asofdb_format::directory::{self, Directory};
 use asofdb_format::freshness::{self, Freshness};
 use asofdb_format::hash::EntityHash;
@@ -424,6 +424,7 @@ fn check_chunk(columns: &[(FeatureId, Numbers, Vec<Revision>)]) -> usize {
     let chunk = Chunk::decode(&bytes).unwrap();
     assert_eq!(chunk.columns(), columns.len());
     let mut from = 0;
+    let mut walk = Walk::default();
     for (index, (feature, _, revisions)) in columns.iter().enumerate() {
         assert_eq!(chunk.find(*feature, 0), Ok(index));
         assert_eq!(chunk.find(*feature, from), Ok(index));
@@ -436,7 +437,18 @@ fn check_chunk(columns: &[(FeatureId, Numbers, Vec<Revision>)]) -> usize {
             assert_eq!(column.up_to(t), expected);
         }
         assert_eq!(column.up_to(EventTime::MAX), revisions.len());
-        assert!(column.end().unwrap() <= bytes.len());
+        if let Some(numbers) = chunk.numbers(index, &mut walk).unwrap() {
+            assert_eq!(numbers.len(), revisions.len());
+            for (at, revision) in revisions.iter().enumerate() {
+                let t = revision.order.event_time;
+                assert_eq!((numbers.event_time(at), numbers.up_to(t)), (t, column.up_to(t)));
+                assert_eq!(numbers.kind(at), Ok(revision.kind));
+                if let Payload::Bits(bits) = revision.payload {
+                    assert_eq!(numbers.bits(at), bits);
+                }
+            }
+        }
+        assert!(column.end() <= bytes.len());
     }
     let last = columns.last().unwrap().0;
     assert!(chunk.find(FeatureId(last.0.wrapping_add(1)), 0).is_err());

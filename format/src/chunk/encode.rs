@@ -1,0 +1,204 @@
+//! Writes chunks: of every list the form that takes the least room.
+
+use crate::ids::FeatureId;
+use crate::ints;
+use crate::lines::{self, Lists};
+use crate::revision::{Payload, Revision};
+use crate::values::{self, Numbers};
+use crate::wire::{Writer, put_uint, wide};
+
+use super::{HAS_KINDS, HAS_SOURCES, ONE_COMMITS, ONE_TIMES, OWN_KNOWN, OWN_TIMES, PLACED_COMMITS};
+
+/// One feature's older versions, as a chunk is made of.
+#[derive(Clone, Debug)]
+pub struct ColumnInput<'a> {
+    /// The feature.
+    pub feature: FeatureId,
+    /// How its numbers may be written.
+    pub numbers: Numbers,
+    /// Its revisions, ascending, at least one.
+    pub revisions: &'a [Revision],
+}
+
+/// Writes a chunk of columns ascending by feature, and its heap.
+pub fn encode(columns: &[ColumnInput<'_>], out: &mut Vec<u8>, heap: &mut Vec<u8>) {
+    let counts: Vec<usize> = columns.iter().map(|column| column.revisions.len()).collect();
+    let all = |integer: fn(&Revision) -> i64| -> Vec<i64> {
+        columns.iter().flat_map(|column| column.revisions.iter().map(integer)).collect()
+    };
+    let times = all(|revision| revision.order.event_time.0);
+    let times = Lists { all: &times, counts: &counts };
+    let known = all(|revision| revision.order.commit.0.wrapping_sub(revision.order.known_time.0));
+    let sources = all(|revision| i64::from(revision.source.0));
+    let kinds = all(|revision| i64::from(revision.kind.tag()));
+    let any = |list: &[i64]| list.iter().any(|&number| number != 0);
+
+    let times_form = Times::of(times);
+    let mut bodies = Vec::new();
+    let mut ends = Vec::with_capacity(columns.len());
+    for (index, column) in columns.iter().enumerate() {
+        if let Times::Own(owners) = &times_form {
+            write_own_times(column.revisions, owners.get(index).copied().flatten(), &mut bodies);
+        }
+        let payloads: Vec<&Payload> =
+            column.revisions.iter().map(|revision| &revision.payload).collect();
+        values::encode(&payloads, column.numbers, &mut bodies, heap);
+        ends.push(wide(bodies.len()));
+    }
+    let commits = all(|revision| revision.order.commit.0);
+    let mut order = Vec::new();
+    let commits_flag = encode_commits(Lists { all: &commits, counts: &counts }, &mut order);
+
+    let last_id = columns.last().map_or(0, |column| u64::from(column.feature.0));
+    let last_end = ends.last().copied().unwrap_or_default();
+    let (id_width, end_width) = (width_of(last_id), width_of(last_end));
+    let flag = |set: bool, flag: u8| if set { flag } else { 0 };
+    out.push(low(id_width) | low(end_width) << 4);
+    out.push(
+        times_form.flag()
+            | commits_flag
+            | flag(any(&known), OWN_KNOWN)
+            | flag(any(&sources), HAS_SOURCES)
+            | flag(any(&kinds), HAS_KINDS),
+    );
+    out.put_varint(wide(columns.len()));
+    let whole: Vec<i64> =
+        counts.iter().map(|&count| i64::try_from(count).unwrap_or(i64::MAX)).collect();
+    ints::encode(&whole, out);
+    columns.iter().for_each(|column| put_uint(out, u64::from(column.feature.0), id_width));
+    ends.iter().for_each(|&end| put_uint(out, end, end_width));
+    times_form.write(times, out);
+    if any(&kinds) {
+        ints::encode(&kinds, out);
+    }
+    out.extend_from_slice(&bodies);
+    out.extend_from_slice(&order);
+    for list in [&known, &sources] {
+        if any(list) {
+            ints::encode(list, out);
+        }
+    }
+}
+
+/// Where the event times go.
+enum Times {
+    /// One list is that of every column.
+    One,
+    /// The lists side by side.
+    Lines(lines::Plan),
+    /// In the bodies; of each column the earlier one whose list it has again.
+    Own(Vec<Option<usize>>),
+}
+
+impl Times {
+    fn of(times: Lists<'_>) -> Self {
+        if times.are_one() {
+            return Self::One;
+        }
+        let owners = owners(times);
+        let plan = times.plan();
+        let mut own = 0;
+        let mut rest = times.all;
+        for (count, owner) in times.counts.iter().zip(&owners) {
+            let (list, later) = rest.split_at_checked(*count).unwrap_or((rest, &[]));
+            rest = later;
+            own += match owner {
+                Some(_) => 16,
+                None => 24 + Lists { all: list, counts: &[*count] }.plan().bits(*count),
+            };
+        }
+        if plan.bits(times.all.len()) <= own { Self::Lines(plan) } else { Self::Own(owners) }
+    }
+
+    const fn flag(&self) -> u8 {
+        match self {
+            Self::One => ONE_TIMES,
+            Self::Lines(_) => 0,
+            Self::Own(_) => OWN_TIMES,
+        }
+    }
+
+    fn write(&self, times: Lists<'_>, out: &mut Vec<u8>) {
+        match self {
+            Self::One => ints::encode(first_of(times), out),
+            Self::Lines(plan) => plan.write(times, out),
+            Self::Own(_) => {}
+        }
+    }
+}
+
+fn first_of<'a>(lists: Lists<'a>) -> &'a [i64] {
+    let count = lists.counts.first().copied().unwrap_or_default();
+    lists.all.get(..count).unwrap_or_default()
+}
+
+/// Of each list an earlier one that is the same and is written itself.
+fn owners(lists: Lists<'_>) -> Vec<Option<usize>> {
+    let mut own: Vec<(usize, &[i64])> = Vec::new();
+    let mut rest = lists.all;
+    let owner_of = |(index, count): (usize, &usize)| {
+        let (list, later) = rest.split_at_checked(*count).unwrap_or((rest, &[]));
+        rest = later;
+        // The last few are enough: features of one view stand beside one another.
+        let owner = own.iter().rev().take(8).find(|(_, written)| *written == list);
+        let owner = owner.map(|(index, _)| *index);
+        if owner.is_none() {
+            own.push((index, list));
+        }
+        owner
+    };
+    lists.counts.iter().enumerate().map(owner_of).collect()
+}
+
+fn write_own_times(revisions: &[Revision], owner: Option<usize>, out: &mut Vec<u8>) {
+    match owner {
+        Some(owner) => out.put_varint(wide(owner) + 1),
+        None => {
+            out.put_varint(0);
+            let times: Vec<i64> =
+                revisions.iter().map(|revision| revision.order.event_time.0).collect();
+            ints::encode(&times, out);
+        }
+    }
+}
+
+/// Writes commits: one list that is that of every column; or all side by side; or the commits
+/// that there are, and places among them.
+fn encode_commits(commits: Lists<'_>, out: &mut Vec<u8>) -> u8 {
+    if commits.are_one() {
+        ints::encode(first_of(commits), out);
+        return ONE_COMMITS;
+    }
+    let mut distinct = commits.all.to_vec();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let place = |commit: &i64| {
+        let place = distinct.partition_point(|other| other < commit);
+        i64::try_from(place).unwrap_or(i64::MAX)
+    };
+    let places: Vec<i64> = commits.all.iter().map(place).collect();
+    let places = Lists { all: &places, counts: commits.counts };
+    let table = Lists { all: &distinct, counts: &[distinct.len()] }.plan();
+    let (flat, placed) = (commits.plan(), places.plan());
+    let bits = table.bits(distinct.len()) + placed.bits(places.all.len());
+    if flat.bits(commits.all.len()) <= bits {
+        flat.write(commits, out);
+        return 0;
+    }
+    out.put_varint(wide(distinct.len()));
+    ints::encode(&distinct, out);
+    placed.write(places, out);
+    PLACED_COMMITS
+}
+
+fn width_of(max: u64) -> usize {
+    match max {
+        0..=0xff => 1,
+        0x100..=0xffff => 2,
+        _ => 4,
+    }
+}
+
+fn low(width: usize) -> u8 {
+    u8::try_from(width).unwrap_or(4)
+}
