@@ -4,6 +4,9 @@
 //!     cargo run --release -p asofdb-benches -- load --entities 1000 --versions 1000 --features 10
 //!     cargo run --release -p asofdb-benches -- erase --records 10000000
 //!     cargo run --release -p asofdb-benches --features peers -- peers
+//!
+//! The last one stands beside other engines, each of which is built only where its feature asks for
+//! it: `rocksdb`, `lmdb`, `fjall`, `redb`, or `peers` for all of them. RESULTS.md tells more.
 #![expect(clippy::disallowed_methods, reason = "figures are measured by the real clock")]
 
 mod data;

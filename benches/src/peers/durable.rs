@@ -2,7 +2,7 @@
 //! everybody.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::Outcome;
 use crate::data::mix;
@@ -15,8 +15,8 @@ use crate::peers::timing::{Times, nanos};
 /// Records a batch.
 const BATCH: u64 = 20;
 
-/// Batches that each thread writes.
-const BATCHES: u64 = 1_500;
+/// For how long threads write.
+const LENGTH: Duration = Duration::from_secs(4);
 
 /// Entities, each with features of the number of a batch.
 const ENTITIES: u64 = 50_000;
@@ -35,22 +35,25 @@ fn batch(thread: u64, n: u64) -> Vec<Record> {
 }
 
 fn write(peer: &dyn Peer, thread: u64) -> Outcome<Times> {
-    let mut times = Times::default();
-    for n in 0..BATCHES {
+    let (mut times, from) = (Times::default(), Instant::now());
+    for n in 0.. {
         let batch = batch(thread, n);
         let begun = Instant::now();
         peer.write(&batch, Write { may_be_late: false, synced: true })?;
         times.push(begun);
+        if from.elapsed() >= LENGTH {
+            break;
+        }
     }
     Ok(times)
 }
 
-/// The newest versions of what the threads wrote, read again.
-fn check(peer: &dyn Peer, name: &str, threads: u64) -> Outcome<()> {
+/// The newest versions of what the threads wrote, each so many batches, read again.
+fn check(peer: &dyn Peer, name: &str, written: &[usize]) -> Outcome<()> {
     let mut reader = peer.reader()?;
-    for thread in 0..threads {
+    for (thread, count) in (0..).zip(written) {
         let mut newest = std::collections::HashMap::new();
-        for n in 0..BATCHES {
+        for n in 0..*count as u64 {
             let batch = batch(thread, n);
             newest.insert(batch[0].entity, batch);
         }
@@ -89,7 +92,7 @@ pub fn run(args: &Args, dir: &Path, report: &mut Report) -> Outcome<()> {
         for (threads, line) in [1u64, 8].into_iter().zip(&mut lines) {
             let peer = open(&entrant, &dir.join(format!("durable-{threads}")), setup)?;
             let begun = Instant::now();
-            let mut slowest = Vec::new();
+            let mut times = Vec::new();
             std::thread::scope(|scope| -> Outcome<()> {
                 let work: Vec<_> = (0..threads)
                     .map(|thread| {
@@ -98,13 +101,15 @@ pub fn run(args: &Args, dir: &Path, report: &mut Report) -> Outcome<()> {
                     })
                     .collect();
                 for work in work {
-                    slowest.push(work.join().map_err(|_| "a writer panicked")??);
+                    times.push(work.join().map_err(|_| "a writer panicked")??);
                 }
                 Ok(())
             })?;
-            let rate = (threads * BATCHES) as f64 / begun.elapsed().as_secs_f64();
-            check(&*peer, entrant.name, threads)?;
-            let [p50, p99] = slowest.first_mut().map_or([0.0; 2], |t| [t.at(0.5), t.at(0.99)]);
+            let written: Vec<usize> = times.iter().map(Times::len).collect();
+            let batches: usize = written.iter().sum();
+            let rate = batches as f64 / begun.elapsed().as_secs_f64();
+            check(&*peer, entrant.name, &written)?;
+            let [p50, p99] = times.first_mut().map_or([0.0; 2], |t| [t.at(0.5), t.at(0.99)]);
             let figure = if threads == 1 { p50 } else { rate };
             let text = format!("{} / {} ({rate:.0} batches/s)", nanos(p50), nanos(p99));
             line.figures.push(Figure { name: entrant.name, role: entrant.role, figure, text });

@@ -16,7 +16,7 @@ use crate::peers::report::{Figure, Line, Report, Target};
 use crate::peers::timing::median;
 
 /// Rows of the repeated spine.
-const ROWS: usize = 3_000_000;
+const ROWS: f64 = 3_000_000.0;
 
 /// Rows of a part.
 const PART: usize = 65_536;
@@ -82,8 +82,9 @@ pub fn run(args: &Args, dir: &Path, report: &mut Report) -> Outcome<()> {
     let expected = std::fs::read_to_string(set.join("expected-no-ttl.csv"))?;
     let expected: Vec<Vec<&str>> =
         expected.lines().skip(1).map(|line| line.split(',').collect()).collect();
-    let mut all: Vec<_> = asked.iter().copied().cycle().take(ROWS).collect();
-    all.truncate(ROWS);
+    #[expect(clippy::cast_sign_loss, clippy::cast_possible_truncation, reason = "a share")]
+    let rows = (ROWS * args.scale) as usize;
+    let all: Vec<_> = asked.iter().copied().cycle().take(rows).collect();
     let selection =
         store.select(&names.iter().map(|name| format!("w:{name}")).collect::<Vec<_>>())?;
     for threads in [1, 2] {
@@ -104,10 +105,10 @@ pub fn run(args: &Args, dir: &Path, report: &mut Report) -> Outcome<()> {
         }
         let grown = peak.end();
         let seconds = median(seconds);
-        let figure = (ROWS * names.len()) as f64 / seconds / 1e6;
+        let figure = (rows * names.len()) as f64 / seconds / 1e6;
         let text = format!("{figure:.1} M cells/s, {} MB more memory", grown >> 20);
         report.add(Line {
-            title: format!("weather: {ROWS} rows × {} features, {threads} threads", names.len()),
+            title: format!("weather: {rows} rows × {} features, {threads} threads", names.len()),
             figures: vec![Figure { name: "asofdb", role: Role::Ours, figure, text }],
             target: Target::Above(100.0, "at least Polars (about 100 M cells/s)"),
             also: Vec::new(),
