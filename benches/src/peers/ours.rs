@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use asofdb::{
-    Answer, Batch, Durability, EventTime, FeatureId, FeatureSpec, JoinOptions, Options, Read,
-    Selection, Store, ValueType,
+    Batch, Cells, Durability, EventTime, FeatureId, FeatureSpec, JoinOptions, Options, Read,
+    RowReader, Selection, Status, Store, ValueType,
 };
 
 use crate::Outcome;
@@ -43,13 +43,6 @@ fn key(entity: u32) -> [u8; 8] {
     u64::from(entity).to_be_bytes()
 }
 
-fn cell(answer: &Answer) -> Cell {
-    match (answer.as_f64(), answer.event_time()) {
-        (Some(value), Some(time)) => Cell { time: time.0, value },
-        _ => Cell::MISSING,
-    }
-}
-
 impl Peer for Ours {
     fn write(&self, records: &[Record], how: Write) -> Outcome<()> {
         let mut batch = Batch::new();
@@ -70,7 +63,7 @@ impl Peer for Ours {
     }
 
     fn reader(&self) -> Outcome<Box<dyn Reader + '_>> {
-        Ok(Box::new(OursReader { ours: self, narrow: self.selection.clone() }))
+        Ok(Box::new(OursReader { ours: self, rows: None, points: Vec::new() }))
     }
 
     fn join(&self, spine: &[SpineRow], threads: usize, _: usize) -> Outcome<Box<dyn Joined>> {
@@ -108,56 +101,69 @@ impl Peer for Ours {
 
 struct OursReader<'s> {
     ours: &'s Ours,
-    /// The first features, as many as were asked for last.
-    narrow: Selection,
+    /// Of the first features, as many as were asked for last.
+    rows: Option<RowReader>,
+    /// One a feature.
+    points: Vec<RowReader>,
+}
+
+fn copy(found: &Cells, out: &mut [Cell]) {
+    let all = found.statuses().iter().zip(found.event_times()).zip(found.bits());
+    for (out, ((status, time), bits)) in out.iter_mut().zip(all) {
+        *out = match status {
+            Status::Value => Cell { time: *time, value: f64::from_bits(*bits) },
+            _ => Cell::MISSING,
+        };
+    }
 }
 
 impl OursReader<'_> {
-    fn narrow(&mut self, width: usize) -> Outcome<()> {
-        if self.narrow.len() != width {
-            self.narrow = self.ours.store.select(&self.ours.names[..width])?;
-        }
-        Ok(())
+    fn rows(&mut self, width: usize) -> Outcome<&mut RowReader> {
+        let rows = match self.rows.take() {
+            Some(rows) if rows.features().len() == width => rows,
+            _ => {
+                let store = &self.ours.store;
+                store.reader(&store.select(&self.ours.names[..width])?)?
+            }
+        };
+        Ok(self.rows.insert(rows))
     }
 
-    fn row(&mut self, entity: u32, read: &Read, cells: &mut [Cell]) -> Outcome<()> {
-        self.narrow(cells.len())?;
-        let row = self.ours.store.read_row(key(entity), &self.narrow, read)?;
-        for (out, answer) in cells.iter_mut().zip(&row.answers) {
-            *out = cell(answer);
+    fn point(&mut self, entity: u32, feature: u16, read: &Read) -> Outcome<Cell> {
+        if self.points.is_empty() {
+            for name in &self.ours.names {
+                self.points.push(self.ours.store.reader(&self.ours.store.select(&[name])?)?);
+            }
         }
-        Ok(())
+        let mut cell = Cell::MISSING;
+        let found = self.points[usize::from(feature)].read(key(entity), read)?;
+        copy(found, std::slice::from_mut(&mut cell));
+        Ok(cell)
     }
 }
 
 impl Reader for OursReader<'_> {
     fn latest_row(&mut self, entity: u32, cells: &mut [Cell]) -> Outcome<()> {
-        self.row(entity, &Read::latest(), cells)
+        copy(self.rows(cells.len())?.read(key(entity), &Read::latest())?, cells);
+        Ok(())
     }
 
     fn as_of_row(&mut self, entity: u32, t: i64, cells: &mut [Cell]) -> Outcome<()> {
-        self.row(entity, &Read::as_of(EventTime(t)), cells)
+        copy(self.rows(cells.len())?.read(key(entity), &Read::as_of(EventTime(t)))?, cells);
+        Ok(())
     }
 
     fn latest_point(&mut self, entity: u32, feature: u16) -> Outcome<Cell> {
-        let name = &self.ours.names[usize::from(feature)];
-        Ok(cell(&self.ours.store.latest(key(entity), name)?.answer))
+        self.point(entity, feature, &Read::latest())
     }
 
     fn as_of_point(&mut self, entity: u32, feature: u16, t: i64) -> Outcome<Cell> {
-        let name = &self.ours.names[usize::from(feature)];
-        Ok(cell(&self.ours.store.as_of(key(entity), name, EventTime(t))?.answer))
+        self.point(entity, feature, &Read::as_of(EventTime(t)))
     }
 
     fn latest_rows(&mut self, entities: &[u32], width: usize, cells: &mut [Cell]) -> Outcome<()> {
-        self.narrow(width)?;
         let keys: Vec<[u8; 8]> = entities.iter().map(|entity| key(*entity)).collect();
-        let rows = self.ours.store.read_rows(&keys, &self.narrow, &Read::latest())?;
-        for (row, cells) in rows.iter().zip(cells.chunks_mut(width)) {
-            for (out, answer) in cells.iter_mut().zip(&row.answers) {
-                *out = cell(answer);
-            }
-        }
+        copy(self.rows(width)?.read_all(&keys, &Read::latest())?, cells);
         Ok(())
     }
 }

@@ -26,6 +26,7 @@ use crate::state::live::{Keeper, State};
 use crate::types::answer::Stamp;
 use crate::types::cells::{Cells, RowCells};
 use crate::types::error::Result;
+use crate::types::spec::Feature;
 
 /// Reads rows of the same features again and again; see [`Store::reader`](crate::Store::reader).
 ///
@@ -58,6 +59,12 @@ impl RowReader {
             ready: None,
             room: Vec::new(),
         }
+    }
+
+    /// The features, in the order of the cells.
+    #[must_use]
+    pub fn features(&self) -> &[Feature] {
+        self.features.features()
     }
 
     /// The features of one entity: row 0 of the cells.
