@@ -18,6 +18,7 @@ import unittest
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
+from itertools import product
 
 import zstandard
 
@@ -26,7 +27,7 @@ sys.path.insert(0, HERE)
 
 import check  # noqa: E402
 from reader.batch import read_batch  # noqa: E402
-from reader.catalog import BYTES, I64, TEXT, Feature, Names, ValueType  # noqa: E402
+from reader.catalog import BYTES, I64, TEXT, Feature, Names, Stored, ValueType  # noqa: E402
 from reader.chunk import read_chunk  # noqa: E402
 from reader.damage import Damaged, NewerFormat  # noqa: E402
 from reader.directory import read_directory  # noqa: E402
@@ -35,7 +36,7 @@ from reader.frames import EDIT, Frame, Torn, read_frames, seed_of  # noqa: E402
 from reader.hashes import entity_hash, erased_name  # noqa: E402
 from reader.head import read_head  # noqa: E402
 from reader.header import Header, read_header  # noqa: E402
-from reader.ints import read_ints  # noqa: E402
+from reader.ints import read_ints, read_lines  # noqa: E402
 from reader.show import Record, show_file  # noqa: E402
 from reader.store import names_beside, read_file  # noqa: E402
 from reader.values import Piece, frame_length  # noqa: E402
@@ -75,15 +76,52 @@ LOG_FRAME = (
     "00 00 40 82 2d 18 24 0a 06 00 01 03 6a 6f 62 01 01 6d 02 31 37 03 00 02 75 31 01 c8 01 2a"
     "00 00 00 00 00 00 00 0d 01 13 0a 10 02 75 32 02 14 02 68 69"
 )
-CHUNK = (
-    "11 02 02 01 d0 0f 02 01 02 10 20 02 00 81 02 14 0a 02 01 00 02 01 81 02 0e 02 02 02 17 00"
-    "00 81 02 00 02 02 01 00 02 04 00 02 78"
-)
+CHUNK = {
+    "widths": "11",
+    "flags": "55",
+    "columns": "02",
+    "counts": "00 04",
+    "ids": "01 02",
+    "ends": "06 0a",
+    "times": "81 02 14 0a 02",
+    "kinds": "01 00 08",
+    "first": "01 81 02 0e 02 02",
+    "second": "04 00 02 78",
+    "commits": "01 d0 0f 02",
+    "known": "81 02 00 02 08",
+}
 HEAD = (
-    "02 00 01 00 11 00 00 00 2b 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"
+    "02 00 01 00 11 00 00 00 24 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"
     "00 00 1e 00 00 00 00 00 00 00 ea 03 00 00 00 00 00 00 75 31 01 02 00 0a 0b 00 00 00 00 00"
     "00 00 00 00 00 00 80 00 00 00 79 7a"
 )
+FEATURES = {
+    1: Feature("a", 1, ValueType(I64)),
+    2: Feature("b", 1, ValueType(TEXT)),
+    3: Feature("c", 1, ValueType(I64)),
+}
+# Feature, event time, known time, commit, kind, source and value.
+Older = tuple[int, int, int, int, int, int, Stored | None]
+# The revisions of the example of a chunk.
+OLDER: list[Older] = [
+    (1, 10, 1000, 1000, 0, 0, 7),
+    (1, 20, 1001, 1001, 0, 0, 9),
+    (2, 10, 1000, 1000, 0, 0, b"x"),
+    (2, 20, 999, 1001, 1, 0, None),
+]
+
+
+def older_revisions(**changed: str) -> list[Older]:
+    """The revisions of the example of a chunk, with other bytes in some of its places."""
+    chunk = read_chunk(piece(" ".join({**CHUNK, **changed}.values())), FEATURES, NO_BYTES)
+    return [
+        (
+            *(r.feature, r.event_time, r.known_time, r.commit, r.kind, r.source),
+            r.value.value if r.value else None,
+        )
+        for column in chunk.columns
+        for r in chunk.revisions(column, FEATURES[column.feature])
+    ]
 
 
 class Examples(unittest.TestCase):
@@ -138,37 +176,24 @@ class Examples(unittest.TestCase):
         self.assertIsNone(directory.bucket_of(entity_hash(b"u1") + 1))
 
     def test_the_head_and_its_chunk_are_read_otherwise(self) -> None:
-        features = {
-            1: Feature("a", 1, ValueType(I64)),
-            2: Feature("b", 1, ValueType(TEXT)),
-        }
-        head = read_head(piece(HEAD), features, NO_BYTES)
-        self.assertEqual((head.entity, head.chunk_len, head.heap_len), (b"u1", 43, 0))
+        head = read_head(piece(HEAD), FEATURES, NO_BYTES)
+        self.assertEqual((head.entity, head.chunk_len, head.heap_len), (b"u1", 36, 0))
         newest = [
             (r.feature, r.event_time, r.known_time, r.commit, r.kind, r.value and r.value.value)
             for r in head.revisions
         ]
         self.assertEqual(newest, [(1, 30, 1002, 1002, 0, 11), (2, 20, 1002, 1002, 0, b"yz")])
-        chunk = read_chunk(piece(CHUNK), features, NO_BYTES)
-        older = [
-            (r.feature, r.event_time, r.known_time, r.commit, r.kind, r.value and r.value.value)
-            for column in chunk.columns
-            for r in chunk.revisions(column, features[column.feature])
-        ]
-        self.assertEqual(
-            older,
-            [
-                (1, 10, 1000, 1000, 0, 7),
-                (1, 20, 1001, 1001, 0, 9),
-                (2, 10, 1000, 1000, 0, b"x"),
-                (2, 20, 999, 1001, 1, None),
-            ],
-        )
+        self.assertEqual(older_revisions(), OLDER)
 
     def test_the_integers_are_read_otherwise(self) -> None:
         self.assertEqual(list(read_ints(piece("83 02 14 05 50 01"), 3)), [10, 20, 35])
         steps = read_ints(piece("80 03 d0 0f 02 0a"), 6)
         self.assertEqual(list(steps), [1000, 1010, 1020, 1030, 1040, 1050])
+
+    def test_lines_are_read_otherwise(self) -> None:
+        lines = read_lines(piece("82 01 14 14 a0 03"), [2, 3])
+        self.assertEqual([list(line) for line in lines], [[10, 20], [12, 22, 33]])
+        self.assertEqual(lines[1][1], 22)
 
     def test_the_hashes_are_others(self) -> None:
         key = bytes(range(16))
@@ -200,6 +225,102 @@ class Examples(unittest.TestCase):
     def test_a_long_column_of_few_bytes_is_laid_out_in_memory(self) -> None:
         column = read_ints(piece("00 14"), 16_777_216)
         self.assertEqual((len(column), column[16_777_215], len(column.packed)), (1 << 24, 10, 0))
+
+
+class Chunks(unittest.TestCase):
+    """The forms that the lists of a chunk may have, and what a chunk may not hold."""
+
+    def test_another_form_of_a_list_holds_other_revisions(self) -> None:
+        # The event times of both columns are 10, 20; own ones lie before the values of a column.
+        values, texts = CHUNK["first"], CHUNK["second"]
+        own = {"times": "", "first": f"00 81 02 14 0a 02 {values}"}
+        times: list[tuple[int, dict[str, str]]] = [
+            (1, {}),
+            (0, {"times": "80 01 14 14"}),
+            (2, {**own, "ends": "0c 11", "second": f"01 {texts}"}),
+            (2, {**own, "ends": "0c 15", "second": f"00 80 01 14 14 {texts}"}),
+        ]
+        # The commits of both columns are 1000, 1001.
+        commits: list[tuple[int, str]] = [
+            (4, CHUNK["commits"]),
+            (0, "80 01 d0 0f 02"),
+            (8, "02 01 d0 0f 02 80 01 00 02"),
+            # A list of 999 to 1002, of which there are places 1, 2.
+            (8, "04 80 01 ce 0f 02 80 01 02 02"),
+        ]
+        for (of_times, parts), (of_commits, listed) in product(times, commits):
+            flags = f"{0x50 | of_times | of_commits:02x}"
+            with self.subTest(flags=flags, listed=listed, **parts):
+                self.assertEqual(older_revisions(flags=flags, commits=listed, **parts), OLDER)
+
+    def test_lists_of_other_lengths_begin_elsewhere(self) -> None:
+        # The slope begins anew with the times and commits of a column, and not with its sources.
+        found = older_revisions(
+            flags="20",
+            counts="01 02 01",
+            ends="06 09",
+            times="82 01 14 14 20",
+            kinds="",
+            second="05 01 79",
+            commits="80 01 d0 0f 02",
+            known="",
+            sources="80 01 0a 02",
+        )
+        first, second = (1, 10, 1000, 1000, 0, 5, 7), (1, 20, 1001, 1001, 0, 6, 9)
+        self.assertEqual(found, [first, second, (2, 12, 1000, 1000, 0, 7, b"y")])
+
+    def test_what_a_chunk_may_not_hold_is_taken(self) -> None:
+        own = {"times": "", "first": f"00 {CHUNK['times']} {CHUNK['first']}"}
+        side_by_side = {"times": "80 01 14 14", "commits": "80 01 d0 0f 02"}
+        refused: list[tuple[str, dict[str, str]]] = [
+            ("widths", {"widths": "13"}),
+            ("widths", {"widths": "01"}),
+            ("flags", {"flags": "57"}),
+            ("flags", {"flags": "5d"}),
+            ("flags", {"flags": "d5"}),
+            ("without columns", {"columns": "00", "counts": ""}),
+            ("revisions or of too many", {"counts": "01 00 02"}),
+            ("revisions or of too many", {"counts": "00 82 80 80 10"}),
+            ("no constant", {"flags": "51", "counts": "01 04 00", **side_by_side}),
+            ("no constant", {"flags": "54", "counts": "01 04 00", **side_by_side}),
+            ("no constant", {"counts": "80 01 04 00"}),
+            ("features of a chunk", {"ids": "02 02"}),
+            ("features of a chunk", {"ids": "02 01"}),
+            ("has feature 9", {"ids": "01 09"}),
+            ("bodies of a chunk", {"ends": "06 05"}),
+            ("column of values goes on", {"ends": "06 0b"}),
+            ("are left", {"ends": "06 09"}),
+            ("column 1 is not", {"flags": "56", **own, "ends": "0c 0e", "second": "02 00"}),
+            ("column 0 is not", {"flags": "56", "times": "", "ends": "02 07", "first": "01 00"}),
+            # The column that is referred to has one revision more than the other.
+            (
+                "column 0 has no",
+                {"flags": "42", **own, "counts": "01 02 01", "ends": "0c 11", "second": "01 00"},
+            ),
+            # Column 2 refers to column 1, and that to column 0.
+            (
+                "column 1 has no",
+                {
+                    "flags": "16",
+                    "columns": "03",
+                    "ids": "01 02 03",
+                    "ends": "0c 0e 10",
+                    **{**own, "kinds": "", "second": "01 00 02 00"},
+                },
+            ),
+            ("with 0 commits", {"flags": "59", "commits": "00"}),
+            ("with 5 commits", {"flags": "59", "commits": "05 80 01 d0 0f 02 80 01 00 02"}),
+            ("commits of a chunk", {"flags": "59", "commits": "02 00 d0 0f 80 01 00 02"}),
+            ("a place that", {"flags": "59", "commits": "02 01 d0 0f 02 80 01 02 02"}),
+            ("no such revision", {"kinds": "03 00 00 08"}),
+            ("no such revision", {"flags": "75", "sources": "00 80 80 80 80 20"}),
+            ("no such revision", {"known": "00 01"}),
+            ("do not ascend", {"times": "00 14"}),
+            ("a chunk goes on", {"sources": "00"}),
+        ]
+        for reason, parts in refused:
+            with self.subTest(reason=reason, **parts), self.assertRaisesRegex(Damaged, reason):
+                older_revisions(**parts)
 
 
 class Golden(unittest.TestCase):

@@ -1,18 +1,35 @@
-"""The chunk of a row: its older revisions, a column for each feature (SPEC 4.10)."""
+"""The chunk of a row: its older revisions, a column for each feature (SPEC 4.10).
 
-from collections.abc import Iterator, Mapping
+The lists of all columns lie side by side: event times and kinds before the values, and behind them
+what tells who may see a revision. A `ChunkColumn` has its own part of each.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from .batch import VALUE
 from .catalog import Feature, misfit
 from .damage import Damaged
 from .head import ID_WIDTHS, Revision
-from .ints import Ints, read_ints
+from .ints import Ints, read_ints, read_lines, read_parts
 from .values import Column, Piece, read_column
 from .wire import Cursor, signed
 
 MAX_COLUMN = 16_777_216
-EARLIER_TIMES, EARLIER_COMMITS, OWN_KNOWN_TIMES, HAS_SOURCES, HAS_KINDS = 1, 2, 4, 8, 16
+ONE_LIST_OF_TIMES, OWN_TIMES, ONE_LIST_OF_COMMITS, PLACES = 1, 2, 4, 8
+TIMES, COMMITS = ONE_LIST_OF_TIMES | OWN_TIMES, ONE_LIST_OF_COMMITS | PLACES
+OWN_KNOWN_TIMES, HAS_SOURCES, HAS_KINDS = 16, 32, 64
+
+
+@dataclass(frozen=True)
+class Body:
+    """The body of a column, and the event times of its revisions, wherever they lie."""
+
+    place: int
+    times: Ints
+    # Whether the times lie in the body itself, so that a later column may refer to them.
+    owns_times: bool
+    values: Column
 
 
 @dataclass(frozen=True)
@@ -23,10 +40,8 @@ class ChunkColumn:
     feature: int
     count: int
     times: Ints
-    places: Ints
-    # Whether the list is this column's own, so that a later column may refer to it.
-    owns_times: bool
-    owns_places: bool
+    # Where the chunk lists its commits, the places among them.
+    commits: Ints
     known: Ints | None
     sources: Ints | None
     kinds: Ints | None
@@ -36,17 +51,23 @@ class ChunkColumn:
 @dataclass(frozen=True)
 class Chunk:
     file: str
-    commits: Ints
+    # The commits of which columns tell the places; None if they tell the commits themselves.
+    listed: Ints | None
     columns: list[ChunkColumn]
+
+    def commit(self, column: ChunkColumn, index: int) -> int:
+        if self.listed is None:
+            return column.commits.moment(index)
+        place = column.commits[index]
+        if place >= len(self.listed):
+            raise Damaged(self.file, column.place, "a place that is not in the commits")
+        return self.listed.moment(place)
 
     def revisions(self, column: ChunkColumn, feature: Feature) -> Iterator[Revision]:
         """The revisions of a column, ascending."""
         before: Revision | None = None
         for i in range(column.count):
-            place = column.places[i]
-            if place >= len(self.commits):
-                raise Damaged(self.file, column.place, "a place that is not in the commits")
-            commit = self.commits.moment(place)
+            commit = self.commit(column, i)
             known = signed(commit - column.known[i]) if column.known else commit
             source = column.sources[i] if column.sources else 0
             kind = column.kinds[i] if column.kinds else VALUE
@@ -70,76 +91,108 @@ def read_chunk(cursor: Cursor, features: Mapping[int, Feature], heap: Piece) -> 
     id_width, end_width = widths & 15, widths >> 4
     if id_width not in ID_WIDTHS or end_width not in ID_WIDTHS:
         raise cursor.damaged("a chunk with widths that there are not")
-    column_count = cursor.count()
-    commit_count = cursor.varint()
-    if commit_count > MAX_COLUMN:
-        raise cursor.damaged(f"a chunk of {commit_count} commits")
-    commits = read_ints(cursor, commit_count)
-    if any(commits.moment(i) >= commits.moment(i + 1) for i in range(commit_count - 1)):
-        raise cursor.damaged("the commits of a chunk do not ascend")
-    ids = [cursor.fixed(id_width) for _ in range(column_count)]
-    ends = [cursor.fixed(end_width) for _ in range(column_count)]
-    if any(ids[i] >= ids[i + 1] for i in range(column_count - 1)):
+    flags = cursor.u8()
+    if flags > 127 or flags & TIMES == TIMES or flags & COMMITS == COMMITS:
+        raise cursor.damaged(f"a chunk with flags {flags:#x}")
+    counts = read_counts(cursor, bool(flags & (ONE_LIST_OF_TIMES | ONE_LIST_OF_COMMITS)))
+    ids = [cursor.fixed(id_width) for _ in counts]
+    ends = [cursor.fixed(end_width) for _ in counts]
+    if any(ids[i] >= ids[i + 1] for i in range(len(ids) - 1)):
         raise cursor.damaged("the features of a chunk do not ascend")
-    columns: list[ChunkColumn] = []
+    times: Sequence[Ints | None] = [None] * len(counts)
+    if not flags & OWN_TIMES:
+        times = read_lists(cursor, counts, bool(flags & ONE_LIST_OF_TIMES))
+    kinds = read_parts(cursor, counts) if flags & HAS_KINDS else None
+    bodies: list[Body] = []
     first_body = cursor.at
-    for number, end in zip(ids, ends, strict=True):
+    for i, end in enumerate(ends):
         length = first_body + end - cursor.at
         if length < 0:
             raise cursor.damaged("the bodies of a chunk do not ascend")
-        feature = features.get(number)
+        feature = features.get(ids[i])
         if feature is None:
-            raise cursor.damaged(f"a chunk has feature {number}, and the metadata has not")
-        columns.append(read_body(cursor.sub(length), number, feature, columns, heap))
+            raise cursor.damaged(f"a chunk has feature {ids[i]}, and the metadata has not")
+        bodies.append(read_body(cursor.sub(length), counts[i], times[i], bodies, feature, heap))
+    listed = read_listed(cursor, sum(counts)) if flags & PLACES else None
+    commits = read_lists(cursor, counts, bool(flags & ONE_LIST_OF_COMMITS))
+    known = read_parts(cursor, counts) if flags & OWN_KNOWN_TIMES else None
+    sources = read_parts(cursor, counts) if flags & HAS_SOURCES else None
     cursor.end("a chunk")
-    return Chunk(cursor.file, commits, columns)
+    columns = [
+        ChunkColumn(
+            place=body.place,
+            feature=ids[i],
+            count=counts[i],
+            times=body.times,
+            commits=commits[i],
+            known=known[i] if known else None,
+            sources=sources[i] if sources else None,
+            kinds=kinds[i] if kinds else None,
+            values=body.values,
+        )
+        for i, body in enumerate(bodies)
+    ]
+    return Chunk(cursor.file, listed, columns)
+
+
+def read_counts(cursor: Cursor, has_one_list: bool) -> list[int]:
+    """How many revisions each column has. Where a list is that of all, they are a constant."""
+    # Each column takes bytes for its id and its end, so there are not more than bytes are left.
+    columns = cursor.count()
+    if columns == 0:
+        raise cursor.damaged("a chunk without columns")
+    counts = read_ints(cursor, columns)
+    if any(not 1 <= count <= MAX_COLUMN for count in counts):
+        raise cursor.damaged("a column of no revisions or of too many")
+    if has_one_list and not counts.is_constant:
+        raise cursor.damaged("one list for columns whose numbers of revisions are no constant")
+    return list(counts)
+
+
+def read_lists(cursor: Cursor, counts: Sequence[int], is_one: bool) -> list[Ints]:
+    """The list of each column: one for all of them, or side by side."""
+    if is_one:
+        return [read_ints(cursor, counts[0])] * len(counts)
+    return read_lines(cursor, counts)
+
+
+def read_listed(cursor: Cursor, revisions: int) -> Ints:
+    """The commits of the chunk, each once."""
+    count = cursor.varint()
+    if not 1 <= count <= revisions:
+        raise cursor.damaged(f"a chunk of {revisions} revisions with {count} commits")
+    listed = read_ints(cursor, count)
+    if any(listed.moment(i) >= listed.moment(i + 1) for i in range(count - 1)):
+        raise cursor.damaged("the commits of a chunk do not ascend")
+    return listed
 
 
 def read_body(
-    cursor: Cursor, number: int, feature: Feature, earlier: list[ChunkColumn], heap: Piece
-) -> ChunkColumn:
+    cursor: Cursor,
+    count: int,
+    times: Ints | None,
+    earlier: Sequence[Body],
+    feature: Feature,
+    heap: Piece,
+) -> Body:
+    """A body. The event times are read from it if they are not known."""
     place = cursor.place
-    count = cursor.varint()
-    if not 1 <= count <= MAX_COLUMN:
-        raise cursor.damaged(f"a column of {count} revisions")
-    flags = cursor.u8()
-    if flags > 31:
-        raise cursor.damaged(f"a column with flags {flags:#x}")
-    if flags & EARLIER_TIMES:
-        times = earlier_column(cursor, count, earlier, owns="owns_times").times
-    else:
-        times = read_ints(cursor, count)
-    if flags & EARLIER_COMMITS:
-        places = earlier_column(cursor, count, earlier, owns="owns_places").places
-    else:
-        places = read_ints(cursor, count)
-    known = read_ints(cursor, count) if flags & OWN_KNOWN_TIMES else None
-    sources = read_ints(cursor, count) if flags & HAS_SOURCES else None
-    kinds = read_ints(cursor, count) if flags & HAS_KINDS else None
-    values = read_column(cursor, count, feature.type, heap)
-    return ChunkColumn(
-        place=place,
-        feature=number,
-        count=count,
-        times=times,
-        places=places,
-        owns_times=not flags & EARLIER_TIMES,
-        owns_places=not flags & EARLIER_COMMITS,
-        known=known,
-        sources=sources,
-        kinds=kinds,
-        values=values,
-    )
+    owns_times = False
+    if times is None:
+        reference = cursor.varint()
+        owns_times = reference == 0
+        if owns_times:
+            times = read_ints(cursor, count)
+        else:
+            times = earlier_times(cursor, reference - 1, count, earlier)
+    return Body(place, times, owns_times, read_column(cursor, count, feature.type, heap))
 
 
-def earlier_column(
-    cursor: Cursor, count: int, earlier: list[ChunkColumn], owns: str
-) -> ChunkColumn:
-    """The earlier column whose list is referred to."""
-    index = cursor.varint()
+def earlier_times(cursor: Cursor, index: int, count: int, earlier: Sequence[Body]) -> Ints:
+    """The event times of the earlier column that is referred to."""
     if index >= len(earlier):
         raise cursor.damaged(f"column {index} is not an earlier one")
-    column = earlier[index]
-    if column.count != count or not getattr(column, owns):
+    body = earlier[index]
+    if len(body.times) != count or not body.owns_times:
         raise cursor.damaged(f"column {index} has no such list of its own")
-    return column
+    return body.times
