@@ -52,8 +52,8 @@ const OWN_KNOWN: u8 = 16;
 const HAS_SOURCES: u8 = 32;
 const HAS_KINDS: u8 = 64;
 
-/// The most revisions that a column may have; an entity with more is written in several parts.
-pub const MAX_COLUMN: u64 = 1 << 24;
+/// The most revisions that a chunk may have; an entity with more is written in several rows.
+pub const MAX_REVISIONS: u64 = 1 << 24;
 
 /// A chunk, read in place.
 #[derive(Clone, Copy, Debug)]
@@ -331,22 +331,17 @@ impl<'a> Chunk<'a> {
     }
 }
 
-/// How many revisions there are in all; `None` if a column has none or too many, or if all are to
-/// be alike and are not.
+/// How many revisions there are in all; `None` if a column has none, if there are too many, or if
+/// all are to be alike and are not.
 fn total(counts: &Ints<'_>, alike: bool) -> Option<usize> {
-    let is_good = |count: i64| 1 <= count && count.cast_unsigned() <= MAX_COLUMN;
-    if let Some(count) = counts.constant() {
-        let each = usize::try_from(count).ok()?;
-        return if is_good(count) { counts.len().checked_mul(each) } else { None };
-    }
-    let mut total = 0usize;
-    for count in counts.iter() {
-        if !is_good(count) || alike {
-            return None;
-        }
-        total = total.checked_add(usize::try_from(count).ok()?)?;
-    }
-    Some(total)
+    let most = narrow(MAX_REVISIONS);
+    let good = |count: i64| usize::try_from(count).ok().filter(|count| (1..=most).contains(count));
+    let total = match counts.constant() {
+        Some(count) => counts.len().checked_mul(good(count)?)?,
+        None if alike => return None,
+        None => counts.iter().try_fold(0usize, |total, count| total.checked_add(good(count)?))?,
+    };
+    (total <= most).then_some(total)
 }
 
 /// What is remembered from one column to the next.

@@ -21,7 +21,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::chunk::{self, ColumnInput, MAX_COLUMN};
+use crate::chunk::{self, ColumnInput, MAX_REVISIONS};
 use crate::directory;
 use crate::freshness::Gauge;
 use crate::hash::EntityHash;
@@ -290,8 +290,9 @@ impl TableBuilder {
             .flat_map(|(_, revisions)| revisions.iter())
             .map(|revision| 64 + revision.payload.raw_len())
             .sum();
-        let longest = features.iter().map(|(_, revisions)| revisions.len()).max().unwrap_or(0);
-        if longest < 2 || weight <= MAX_PART_WEIGHT && wide(longest) <= MAX_COLUMN {
+        let lengths = || features.iter().map(|(_, revisions)| revisions.len());
+        let (longest, all) = (lengths().max().unwrap_or(0), lengths().sum());
+        if longest < 2 || weight <= MAX_PART_WEIGHT && wide(all) <= MAX_REVISIONS {
             self.add_part(entity, features);
             return;
         }

@@ -91,7 +91,7 @@ fn public_constants() -> BTreeMap<String, u64> {
         ("head::FIXED_LEN", wide(head::FIXED_LEN)),
         ("head::MAX_FEATURES", wide(head::MAX_FEATURES)),
         ("head::NEAR_LEN", wide(head::NEAR_LEN)),
-        ("chunk::MAX_COLUMN", chunk::MAX_COLUMN),
+        ("chunk::MAX_REVISIONS", chunk::MAX_REVISIONS),
         ("freshness::POINTS", wide(freshness::POINTS)),
         ("freshness::SAMPLE", wide(freshness::SAMPLE)),
         ("values::IN_PLACE_LEN", wide(values::IN_PLACE_LEN)),

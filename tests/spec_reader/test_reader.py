@@ -283,7 +283,7 @@ class Chunks(unittest.TestCase):
             ("revisions or of too many", {"counts": "00 82 80 80 10"}),
             ("no constant", {"flags": "51", "counts": "01 04 00", **side_by_side}),
             ("no constant", {"flags": "54", "counts": "01 04 00", **side_by_side}),
-            ("no constant", {"counts": "80 01 04 00"}),
+            ("no constant", {"counts": "80 01 04 02"}),
             ("features of a chunk", {"ids": "02 02"}),
             ("features of a chunk", {"ids": "02 01"}),
             ("has feature 9", {"ids": "01 09"}),

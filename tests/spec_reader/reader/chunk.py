@@ -15,7 +15,7 @@ from .ints import Ints, read_ints, read_lines, read_parts
 from .values import Column, Piece, read_column
 from .wire import Cursor, signed
 
-MAX_COLUMN = 16_777_216
+MAX_REVISIONS = 16_777_216
 ONE_LIST_OF_TIMES, OWN_TIMES, ONE_LIST_OF_COMMITS, PLACES = 1, 2, 4, 8
 TIMES, COMMITS = ONE_LIST_OF_TIMES | OWN_TIMES, ONE_LIST_OF_COMMITS | PLACES
 OWN_KNOWN_TIMES, HAS_SOURCES, HAS_KINDS = 16, 32, 64
@@ -142,8 +142,12 @@ def read_counts(cursor: Cursor, has_one_list: bool) -> list[int]:
     if columns == 0:
         raise cursor.damaged("a chunk without columns")
     counts = read_ints(cursor, columns)
-    if any(not 1 <= count <= MAX_COLUMN for count in counts):
-        raise cursor.damaged("a column of no revisions or of too many")
+    # One after another: the numbers of a few bytes can be very many.
+    total = 0
+    for count in counts:
+        total += count
+        if count < 1 or total > MAX_REVISIONS:
+            raise cursor.damaged("a column of no revisions or of too many")
     if has_one_list and not counts.is_constant:
         raise cursor.damaged("one list for columns whose numbers of revisions are no constant")
     return list(counts)

@@ -54,8 +54,8 @@ class Ints(Sequence[int]):
 
     @property
     def is_constant(self) -> bool:
-        """Whether it is written as one number, with width 0 and no slope."""
-        return self.form & (WIDTH | HAS_SLOPE) == 0
+        """Whether it is written as one number, with width 0 and a slope of 0."""
+        return self.width == 0 and self.slope == 0
 
     def moment(self, index: int) -> int:
         """A number as two's complement: a moment or a mantissa."""
