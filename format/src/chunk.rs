@@ -38,7 +38,7 @@ mod encode;
 
 pub use self::encode::{ColumnInput, encode};
 use crate::ids::{Commit, EventTime, FeatureId, KnownTime, SourceId};
-use crate::ints::Ints;
+use crate::ints::{Ints, Limit};
 use crate::revision::Order;
 use crate::value::Kind;
 use crate::values::{NumberValues, Place, Values};
@@ -284,6 +284,25 @@ impl<'a> Chunk<'a> {
         })
     }
 
+    /// A moment, to be held against the event times of each column.
+    #[inline]
+    #[must_use]
+    pub fn moment(&self, t: EventTime) -> Moment {
+        let longest = match self.counts.constant() {
+            Some(count) => narrow(count.cast_unsigned()),
+            None => self.revisions,
+        };
+        match self.flags & (ONE_TIMES | OWN_TIMES) {
+            0 => Moment { t, limit: Some(self.times.limit(longest, t.0)), index: None },
+            ONE_TIMES => {
+                let limit = self.times.limit(longest, t.0);
+                let index = self.times.partition_within(0, longest, &limit);
+                Moment { t, limit: None, index: Some(index) }
+            }
+            _ => Moment { t, limit: None, index: None },
+        }
+    }
+
     /// The i-th column, if it holds numbers. A caller who asks in ascending order passes one walk
     /// from column to column.
     // Inlined, so that the parts stay in registers: a column of a few revisions is read in less time
@@ -492,6 +511,15 @@ impl<'a> Column<'a> {
     }
 }
 
+/// A moment, and what was found out of it for all columns of a chunk.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    t: EventTime,
+    limit: Option<Limit>,
+    /// How many revisions of each column are not after it, if that is the same for all.
+    index: Option<usize>,
+}
+
 /// A column of numbers, for readers who see every revision of it: nothing is decoded that such a
 /// reader does not need.
 #[derive(Clone, Copy, Debug)]
@@ -511,11 +539,16 @@ impl NumberColumn<'_> {
         self.times.count
     }
 
-    /// How many of its revisions have an event time up to `t`.
+    /// How many of its revisions have an event time up to a moment that its chunk made.
     #[must_use]
-    #[inline]
-    pub fn up_to(&self, t: EventTime) -> usize {
-        self.times.partition_above(t.0)
+    #[inline(always)]
+    pub fn up_to(&self, moment: &Moment) -> usize {
+        let List { all, before, count } = &self.times;
+        match (moment.index, &moment.limit) {
+            (Some(index), _) => index.min(*count),
+            (None, Some(limit)) => all.partition_within(*before, *count, limit),
+            (None, None) => self.times.partition_above(moment.t.0),
+        }
     }
 
     /// The i-th event time.

@@ -209,15 +209,7 @@ impl<'a> Ints<'a> {
     #[inline(always)]
     pub fn at(&self, index: usize, place: usize) -> i64 {
         let line = self.slope.wrapping_mul(index.cast_signed() as i64);
-        let packed = match self.width {
-            0 => 0,
-            64 => window(self.packed, place.saturating_mul(8)),
-            width => {
-                let bit = place.saturating_mul(width as usize);
-                (window(self.packed, bit / 8) >> (bit % 8)) & ((1 << width) - 1)
-            }
-        };
-        let units = line.wrapping_add(packed.cast_signed());
+        let units = line.wrapping_add(self.packed(place).cast_signed());
         self.base.wrapping_add(self.scale.wrapping_mul(units))
     }
 
@@ -256,6 +248,84 @@ impl<'a> Ints<'a> {
             len = select_unpredictable(is_up_to, len - half - 1, half);
         }
         low
+    }
+}
+
+/// A limit that integers of a column, or of lists with one head, are held against: found out once
+/// for all lists.
+#[derive(Clone, Copy, Debug)]
+pub struct Limit {
+    limit: i64,
+    /// The greatest `slope * i + packed` that is not above the limit, and the indexes between which
+    /// the first integer above it stands in a list of any length. `None`: sums may wrap, or fall.
+    within: Option<(i64, usize, usize)>,
+}
+
+impl<'a> Ints<'a> {
+    /// A limit for lists of up to so many integers.
+    #[inline]
+    #[must_use]
+    pub fn limit(&self, longest: usize, limit: i64) -> Limit {
+        Limit { limit, within: self.within(longest, limit) }
+    }
+
+    fn within(&self, longest: usize, limit: i64) -> Option<(i64, usize, usize)> {
+        if self.width > 57 || self.slope < 0 || self.scale < 1 {
+            return None;
+        }
+        let most_packed = (1i64 << self.width) - 1;
+        let last = i64::try_from(longest.saturating_sub(1)).ok()?;
+        // No sum wraps: the greatest one there can be is an integer like any other.
+        let most = self.slope.checked_mul(last)?.checked_add(most_packed)?;
+        self.base.checked_add(self.scale.checked_mul(most)?)?;
+        let apart = limit.saturating_sub(self.base);
+        if apart < 0 {
+            return Some((-1, 0, 0));
+        }
+        // Where the difference is cut to what can be written, it is above all sums anyway.
+        let units = if self.scale == 1 { apart } else { apart / self.scale };
+        if self.slope == 0 {
+            let from = if units >= most_packed { longest } else { 0 };
+            return Some((units, from, longest));
+        }
+        let index = |units: i64| usize::try_from(units / self.slope + 1).unwrap_or(longest);
+        let to = index(units).min(longest);
+        let from = if units < most_packed { 0 } else { index(units - most_packed).min(longest) };
+        Some((units, from, to))
+    }
+
+    /// As [`Ints::partition_of`], for a limit that was made by these integers' own
+    /// [`Ints::limit`].
+    #[must_use]
+    #[inline(always)]
+    pub fn partition_within(&self, before: usize, count: usize, limit: &Limit) -> usize {
+        let Some((units, from, to)) = limit.within else {
+            return self.partition_of(before, count, limit.limit);
+        };
+        let (mut low, to) = (from.min(count), to.min(count));
+        let mut len = to - low;
+        while len > 0 {
+            let half = len / 2;
+            let index = low + half;
+            let line = self.slope.wrapping_mul(index.cast_signed() as i64);
+            let is_up_to = line.wrapping_add(self.packed(before + index).cast_signed()) <= units;
+            low = select_unpredictable(is_up_to, index + 1, low);
+            len = select_unpredictable(is_up_to, len - half - 1, half);
+        }
+        low
+    }
+
+    /// A packed integer.
+    #[inline(always)]
+    fn packed(&self, place: usize) -> u64 {
+        match self.width {
+            0 => 0,
+            64 => window(self.packed, place.saturating_mul(8)),
+            width => {
+                let bit = place.saturating_mul(width as usize);
+                (window(self.packed, bit / 8) >> (bit % 8)) & ((1 << width) - 1)
+            }
+        }
     }
 }
 

@@ -170,6 +170,9 @@ mod tests {
                 let expected = list.partition_point(|value| *value <= limit);
                 if list.is_sorted() {
                     assert_eq!(packed.partition_of(before, list.len(), limit), expected);
+                    let longest = lists.iter().map(Vec::len).max().unwrap_or(0);
+                    let limit = packed.limit(longest, limit);
+                    assert_eq!(packed.partition_within(before, list.len(), &limit), expected);
                 }
             }
             before += list.len();

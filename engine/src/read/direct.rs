@@ -120,6 +120,7 @@ fn from_history(
     let malformed = |fault: Malformed| row.table.corrupt(bytes.start, &fault);
     let chunk = Chunk::decode(&bytes.bytes).map_err(malformed)?;
     let mut walk = Walk::default();
+    let mut moment = None;
     let mut from = 0;
     for ask in older.iter().filter_map(|index| asks.get(*index)) {
         let place = match chunk.find(ask.feature, from) {
@@ -132,7 +133,11 @@ fn from_history(
         from = place;
         if sees_all && is_number(ask) {
             if let Some(column) = chunk.numbers(place, &mut walk).map_err(malformed)? {
-                let Some(newest) = column.up_to(ask.t).checked_sub(1) else { continue };
+                if moment.as_ref().is_none_or(|(t, _)| *t != ask.t) {
+                    moment = Some((ask.t, chunk.moment(ask.t)));
+                }
+                let up_to = moment.as_ref().map_or(0, |(_, moment)| column.up_to(moment));
+                let Some(newest) = up_to.checked_sub(1) else { continue };
                 let event_time = column.event_time(newest);
                 let kind = column.kind(newest).map_err(malformed)?;
                 if !ask.terms.is_forgotten(event_time) {

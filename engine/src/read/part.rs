@@ -7,7 +7,7 @@
 //! The rows of one entity stand beside one another and ascend by time, so that each column of the
 //! entity's history is decoded once for all of them and its answers are written side by side.
 
-use asofdb_format::chunk::{Chunk, NumberColumn, Walk};
+use asofdb_format::chunk::{Chunk, Moment, NumberColumn, Walk};
 use asofdb_format::head::Head;
 use asofdb_format::ids::EventTime;
 use asofdb_format::revision::Order;
@@ -198,7 +198,7 @@ pub(crate) fn answer_group(
         let Some(bytes) = &bytes else { continue };
         let history = match &mut history {
             Some(history) => history,
-            None => history.insert(History::of(row, bytes)?),
+            None => history.insert(History::of(row, bytes, group.times)?),
         };
         history.answer(ask, group, before, cells)?;
     }
@@ -236,15 +236,18 @@ struct History<'h, 't> {
     row: &'h HeadRow<'t>,
     bytes: &'h ChunkBytes<'t>,
     chunk: Chunk<'h>,
+    /// The moments of the group's rows.
+    moments: Vec<Moment>,
     walk: Walk<'h>,
     from: usize,
 }
 
 impl<'h, 't> History<'h, 't> {
-    fn of(row: &'h HeadRow<'t>, bytes: &'h ChunkBytes<'t>) -> Result<Self> {
+    fn of(row: &'h HeadRow<'t>, bytes: &'h ChunkBytes<'t>, times: &[EventTime]) -> Result<Self> {
         let malformed = |fault: Malformed| row.table.corrupt(bytes.start, &fault);
         let chunk = Chunk::decode(&bytes.bytes).map_err(malformed)?;
-        Ok(Self { row, bytes, chunk, walk: Walk::default(), from: 0 })
+        let moments = times.iter().map(|t| chunk.moment(*t)).collect();
+        Ok(Self { row, bytes, chunk, moments, walk: Walk::default(), from: 0 })
     }
 
     /// Answers the first `before` rows of the group.
@@ -274,7 +277,8 @@ impl<'h, 't> History<'h, 't> {
         {
             let rows = group.first..group.first + group.times.len();
             let to = cells.numbers_mut(ask.place, rows);
-            return fill_all(&column, ask, group.times, before, to).map_err(malformed);
+            let moments = &self.moments;
+            return fill_all(&column, ask, (group.times, moments), before, to).map_err(malformed);
         }
         let column = self.chunk.column(place).map_err(malformed)?;
         for (at, t) in group.times.iter().enumerate().take(before) {
@@ -292,13 +296,13 @@ impl<'h, 't> History<'h, 't> {
 fn fill_all(
     column: &NumberColumn<'_>,
     ask: &Ask,
-    times: &[EventTime],
+    (times, moments): (&[EventTime], &[Moment]),
     before: usize,
     mut to: Numbers<'_>,
 ) -> std::result::Result<(), Malformed> {
     let mut at = 0;
-    while let Some(t) = times.get(at).filter(|_| at < before) {
-        let up_to = column.up_to(*t);
+    while let Some(moment) = moments.get(at).filter(|_| at < before) {
+        let up_to = column.up_to(moment);
         // The rows that see it, too: up to the event time of the next version.
         let mut next = at + 1;
         if up_to < column.len() {

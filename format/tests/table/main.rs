@@ -441,7 +441,10 @@ fn check_chunk(columns: &[(FeatureId, Numbers, Vec<Revision>)]) -> usize {
             assert_eq!(numbers.len(), revisions.len());
             for (at, revision) in revisions.iter().enumerate() {
                 let t = revision.order.event_time;
-                assert_eq!((numbers.event_time(at), numbers.up_to(t)), (t, column.up_to(t)));
+                let up_to = |t| numbers.up_to(&chunk.moment(t));
+                assert_eq!((numbers.event_time(at), up_to(t)), (t, column.up_to(t)));
+                let before = EventTime(t.0.saturating_sub(1));
+                assert_eq!(up_to(before), column.up_to(before));
                 assert_eq!(numbers.kind(at), Ok(revision.kind));
                 if let Payload::Bits(bits) = revision.payload {
                     assert_eq!(numbers.bits(at), bits);
