@@ -9,6 +9,7 @@ mod data;
 mod deep;
 mod erase;
 mod ninety_days;
+mod times;
 mod writers;
 
 use std::path::Path;
