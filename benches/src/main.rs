@@ -20,6 +20,7 @@ mod ninety_days;
     reason = "a place out of bounds ends the run; keys sort as bytes; figures are approximate"
 )]
 mod peers;
+mod times;
 mod writers;
 
 use std::path::Path;

@@ -42,6 +42,9 @@ const MAGIC: &[u8; 8] = b"asofdbT\n";
 const CHECKSUMS: u64 = 6;
 const FRESHNESS: u64 = 8;
 
+/// About what a row takes in the directory.
+const ROW_LEN: usize = 9;
+
 /// An entity with more revisions, or more bytes of values, is written in several rows.
 const MAX_PART_WEIGHT: usize = 256 << 20;
 
@@ -222,8 +225,39 @@ pub struct TableBuilder {
     unwritten: Vec<u8>,
     history_len: u64,
     far: Vec<u8>,
-    heads: Vec<u8>,
+    heads: Pieces,
     rows: Vec<(EntityHash, u32)>,
+}
+
+/// Bytes that grow without being copied.
+#[derive(Debug, Default)]
+struct Pieces {
+    full: Vec<Vec<u8>>,
+    full_len: usize,
+    open: Vec<u8>,
+}
+
+impl Pieces {
+    /// How long a piece gets before the next one is begun.
+    const LEN: usize = 256 << 10;
+
+    const fn len(&self) -> usize {
+        self.full_len + self.open.len()
+    }
+
+    /// Where to write on.
+    fn open(&mut self) -> &mut Vec<u8> {
+        if self.open.len() >= Self::LEN {
+            self.full_len += self.open.len();
+            self.full.push(std::mem::take(&mut self.open));
+        }
+        &mut self.open
+    }
+
+    fn finish(mut self) -> Vec<Vec<u8>> {
+        self.full.push(self.open);
+        self.full
+    }
 }
 
 /// What a finished table is, for the manifest.
@@ -249,7 +283,7 @@ impl TableBuilder {
             unwritten: Vec::new(),
             history_len: 0,
             far: Vec::new(),
-            heads: Vec::new(),
+            heads: Pieces::default(),
             rows: Vec::new(),
         };
         builder.push(&header.encode());
@@ -259,8 +293,14 @@ impl TableBuilder {
     /// How long the file is so far, about.
     #[must_use]
     pub fn len(&self) -> u64 {
-        let kept = self.far.len() + self.heads.len() + self.rows.len() * 9 + HEADER_LEN;
+        let kept = self.far.len() + self.heads.len() + self.rows.len() * ROW_LEN + HEADER_LEN;
         self.history_len + wide(kept)
+    }
+
+    /// About how much of it is held in memory until the end.
+    #[must_use]
+    pub const fn kept(&self) -> usize {
+        self.far.len() + self.heads.len() + self.rows.len() * size_of::<(EntityHash, u32)>()
     }
 
     /// Whether nothing was added yet.
@@ -371,7 +411,7 @@ impl TableBuilder {
         }
         let hash = EntityHash::of(entity);
         self.rows.push((hash, u32::try_from(self.heads.len()).unwrap_or(u32::MAX)));
-        head::encode(entity, newest, history, &mut self.heads, &mut self.far);
+        head::encode(entity, newest, history, self.heads.open(), &mut self.far);
         self.meta.entities += 1;
         self.meta.min_hash = self.meta.min_hash.min(hash);
         self.meta.max_hash = self.meta.max_hash.max(hash);
@@ -411,25 +451,33 @@ impl TableBuilder {
         std::mem::take(&mut self.unwritten)
     }
 
-    /// Ends the table: the last bytes of the file, and what it is.
+    /// Ends the table: the last bytes of the file, in pieces as they stand in memory, and what it is.
     #[must_use]
-    pub fn finish(mut self) -> (Vec<u8>, Finished) {
+    pub fn finish(mut self) -> (Vec<Vec<u8>>, Finished) {
         let mut at = wide(HEADER_LEN);
         let mut extents = Vec::new();
         let mut extent = |tag: u64, len: usize| {
             extents.push((tag, u8::from(tag == FRESHNESS), at, wide(len)));
             at += wide(len);
         };
-        let mut index = Vec::new();
-        directory::encode(&self.rows, &mut index);
+        let mut index = Vec::with_capacity(directory::FIXED_LEN + self.rows.len() * ROW_LEN);
+        directory::encode(&std::mem::take(&mut self.rows), &mut index);
         let meta = self.meta.encode();
         let fresh = std::mem::take(&mut self.gauge).finish().encode();
-        let (far, heads) = (std::mem::take(&mut self.far), std::mem::take(&mut self.heads));
+        let heads = std::mem::take(&mut self.heads).finish();
         extent(1, narrow(self.history_len));
-        let parts = [(2, &far), (3, &heads), (4, &index), (5, &meta), (FRESHNESS, &fresh)];
-        for (tag, bytes) in parts {
-            extent(tag, bytes.len());
-            self.push(bytes);
+        let sections = [
+            (2, vec![self.far]),
+            (3, heads),
+            (4, vec![index]),
+            (5, vec![meta]),
+            (FRESHNESS, vec![fresh]),
+        ];
+        let mut out = vec![self.unwritten];
+        for (tag, pieces) in sections {
+            extent(tag, pieces.iter().map(Vec::len).sum());
+            pieces.iter().for_each(|piece| self.sums.update(piece));
+            out.extend(pieces);
         }
         let checksums = self.sums.finish();
         extent(CHECKSUMS, checksums.len());
@@ -450,10 +498,7 @@ impl TableBuilder {
         footer.put_u32(identity);
         footer.extend_from_slice(MAGIC);
         let len = at + wide(sections.len() + FOOTER_LEN);
-        let mut out = self.unwritten;
-        for part in [checksums, sections, footer] {
-            out.extend_from_slice(&part);
-        }
+        out.extend([checksums, sections, footer]);
         (out, Finished { meta: self.meta, len, identity })
     }
 }

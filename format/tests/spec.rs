@@ -301,7 +301,7 @@ fn tags_of_sections() {
     let revisions =
         [revision(1, 1, 1, Kind::Value, long.clone()), { revision(2, 1, 1, Kind::Value, long) }];
     builder.add(b"u1", &[(FeatureId(1), &revisions)]);
-    let (bytes, _) = builder.finish();
+    let bytes = builder.finish().0.concat();
     let len = u64::try_from(bytes.len()).unwrap();
     let footer = Footer::decode(&bytes[bytes.len() - FOOTER_LEN..], len).unwrap();
     let range = usize::try_from(footer.sections.start).unwrap()

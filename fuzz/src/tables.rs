@@ -46,7 +46,8 @@ pub fn write(rows: &[Row]) -> (Vec<u8>, Finished) {
             features.iter().map(|(id, revisions)| (*id, revisions.as_slice())).collect();
         builder.add(entity, &features);
     }
-    builder.finish()
+    let (bytes, finished) = builder.finish();
+    (bytes.concat(), finished)
 }
 
 /// Where the sections are.

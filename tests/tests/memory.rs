@@ -4,15 +4,19 @@
 use std::sync::Arc;
 
 use asofdb::world::World;
+use asofdb::world::clock::ManualClock;
 use asofdb::world::disk::RealDisk;
 use asofdb::world::scheduler::Manual;
-use asofdb::{Batch, Durability, EventTime, Feature, FeatureSpec, Options, Store, ValueType};
+use asofdb::{Batch, Durability, EventTime, Feature, FeatureSpec, Options, Span, Store, ValueType};
 
 /// A store on the real disk, whose background work is done by the thread of the test: what the disk
 /// holds is not counted, and all that the store allocates is.
 fn store(dir: &std::path::Path, options: Options) -> Store {
-    let world =
-        World { disk: Arc::new(RealDisk), scheduler: Arc::new(Manual::new()), ..World::real() };
+    let world = World {
+        disk: Arc::new(RealDisk),
+        scheduler: Arc::new(Manual::new()),
+        ..options.world.clone()
+    };
     Store::open(dir, options.world(world)).unwrap()
 }
 
@@ -61,4 +65,51 @@ fn a_memtable_takes_more_than_it_tells() {
         assert!(taken <= told + told / 20, "{shape}: {taken} bytes taken, {told} told");
         assert!(told <= taken * 2, "{shape}: {taken} bytes taken, {told} told");
     }
+}
+
+#[test]
+fn a_merge_into_many_windows_holds_the_heads_of_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let (entities, versions) = (10_000u64, 9u64);
+    let clock = Arc::new(ManualClock::new(EventTime(0)));
+    let table_bytes = 1 << 20;
+    let options = Options::new()
+        .memtable_bytes(16 << 20)
+        .table_bytes(table_bytes)
+        .present_depth(0)
+        .clock_lag(Span::ZERO)
+        .world(World { clock: clock.clone(), ..World::real() });
+    // What was read ahead of the inputs, what each output gathers before it is written, and the heads
+    // of all outputs together: no more than one table may have, where they would come to 8 MB more.
+    let most = 16 << 20;
+    // Long names, so that the heads of a table are nearly all of it.
+    let key = |entity: u64| [entity.to_le_bytes().as_slice(), &[7; 700]].concat();
+    let store = store(&dir.path().join("store"), options);
+    let spec = FeatureSpec::new("m:f", ValueType::I64).history(Span::from_days(12));
+    let feature = store.define(spec).unwrap();
+    for version in 0..versions {
+        let now = Span::from_days(1).micros() * version.cast_signed();
+        clock.set(EventTime(now));
+        for first in (0..entities).step_by(1_000) {
+            let mut batch = Batch::new();
+            for entity in first..first + 1_000 {
+                // Of any size, so that there is history worth files of its own.
+                let value = (entity ^ version << 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                batch.put_id(key(entity), feature.id, EventTime(now), value.cast_signed());
+            }
+            store.write(batch, Durability::Buffered).unwrap();
+        }
+    }
+    // What is newest has no history in the tables of flushes; the present has.
+    store.compact().unwrap();
+    let counted = allocation_counter::measure(|| store.compact().unwrap());
+    let stats = store.stats();
+    println!(
+        "{} bytes held at the most by a merge into {} runs of the past, {} tables in all",
+        counted.bytes_max, stats.past_runs, stats.tables
+    );
+    assert!(stats.past_runs >= 5, "{stats:?}");
+    assert!(counted.bytes_max <= most, "{} bytes held of {most}", counted.bytes_max);
+    let row = store.latest(key(7), "m:f").unwrap();
+    assert!(row.as_i64().is_some(), "{row:?}");
 }

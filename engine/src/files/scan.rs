@@ -20,7 +20,10 @@ use crate::files::table::Table;
 use crate::sync::Shared;
 use crate::types::error::{Error, Result};
 
+/// How many bytes are read at once from a section, if no less is asked for.
 const WINDOW_LEN: u64 = 256 << 10;
+
+const LEAST_WINDOW_LEN: u64 = 16 << 10;
 
 /// One entity of a table, all its revisions ascending by feature and order.
 #[derive(Debug)]
@@ -55,11 +58,19 @@ pub(crate) struct TableScan {
 impl TableScan {
     /// Reads all of a table.
     pub(crate) fn whole(table: Shared<Table>) -> Self {
-        Self::new(table, EntityHash(0)..=EntityHash(u64::MAX))
+        Self::new(table, EntityHash(0)..=EntityHash(u64::MAX), usize::MAX)
     }
 
-    pub(crate) fn new(table: Shared<Table>, range: RangeInclusive<EntityHash>) -> Self {
-        let window = Window::default;
+    /// Reads a range, and holds about so many bytes of the file at a time.
+    pub(crate) fn new(
+        table: Shared<Table>,
+        range: RangeInclusive<EntityHash>,
+        held: usize,
+    ) -> Self {
+        // Four sections are read side by side, each in whole pages.
+        let len = (wide(held) / 4).clamp(LEAST_WINDOW_LEN, WINDOW_LEN);
+        let len = len - len % PAGE_LEN;
+        let window = || Window { len, ..Window::default() };
         Self {
             table,
             range,
@@ -281,6 +292,8 @@ fn read_column(
 /// A part of the file that was read last.
 #[derive(Debug, Default)]
 struct Window {
+    /// How many bytes are read at once.
+    len: u64,
     start: u64,
     bytes: Bytes,
 }
@@ -296,7 +309,7 @@ impl Window {
         if start < self.start || end > self.start + wide(self.bytes.len()) {
             let from = start - start % PAGE_LEN;
             let least = end.div_ceil(PAGE_LEN) * PAGE_LEN;
-            let to = least.max(from + WINDOW_LEN).min(covered);
+            let to = least.max(from + self.len).min(covered);
             let mut buffer = vec![0; narrow(to - from)];
             table
                 .file()
@@ -307,7 +320,7 @@ impl Window {
                     table.check_page(page, bytes)?;
                 }
             }
-            *self = Self { start: from, bytes: Bytes::from(buffer) };
+            (self.start, self.bytes) = (from, Bytes::from(buffer));
         }
         let from = narrow(start - self.start);
         Ok(self.bytes.slice(from..from + narrow(end - start)))

@@ -58,28 +58,31 @@ impl Source<'_> {
 impl<'m> Merge<'m> {
     /// Reads tables and memtables side by side.
     pub(crate) fn new(tables: &[Shared<Table>], memtables: &[&'m Memtable]) -> Result<Self> {
-        Self::of(tables, memtables, EntityHash(0)..=EntityHash(u64::MAX))
+        Self::of(tables, memtables, EntityHash(0)..=EntityHash(u64::MAX), usize::MAX)
     }
 
-    /// Reads tables side by side, those entities whose hashes lie in a range.
+    /// Reads tables side by side, those entities whose hashes lie in a range, and holds about so
+    /// many bytes of each.
     pub(crate) fn in_range(
         tables: &[Shared<Table>],
         range: RangeInclusive<EntityHash>,
+        window: usize,
     ) -> Result<Self> {
-        Self::of(tables, &[], range)
+        Self::of(tables, &[], range, window)
     }
 
     fn of(
         tables: &[Shared<Table>],
         memtables: &[&'m Memtable],
         range: RangeInclusive<EntityHash>,
+        window: usize,
     ) -> Result<Self> {
         let in_range = |table: &&Shared<Table>| {
             table.entry.min_hash <= *range.end() && *range.start() <= table.entry.max_hash
         };
         let tables = tables.iter().filter(in_range);
-        let tables =
-            tables.map(|table| Rest::Table(TableScan::new(Shared::clone(table), range.clone())));
+        let scan = |table| TableScan::new(Shared::clone(table), range.clone(), window);
+        let tables = tables.map(|table| Rest::Table(scan(table)));
         let memtables =
             memtables.iter().map(|memtable| Rest::Memtable(memtable.entities().into_iter()));
         let mut sources: Vec<Source<'m>> =

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use asofdb_format::edit::{Level, Past, TableEntry};
@@ -26,6 +27,7 @@ use crate::state::live::{Keeper, State};
 use crate::state::memtable::Memtable;
 use crate::sync::Shared;
 use crate::types::error::{Error, Result};
+use crate::types::options::Options;
 use crate::world::disk::{Disk, FileWriter};
 
 /// What is to be merged, and where it goes.
@@ -60,17 +62,39 @@ pub(crate) struct Written {
 /// Tables are not made longer, whatever the options say: places of heads have 32 bits.
 const MAX_TABLE_LEN: u64 = 1 << 30;
 
+/// Bytes that a merge may have read ahead.
+const READ_AHEAD: usize = 32 << 20;
+
 /// Bytes of a table that are gathered before they are written.
-const WRITE_LEN: usize = 1 << 20;
+const WRITE_LEN: usize = 256 << 10;
+
+/// How long a table is made.
+fn table_len(options: &Options) -> u64 {
+    options.table_bytes.clamp(1, MAX_TABLE_LEN)
+}
+
+/// How much memory a flush or a part of a merge holds at the most: the heads of tables that are not
+/// finished, and what the directory is made of.
+fn memory_of_part(options: &Options) -> u64 {
+    table_len(options) / 2 * 3
+}
+
+/// How much memory a flush and a merge beside it hold at the most, about.
+pub(crate) fn memory(options: &Options) -> u64 {
+    let parts = 1 + wide(options.world.scheduler.parallelism());
+    memory_of_part(options).saturating_mul(parts).saturating_add(wide(READ_AHEAD))
+}
 
 /// Writes all entities of a job into new tables, ranges of hashes beside one another where there is
 /// enough to do. The tables are durable when it returns, and no manifest names them yet.
 pub(crate) fn write_all(keeper: &Keeper, state: &State, job: &Job<'_>) -> Result<Written> {
     let names = names_of(state);
     let made = state.visible();
+    let ranges = ranges(keeper, job);
+    let window = READ_AHEAD / (job.tables.len().max(1) * ranges.len());
     let fill = |range: RangeInclusive<EntityHash>| {
         let mut merge = if job.memtables.is_empty() {
-            Merge::in_range(job.tables, range)?
+            Merge::in_range(job.tables, range, window)?
         } else {
             Merge::new(job.tables, job.memtables)?
         };
@@ -90,7 +114,7 @@ pub(crate) fn write_all(keeper: &Keeper, state: &State, job: &Job<'_>) -> Result
         filled.inspect_err(|_| give_up(&filler.written.tables))?;
         Ok(filler.written)
     };
-    let parts = in_parts(keeper, ranges(keeper, job), &fill);
+    let parts = in_parts(keeper, ranges, &fill);
     let mut written = Written::default();
     let mut failed = None;
     for part in parts {
@@ -121,7 +145,7 @@ pub(crate) fn write_all(keeper: &Keeper, state: &State, job: &Job<'_>) -> Result
 fn ranges(keeper: &Keeper, job: &Job<'_>) -> Vec<RangeInclusive<EntityHash>> {
     let bytes: u64 = job.tables.iter().map(|table| table.entry.len).sum();
     let cores = wide(keeper.options.world.scheduler.parallelism());
-    let least = keeper.options.table_bytes.clamp(1, MAX_TABLE_LEN);
+    let least = table_len(&keeper.options);
     let parts = if job.memtables.is_empty() { cores.min(bytes / least).max(1) } else { 1 };
     let width = u64::MAX / parts;
     let range = |part: u64| {
@@ -199,6 +223,7 @@ impl Filler<'_> {
                     demote(&mut entity, *limit, windows, &self.state.taken, erased)
                 }
             };
+            self.limit(entity.hash)?;
             for (window, demoted) in gone {
                 let output = self.past.remove(&window);
                 let (hash, features) = (entity.hash, &demoted.features);
@@ -235,6 +260,29 @@ impl Filler<'_> {
         Ok(())
     }
 
+    /// Ends the output that holds the most memory, if all of them hold as much as one may: what a
+    /// merge holds does not grow with the number of windows.
+    fn limit(&mut self, next: EntityHash) -> Result<()> {
+        let outputs = || self.past.iter().map(|(window, open)| (Some(*window), open));
+        let outputs = || self.here.iter().map(|open| (None, open)).chain(outputs());
+        let kept: usize = outputs().map(|(_, open)| open.builder.kept()).sum();
+        if self.past.is_empty() || wide(kept) < table_len(&self.keeper.options) {
+            return Ok(());
+        }
+        let can_end = outputs().filter(|(_, open)| open.last != Some(next));
+        let most = can_end.max_by_key(|(_, open)| open.builder.kept());
+        let Some((window, _)) = most else { return Ok(()) };
+        let open = match window {
+            Some(window) => self.past.remove(&window),
+            None => self.here.take(),
+        };
+        if let Some(open) = open {
+            let level = self.level(window, open.superseded);
+            self.written.tables.push(open.finish(self.keeper, level)?);
+        }
+        Ok(())
+    }
+
     /// The open output, or a new one in its place if it is full. Entities of one hash stay in one
     /// table: tables of the present, and of a run, share no hash.
     fn room(
@@ -243,7 +291,7 @@ impl Filler<'_> {
         window: Option<usize>,
         next: EntityHash,
     ) -> Result<Output> {
-        let most = self.keeper.options.table_bytes.min(MAX_TABLE_LEN);
+        let most = table_len(&self.keeper.options);
         match open {
             Some(open) if open.builder.len() < most || open.last == Some(next) => Ok(open),
             full => {
@@ -308,7 +356,7 @@ fn clean(
 struct Output {
     builder: TableBuilder,
     header: Header,
-    path: std::path::PathBuf,
+    path: PathBuf,
     file: Box<dyn FileWriter>,
     pending: Vec<u8>,
     unfinished: Unfinished,
@@ -321,7 +369,7 @@ struct Output {
 /// A file that no manifest names yet: it goes with this, unless it was finished.
 struct Unfinished {
     disk: Arc<dyn Disk>,
-    path: Option<std::path::PathBuf>,
+    path: Option<PathBuf>,
 }
 
 impl Drop for Unfinished {
@@ -331,6 +379,10 @@ impl Drop for Unfinished {
             let _ = self.disk.remove(&path);
         }
     }
+}
+
+fn append(file: &dyn FileWriter, path: &Path, bytes: &[u8]) -> Result<()> {
+    file.append(bytes).map_err(|source| Error::io("write", path, source))
 }
 
 impl Output {
@@ -375,9 +427,7 @@ impl Output {
         self.pending.extend(self.builder.take_written());
         let len = wide(self.pending.len());
         if self.pending.len() >= WRITE_LEN || all {
-            self.file
-                .append(&self.pending)
-                .map_err(|source| Error::io("write", &self.path, source))?;
+            append(&*self.file, &self.path, &self.pending)?;
             self.pending.clear();
             return Ok(len);
         }
@@ -386,12 +436,25 @@ impl Output {
 
     fn finish(mut self, keeper: &Keeper, level: Level) -> Result<Shared<Table>> {
         self.write(true)?;
-        let (rest, finished) = self.builder.finish();
-        self.file.append(&rest).map_err(|source| Error::io("write", &self.path, source))?;
-        self.file.sync().map_err(|source| Error::io("sync", &self.path, source))?;
+        let Self { builder, header, path, file, mut pending, mut unfinished, .. } = self;
+        let (rest, finished) = builder.finish();
+        // Short pieces together, and each let go of once it is written.
+        for piece in rest {
+            if pending.len() + piece.len() >= WRITE_LEN && !pending.is_empty() {
+                append(&*file, &path, &pending)?;
+                pending.clear();
+            }
+            if piece.len() >= WRITE_LEN {
+                append(&*file, &path, &piece)?;
+            } else {
+                pending.extend(piece);
+            }
+        }
+        append(&*file, &path, &pending)?;
+        file.sync().map_err(|source| Error::io("sync", &path, source))?;
         let meta = &finished.meta;
         let entry = TableEntry {
-            number: self.header.number,
+            number: header.number,
             len: finished.len,
             identity: finished.identity,
             level,
@@ -408,7 +471,7 @@ impl Output {
         let options = &keeper.options;
         let table =
             Table::open(&options.world.disk, &keeper.dir, keeper.store, &entry, options.read_mode)?;
-        self.unfinished.path = None;
+        unfinished.path = None;
         Ok(Shared::new(table))
     }
 }

@@ -7,6 +7,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use asofdb_format::wire::wide;
+
 use crate::state::live::State;
 use crate::types::options::Options;
 
@@ -48,6 +50,14 @@ pub(crate) fn most_tables(options: &Options) -> usize {
 /// How many memtables may wait for their flush while another is begun.
 pub(crate) fn most_memtables(options: &Options) -> usize {
     options.max_sealed_memtables.max(1) - 1
+}
+
+/// How much memory the memtables take at the most, about: their buckets are a part of it, and a
+/// batch goes into the last one whole.
+pub(crate) fn memory(options: &Options) -> u64 {
+    let count = wide(most_memtables(options)) + 2;
+    let each = wide(options.memtable_bytes);
+    (each + each / 16).saturating_mul(count)
 }
 
 /// What stands in the way of a batch of so many bytes.

@@ -333,7 +333,7 @@ fn a_copied_chunk_is_made_again_or_is_not_that_of_its_row() {
     let header = Header::new(FileKind::Table, StoreId([7; 16]), FileNumber(3), 1);
     let mut builder = TableBuilder::new(&header, names.clone());
     builder.add_copied(b"ant", &[(FeatureId(1), &all)], (&chunk, &heap));
-    let (copied, _) = builder.finish();
+    let copied = builder.finish().0.concat();
     assert!(contains(&copied));
     let table = Table::open(&copied, verify(&copied).unwrap()).unwrap();
     assert_eq!(table.row(0, usize::MAX).unwrap(), rows[0]);

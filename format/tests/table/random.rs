@@ -188,6 +188,6 @@ pub(crate) fn build(names: &Names, rows: &[RowOf], pieces: bool) -> (Vec<u8>, Fi
         }
     }
     let (rest, finished) = builder.finish();
-    bytes.extend(rest);
+    bytes.extend(rest.concat());
     (bytes, finished)
 }
