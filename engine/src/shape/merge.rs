@@ -33,7 +33,7 @@ struct Source<'m> {
 #[derive(Debug)]
 enum Rest<'m> {
     Table(TableScan),
-    Memtable(std::vec::IntoIter<&'m EntityNode>),
+    Memtable(std::vec::IntoIter<EntityNode<'m>>),
 }
 
 impl Source<'_> {
@@ -41,8 +41,8 @@ impl Source<'_> {
         let next = match &mut self.rest {
             Rest::Table(scan) => scan.next_row()?,
             Rest::Memtable(nodes) => nodes.next().map(|node| EntityRevisions {
-                hash: node.hash,
-                entity: node.entity.clone(),
+                hash: node.hash(),
+                entity: node.entity(),
                 features: node.revisions(),
                 raw: None,
             }),

@@ -159,8 +159,8 @@ impl MemtableShape {
         let (mut entities, mut records) = (0, 0);
         for node in memtable.entities() {
             entities += 1;
-            let (least, greatest) = hashes.unwrap_or((node.hash.0, node.hash.0));
-            hashes = Some((least.min(node.hash.0), greatest.max(node.hash.0)));
+            let (least, greatest) = hashes.unwrap_or((node.hash().0, node.hash().0));
+            hashes = Some((least.min(node.hash().0), greatest.max(node.hash().0)));
             for (id, revisions) in node.revisions() {
                 let Some(feature) = catalog.get(id) else { continue };
                 let definition = &feature.definition;

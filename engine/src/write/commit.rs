@@ -16,7 +16,7 @@ use asofdb_format::edit::{self, Edit};
 use asofdb_format::frame::{FrameKind, MAX_PAYLOAD_LEN};
 use asofdb_format::header::{FileKind, Header};
 use asofdb_format::ids::{Commit, FeatureId, FileNumber, KnownTime, SourceId};
-use asofdb_format::revision::{Order, Revision};
+use asofdb_format::revision::Order;
 use asofdb_format::value::{MAX_VALUE_LEN, Value, ValueType};
 use asofdb_format::wire::{Decoded, Malformed, wide};
 
@@ -26,7 +26,7 @@ use crate::shape::background::Logs;
 use crate::state::catalog::{Catalog, FeatureState};
 use crate::state::durable::Durable;
 use crate::state::live::{Keeper, State};
-use crate::state::memtable::{Mark, Memtable};
+use crate::state::memtable::{Incoming, Mark, Memtable};
 use crate::state::tally::Tally;
 use crate::sync::{Mutex, MutexGuard};
 use crate::types::error::{Error, InvalidArgument, Result};
@@ -88,12 +88,12 @@ impl Committer {
         let commit = self.next_commit(&order)?;
         prepared.check_known(batch, commit)?;
         let source = batch.source.as_deref().map(|label| self.source_id(label)).transpose()?;
-        let head = BatchHead {
+        let batch_head = BatchHead {
             source: source.map(|(id, label)| (id, label.to_string())),
             marks: batch.marks.clone(),
             entries: prepared.entries.entries(),
-        }
-        .encode();
+        };
+        let head = batch_head.encode();
         let len = head.len() + prepared.entries.as_bytes().len();
         if wide(len) > u64::from(MAX_PAYLOAD_LEN) {
             return Err(InvalidArgument::BatchLength { len }.into());
@@ -112,11 +112,10 @@ impl Committer {
         }
         let state = self.keeper.state();
         let memtable = state.memtables.first().ok_or(Error::Closed)?;
-        let mut payload = head;
-        payload.extend_from_slice(prepared.entries.as_bytes());
-        let applied = BatchReader::decode(&payload).and_then(|mut reader| {
-            apply(memtable, commit, &mut reader, Standing::ALL, &prepared.catalog, |_| Ok(()))
-        });
+        // What was written is what is put in.
+        let mut reader = BatchReader::of_entries(batch_head, prepared.entries.as_bytes());
+        let applied =
+            apply(memtable, commit, &mut reader, Standing::ALL, &prepared.catalog, |_| Ok(()));
         applied.map_err(|fault| Error::corrupt(log.path(), fault.at, fault.what))?;
         order.last = commit;
         self.keeper.commits.lock().add(commit);
@@ -312,7 +311,7 @@ impl Prepared {
         let latest = keeper.options.max_ahead.map(|ahead| (now.saturating_add(ahead), ahead));
         let mut prepared = Self {
             catalog: Arc::clone(&state.catalog),
-            entries: EntryEncoder::default(),
+            entries: EntryEncoder::with_capacity(batch.encoded_bytes()),
             latest_known: None,
         };
         for (index, put) in batch.puts.iter().enumerate() {
@@ -458,28 +457,34 @@ pub(crate) fn apply(
     check: impl Fn(&Entry<'_>) -> Result<(), &'static str>,
 ) -> Decoded<()> {
     let source = batch.head.source.as_ref().map_or(SourceId::NONE, |(id, _)| *id);
+    // Mostly the features of one entity come in the order in which those of the one before came.
+    let mut next = 0;
     let mut touched: Vec<FeatureId> = Vec::new();
     // Counted here first, so that the lock is taken once.
     let mut tallies: Vec<Tally> = Vec::new();
+    let mut inserter = memtable.inserter();
     while let Some(entry) = batch.next_entry()? {
         check(&entry).map_err(|what| Malformed::new(0, what))?;
         let known_time = entry.known_time.unwrap_or(KnownTime(commit.0));
         let order = Order { event_time: entry.event_time, known_time, commit };
-        let payload = entry.value.to_payload();
-        let revision = Revision { order, kind: entry.kind, source, payload };
-        let place = touched.iter().position(|feature| *feature == entry.feature);
+        let Entry { feature, kind, value, .. } = entry;
+        let guess = if touched.get(next) == Some(&feature) { next } else { 0 };
+        let place = touched.get(guess..).unwrap_or_default().iter();
+        let place = place.clone().position(|known| *known == feature).map(|place| place + guess);
         let place = place.unwrap_or_else(|| {
-            let known = catalog.get(entry.feature);
+            let known = catalog.get(feature);
             let known = known.map_or(ValueType::Bytes, |known| known.definition.value_type);
-            touched.push(entry.feature);
+            touched.push(feature);
             tallies.push(Tally::new(known));
             tallies.len() - 1
         });
+        next = place + 1;
         if let Some(tally) = tallies.get_mut(place) {
-            tally.count(&revision);
+            tally.count(&order, kind, value);
         }
-        memtable.insert(entry.entity, entry.feature, revision);
+        inserter.put(entry.entity, Incoming { feature, order, kind, source, value });
     }
+    inserter.end();
     let mut aside = memtable.aside();
     aside.commits.add(commit);
     if let Some((id, label)) = &batch.head.source {
