@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 
 use crate::chunk::{self, ColumnInput, MAX_COLUMN};
 use crate::directory;
-use crate::freshness::Gauge;
+use crate::freshness::{Gauge, place_of};
 use crate::hash::EntityHash;
 use crate::head::{self, HistoryPlace};
 use crate::header::{HEADER_LEN, Header};
@@ -217,6 +217,9 @@ pub struct Names {
 pub struct TableBuilder {
     names: Names,
     meta: TableMeta,
+    /// What is counted of each feature, ascending, and which is mostly counted next.
+    counted: Vec<(FeatureId, FeatureMeta)>,
+    next: usize,
     gauge: Gauge,
     sums: PageSums,
     unwritten: Vec<u8>,
@@ -244,6 +247,8 @@ impl TableBuilder {
         let mut builder = Self {
             names,
             meta: TableMeta::empty(),
+            counted: Vec::new(),
+            next: 0,
             gauge: Gauge::default(),
             sums: PageSums::default(),
             unwritten: Vec::new(),
@@ -379,14 +384,19 @@ impl TableBuilder {
     fn count(&mut self, feature: FeatureId, revisions: &[Revision]) {
         let meta = &mut self.meta;
         meta.revisions += wide(revisions.len());
-        let known = self.names.features.get(&feature).cloned().unwrap_or_else(|| {
-            let unnamed = format!("#{}", feature.0);
-            FeatureMeta::new(unnamed, 1, ValueType::Bytes, crate::catalog::Bounds::default())
+        let names = &self.names.features;
+        let place = place_of(&mut self.counted, &mut self.next, feature, || {
+            names.get(&feature).cloned().unwrap_or_else(|| {
+                let unnamed = format!("#{}", feature.0);
+                FeatureMeta::new(unnamed, 1, ValueType::Bytes, crate::catalog::Bounds::default())
+            })
         });
-        let counted = meta.features.entry(feature).or_insert(known);
+        if let Some(known) = revisions.iter().map(|revision| revision.order.known_time).max() {
+            self.gauge.known(feature, known);
+        }
+        let Some((_, counted)) = self.counted.get_mut(place) else { return };
         for revision in revisions {
             counted.count(revision);
-            self.gauge.known(feature, revision.order.known_time);
             meta.min_event_time = meta.min_event_time.min(revision.order.event_time);
             meta.max_event_time = meta.max_event_time.max(revision.order.event_time);
             meta.max_known_time = meta.max_known_time.max(revision.order.known_time);
@@ -421,6 +431,7 @@ impl TableBuilder {
         };
         let mut index = Vec::new();
         directory::encode(&self.rows, &mut index);
+        self.meta.features = std::mem::take(&mut self.counted).into_iter().collect();
         let meta = self.meta.encode();
         let fresh = std::mem::take(&mut self.gauge).finish().encode();
         let (far, heads) = (std::mem::take(&mut self.far), std::mem::take(&mut self.heads));
