@@ -215,6 +215,7 @@ impl Filler<'_> {
                 self.write(&mut output)?;
                 self.here = Some(output);
             }
+            merge.take_back(entity);
         }
         let past = std::mem::take(&mut self.past).into_iter().map(|(at, open)| (Some(at), open));
         for (window, open) in self.here.take().map(|open| (None, open)).into_iter().chain(past) {

@@ -148,9 +148,12 @@ impl<'m> EntityNode<'m> {
         grown
     }
 
-    /// Its features, ascending, each with its revisions, ascending; what was written over in a batch
-    /// left out.
-    pub(crate) fn revisions(&self) -> Vec<(FeatureId, Vec<Revision>)> {
+    /// Its features, ascending, each with its revisions, ascending, in an empty list that it is given;
+    /// what was written over in a batch left out.
+    pub(crate) fn revisions(
+        &self,
+        mut list: impl FnMut() -> Vec<Revision>,
+    ) -> Vec<(FeatureId, Vec<Revision>)> {
         let mut all = Vec::new();
         let mut place = link(self.head, GROUPS);
         let is_one = place != 0 && Near::at(self.memtable, place).older == 0;
@@ -159,7 +162,7 @@ impl<'m> EntityNode<'m> {
             place = group.older;
             all.reserve_exact(group.count);
             for index in 0..group.count {
-                let mut revisions = Vec::new();
+                let mut revisions = list();
                 FeatureNode::new(self.memtable, group.slot(index)).revisions_into(&mut revisions);
                 if !revisions.is_empty() {
                     all.push((group.id(index), revisions));

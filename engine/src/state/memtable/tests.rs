@@ -79,7 +79,7 @@ fn a_revision_is_lost_or_found_in_another_place() {
             let place = (node.hash(), node.entity());
             assert!(last < Some(place.clone()));
             last = Some(place);
-            let features = node.revisions();
+            let features = node.revisions(Vec::new);
             assert!(features.is_sorted_by(|a, b| a.0 < b.0));
             for (feature, revisions) in features {
                 assert!(revisions.is_sorted_by(|a, b| a.order < b.order));
