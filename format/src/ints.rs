@@ -36,38 +36,31 @@ pub fn encode(values: &[i64], out: &mut Vec<u8>) {
     }
 }
 
-/// Columns of up to so many integers are written without room on the heap.
-const SHORT: usize = 64;
-
 /// Writes a column whose integers lie less than 2^61 apart, as nearly all do; nothing is written if
 /// they do not.
 fn encode_near(values: &[i64], first: i64, scale: u64, out: &mut Vec<u8>) -> Option<()> {
     let scale = i64::try_from(scale).ok()?;
-    let mut short = [0; SHORT];
-    let mut long = Vec::new();
-    let units = match short.get_mut(..values.len()) {
-        Some(short) => short,
-        None => {
-            long.resize(values.len(), 0);
-            long.as_mut_slice()
-        }
-    };
     let (mut low, mut high) = (first, first);
-    for (unit, value) in units.iter_mut().zip(values) {
+    for value in values {
         low = low.min(*value);
         high = high.max(*value);
-        *unit = value.wrapping_sub(first);
     }
     if high.abs_diff(low) >> 61 != 0 {
         return None;
     }
-    if scale > 1 {
-        units.iter_mut().for_each(|unit| *unit /= scale);
-    }
+    // Mostly nothing is to be divided by, and units are but the distance from the first away.
+    let scaled: Vec<i64>;
+    let (units, origin) = if scale == 1 {
+        (values, first)
+    } else {
+        scaled = values.iter().map(|value| value.wrapping_sub(first) / scale).collect();
+        (scaled.as_slice(), 0)
+    };
     let steps = i64::try_from(units.len()).ok()?.saturating_sub(1).max(1);
     // What lies on the line is less than 2^61 from the first, too.
-    let slope = units.last()? / steps;
-    let ((flat, flat_width), (mut low, mut width)) = (above(units, 0), above(units, slope));
+    let slope = units.last()?.wrapping_sub(origin) / steps;
+    let (flat, flat_width) = above(units, origin, 0);
+    let (mut low, mut width) = above(units, origin, slope);
     let bits = |width: u32| wide(units.len()).saturating_mul(u64::from(width));
     let slope_bits =
         if slope == 0 { 0 } else { 8 + 2 * u64::from(64 - slope.abs().leading_zeros()) };
@@ -79,18 +72,19 @@ fn encode_near(values: &[i64], first: i64, scale: u64, out: &mut Vec<u8>) -> Opt
     let base = first.checked_add(low.checked_mul(scale)?)?;
     let width = if width > 57 { 64 } else { width };
     let packed = units.iter().zip(0i64..).map(|(unit, index)| {
-        unit.wrapping_sub(slope.wrapping_mul(index)).wrapping_sub(low).cast_unsigned()
+        let on_line = slope.wrapping_mul(index).wrapping_add(low);
+        unit.wrapping_sub(origin).wrapping_sub(on_line).cast_unsigned()
     });
     write(out, width, base, slope, scale.cast_unsigned(), packed);
     Some(())
 }
 
-/// How far the lowest integer lies above a line through 0, and how many bits it takes to tell how far
-/// above it each is.
+/// How far the lowest integer lies above a line from `origin` on, and how many bits it takes to tell
+/// how far above that each is.
 #[inline]
-fn above(units: &[i64], slope: i64) -> (i64, u32) {
+fn above(units: &[i64], origin: i64, slope: i64) -> (i64, u32) {
     let (mut low, mut high) = (i64::MAX, i64::MIN);
-    let mut line = 0i64;
+    let mut line = origin;
     for unit in units {
         let above = unit.wrapping_sub(line);
         low = low.min(above);
