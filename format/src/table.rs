@@ -45,6 +45,9 @@ const FRESHNESS: u64 = 8;
 /// An entity with more revisions, or more bytes of values, is written in several rows.
 const MAX_PART_WEIGHT: usize = 256 << 20;
 
+/// More room than this is given back after an entity that needed it.
+const MAX_ROOM: usize = 1 << 20;
+
 /// Where a section lies in its file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Extent {
@@ -223,6 +226,8 @@ pub struct TableBuilder {
     gauge: Gauge,
     sums: PageSums,
     unwritten: Vec<u8>,
+    /// Room for a chunk and its heap, used again.
+    room: (Vec<u8>, Vec<u8>),
     history_len: u64,
     far: Vec<u8>,
     heads: Vec<u8>,
@@ -252,6 +257,7 @@ impl TableBuilder {
             gauge: Gauge::default(),
             sums: PageSums::default(),
             unwritten: Vec::new(),
+            room: (Vec::new(), Vec::new()),
             history_len: 0,
             far: Vec::new(),
             heads: Vec::new(),
@@ -347,11 +353,16 @@ impl TableBuilder {
             }
             self.count(*feature, revisions);
         }
-        let (mut chunk, mut heap) = (Vec::new(), Vec::new());
+        let (mut chunk, mut heap) = std::mem::take(&mut self.room);
         if !columns.is_empty() {
             chunk::encode(&columns, &mut chunk, &mut heap);
         }
         self.add_row(entity, &newest, &chunk, &heap);
+        chunk.clear();
+        heap.clear();
+        if chunk.capacity() + heap.capacity() <= MAX_ROOM {
+            self.room = (chunk, heap);
+        }
     }
 
     fn add_row(
@@ -412,6 +423,12 @@ impl TableBuilder {
     fn push(&mut self, bytes: &[u8]) {
         self.sums.update(bytes);
         self.unwritten.extend_from_slice(bytes);
+    }
+
+    /// How many bytes [`TableBuilder::take_written`] would hand out.
+    #[must_use]
+    pub const fn unwritten(&self) -> usize {
+        self.unwritten.len()
     }
 
     /// The next bytes of the file.
