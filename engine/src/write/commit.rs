@@ -17,7 +17,7 @@ use asofdb_format::frame::{FrameKind, MAX_PAYLOAD_LEN};
 use asofdb_format::header::{FileKind, Header};
 use asofdb_format::ids::{Commit, FeatureId, FileNumber, KnownTime, SourceId};
 use asofdb_format::revision::Order;
-use asofdb_format::value::{MAX_VALUE_LEN, Value, ValueType};
+use asofdb_format::value::{MAX_VALUE_LEN, ValueType};
 use asofdb_format::wire::{Decoded, Malformed, wide};
 
 use crate::files::log::FrameWriter;
@@ -30,7 +30,7 @@ use crate::state::memtable::{Incoming, Mark, Memtable};
 use crate::state::tally::Tally;
 use crate::sync::{Mutex, MutexGuard};
 use crate::types::error::{Error, InvalidArgument, Result};
-use crate::write::batch::{Batch, Durability, Named, Put};
+use crate::write::batch::{Batch, Durability, Named};
 
 /// The longest value of a mark in bytes.
 const MAX_MARK_LEN: usize = 64 << 10;
@@ -229,6 +229,8 @@ impl Committer {
 
     /// Begins a new log and memtable if the present one is at least so large.
     pub(crate) fn rotate(&self, at_least: usize) -> Result<()> {
+        // Most of the log becomes durable while other writers go on.
+        self.sync()?;
         let mut order = self.lock()?;
         let state = self.keeper.state();
         let full = state.memtables.first().ok_or(Error::Closed)?;
@@ -316,13 +318,13 @@ impl Prepared {
         };
         for (index, put) in batch.puts.iter().enumerate() {
             let feature = match put.feature {
-                Named::Name(place) => by_name.get(place).copied(),
+                Named::Name(place) => by_name.get(place as usize).copied(),
                 Named::Id(id) => state.catalog.get(id).filter(|found| found.retired.is_none()),
             };
             let feature = feature.ok_or_else(|| unknown_id(put.feature))?;
             let definition = &feature.definition;
-            let entity = batch.entities.get(put.entity.clone()).unwrap_or_default();
-            check(put, entity, definition)?;
+            let (entity, value) = (batch.entity_of(put), batch.value_of(put));
+            check(entity, value, definition)?;
             if let Some((latest, ahead)) = latest
                 && put.event_time > latest
             {
@@ -345,7 +347,7 @@ impl Prepared {
                 event_time: put.event_time,
                 known_time: put.known_time,
                 kind: put.kind,
-                value: entry_value(put.value.as_ref()),
+                value: value.map_or(EntryValue::None, |(_, value)| value),
             });
             let len = prepared.entries.as_bytes().len();
             if len > MAX_BATCH_LEN {
@@ -361,7 +363,7 @@ impl Prepared {
             Some((index, known)) if known.0 > commit.0 => {
                 let put = batch.puts.get(index);
                 let feature = match put.map(|put| put.feature) {
-                    Some(Named::Name(place)) => batch.names.get(place).cloned(),
+                    Some(Named::Name(place)) => batch.name_of(place).cloned(),
                     Some(Named::Id(id)) => Some(format!("feature #{}", id.0)),
                     None => None,
                 };
@@ -400,36 +402,29 @@ fn unknown_id(feature: Named) -> Error {
     Error::UnknownFeature { name, near: Vec::new() }
 }
 
-fn check(put: &Put, entity: &[u8], definition: &Definition) -> Result<()> {
+fn check(
+    entity: &[u8],
+    value: Option<(ValueType, EntryValue<'_>)>,
+    definition: &Definition,
+) -> Result<()> {
     if entity.is_empty() || entity.len() > MAX_ENTITY_LEN {
         return Err(InvalidArgument::EntityLength { len: entity.len() }.into());
     }
-    let Some(value) = &put.value else { return Ok(()) };
-    if value.value_type() != definition.value_type {
+    let Some((value_type, value)) = value else { return Ok(()) };
+    if value_type != definition.value_type {
         return Err(InvalidArgument::WrongType {
             feature: definition.name.clone(),
             expected: definition.value_type,
-            found: value.value_type(),
+            found: value_type,
         }
         .into());
     }
-    let len = value.as_raw_bytes().map_or(0, bytes::Bytes::len);
+    let len = if let EntryValue::Raw(raw) = value { raw.len() } else { 0 };
     if len > MAX_VALUE_LEN {
         let feature = definition.name.clone();
         return Err(InvalidArgument::ValueLength { feature, len }.into());
     }
     Ok(())
-}
-
-fn entry_value(value: Option<&Value>) -> EntryValue<'_> {
-    match value {
-        None => EntryValue::None,
-        Some(value) => match (value.as_bits(), value.as_raw_bytes()) {
-            (Some(bits), _) => EntryValue::Bits(bits),
-            (None, Some(raw)) => EntryValue::Raw(raw),
-            (None, None) => EntryValue::None,
-        },
-    }
 }
 
 /// What still counts of a batch beside its revisions, which a revert may have ended.
