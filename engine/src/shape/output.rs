@@ -121,7 +121,8 @@ pub(crate) fn write_all(keeper: &Keeper, state: &State, job: &Job<'_>) -> Result
 fn ranges(keeper: &Keeper, job: &Job<'_>) -> Vec<RangeInclusive<EntityHash>> {
     let bytes: u64 = job.tables.iter().map(|table| table.entry.len).sum();
     let cores = wide(keeper.options.world.scheduler.parallelism());
-    let least = keeper.options.table_bytes.clamp(1, MAX_TABLE_LEN);
+    // Parts of half a table make no more tables than there were, of inputs of less than that each.
+    let least = (keeper.options.table_bytes.min(MAX_TABLE_LEN) / 2).max(1);
     let parts = if job.memtables.is_empty() { cores.min(bytes / least).max(1) } else { 1 };
     let width = u64::MAX / parts;
     let range = |part: u64| {
@@ -373,6 +374,9 @@ impl Output {
 
     /// Writes what was gathered, if it is enough; how many bytes it was.
     fn write(&mut self, all: bool) -> Result<u64> {
+        if !all && self.pending.len() + self.builder.unwritten() < WRITE_LEN {
+            return Ok(0);
+        }
         self.pending.extend(self.builder.take_written());
         let len = wide(self.pending.len());
         if self.pending.len() >= WRITE_LEN || all {
