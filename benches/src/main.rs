@@ -11,6 +11,7 @@
 
 mod data;
 mod deep;
+mod durable;
 mod erase;
 mod ninety_days;
 #[expect(
@@ -81,6 +82,8 @@ enum Command {
     },
     /// Ninety days in simulated time, checked at the end of each against the generator.
     NinetyDays(ninety_days::Size),
+    /// Small batches that are synced, by one writer and by several.
+    Durable(durable::Size),
     /// Writers at full speed beside readers.
     Writers(writers::Size),
     /// Whole workloads beside other engines, as far as they are built in.
@@ -113,6 +116,10 @@ fn main() -> Outcome<()> {
             let shape = Shape { entities, features, versions, start };
             let dir = tempfile::tempdir()?;
             deep::run(dir.path(), shape, memtable_bytes)
+        }
+        Command::Durable(size) => {
+            let dir = tempfile::tempdir()?;
+            durable::run(dir.path(), size)
         }
         Command::Writers(size) => {
             let dir = tempfile::tempdir()?;

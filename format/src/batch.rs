@@ -131,6 +131,12 @@ pub struct EntryEncoder {
 }
 
 impl EntryEncoder {
+    /// Writes entries of about so many bytes.
+    #[must_use]
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { out: Vec::with_capacity(bytes.min(MAX_BATCH_LEN)), ..Self::default() }
+    }
+
     /// Adds an entry.
     pub fn push(&mut self, entry: &Entry<'_>) {
         let same = self.entries > 0 && self.out.get(self.entity.clone()) == Some(entry.entity);
@@ -196,6 +202,13 @@ impl<'a> BatchReader<'a> {
         let entries = wide(reader.count()?);
         let head = BatchHead { source, marks, entries };
         Ok(Self { head, reader, left: entries, entity: &[], event_time: 0 })
+    }
+
+    /// Reads the entries behind a head that is known, as [`EntryEncoder`] wrote them.
+    #[must_use]
+    pub fn of_entries(head: BatchHead, entries: &'a [u8]) -> Self {
+        let left = head.entries;
+        Self { head, reader: Reader::new(entries), left, entity: &[], event_time: 0 }
     }
 
     /// The next entry; `None` behind the last one.

@@ -14,8 +14,6 @@
 //! the greatest. They are finer at the old end, where ages are asked for. Above [`SAMPLE`]
 //! entities ranks are those of every second, fourth and so on, so what a writer holds is bounded.
 
-use std::collections::BTreeMap;
-
 use crate::ids::{EventTime, FeatureId, KnownTime};
 use crate::value::Kind;
 use crate::wire::{Decoded, Reader, Writer, narrow, wide};
@@ -123,7 +121,28 @@ impl Freshness {
 /// Gathers how fresh the features of a table are, entity by entity in the order of its rows.
 #[derive(Clone, Debug, Default)]
 pub struct Gauge {
-    features: BTreeMap<FeatureId, Gathered>,
+    /// Ascending by feature.
+    features: Vec<(FeatureId, Gathered)>,
+    /// Where the feature is that is mostly asked for next.
+    next: usize,
+}
+
+/// The place of a feature in an ascending list, where something new is put if there is nothing.
+/// Features are mostly asked for one after another.
+pub(crate) fn place_of<T>(
+    list: &mut Vec<(FeatureId, T)>,
+    next: &mut usize,
+    feature: FeatureId,
+    new: impl FnOnce() -> T,
+) -> usize {
+    let is_next = list.get(*next).is_some_and(|(id, _)| *id == feature);
+    let found = if is_next { Ok(*next) } else { list.binary_search_by_key(&feature, |of| of.0) };
+    let place = found.unwrap_or_else(|place| {
+        list.insert(place, (feature, new()));
+        place
+    });
+    *next = place + 1;
+    place
 }
 
 /// What is gathered of a feature: of the entities that come, every `stride`-th is kept.
@@ -138,26 +157,28 @@ struct Gathered {
 }
 
 impl Gauge {
-    fn of(&mut self, feature: FeatureId) -> &mut Gathered {
-        self.features.entry(feature).or_insert_with(|| Gathered {
+    fn of(&mut self, feature: FeatureId) -> Option<&mut Gathered> {
+        let place = place_of(&mut self.features, &mut self.next, feature, || Gathered {
             newest_known: KnownTime::MIN,
             entities: 0,
             least: EventTime::MAX,
             greatest: EventTime::MIN,
             stride: 1,
             kept: Vec::new(),
-        })
+        });
+        self.features.get_mut(place).map(|(_, of)| of)
     }
 
-    /// Takes a revision's known time.
+    /// Takes the greatest known time of some revisions.
     pub fn known(&mut self, feature: FeatureId, known: KnownTime) {
-        let of = self.of(feature);
-        of.newest_known = of.newest_known.max(known);
+        if let Some(of) = self.of(feature) {
+            of.newest_known = of.newest_known.max(known);
+        }
     }
 
     /// Takes the newest revision of the next entity, of all its rows.
     pub fn newest(&mut self, feature: FeatureId, event_time: EventTime, kind: Kind) {
-        let of = self.of(feature);
+        let Some(of) = self.of(feature) else { return };
         if kind == Kind::Deleted {
             return;
         }

@@ -23,21 +23,87 @@ pub(crate) const HAS_SCALE: u64 = 1 << 8;
 /// Writes a column.
 pub fn encode(values: &[i64], out: &mut Vec<u8>) {
     let Some((&first, rest)) = values.split_first() else { return };
-    let scale =
-        rest.iter().fold(
-            0u64,
-            |divisor, &value| {
-                if divisor == 1 { 1 } else { gcd(divisor, value.abs_diff(first)) }
-            },
-        );
+    let mut scale = 0;
+    for value in rest {
+        scale = gcd(scale, value.abs_diff(first));
+        if scale == 1 {
+            break;
+        }
+    }
     let scale = scale.max(1);
+    if encode_near(values, first, scale, out).is_none() {
+        encode_wide(values, first, scale, out);
+    }
+}
+
+/// Writes a column whose integers lie less than 2^61 apart, as nearly all do; nothing is written if
+/// they do not.
+fn encode_near(values: &[i64], first: i64, scale: u64, out: &mut Vec<u8>) -> Option<()> {
+    let scale = i64::try_from(scale).ok()?;
+    let (mut low, mut high) = (first, first);
+    for value in values {
+        low = low.min(*value);
+        high = high.max(*value);
+    }
+    if high.abs_diff(low) >> 61 != 0 {
+        return None;
+    }
+    // Mostly nothing is to be divided by, and units are but the distance from the first away.
+    let scaled: Vec<i64>;
+    let (units, origin) = if scale == 1 {
+        (values, first)
+    } else {
+        scaled = values.iter().map(|value| value.wrapping_sub(first) / scale).collect();
+        (scaled.as_slice(), 0)
+    };
+    let steps = i64::try_from(units.len()).ok()?.saturating_sub(1).max(1);
+    // What lies on the line is less than 2^61 from the first, too.
+    let slope = units.last()?.wrapping_sub(origin) / steps;
+    let (flat, flat_width) = above(units, origin, 0);
+    let (mut low, mut width) = above(units, origin, slope);
+    let bits = |width: u32| wide(units.len()).saturating_mul(u64::from(width));
+    let slope_bits =
+        if slope == 0 { 0 } else { 8 + 2 * u64::from(64 - slope.abs().leading_zeros()) };
+    let is_sloped = bits(width).saturating_add(slope_bits) < bits(flat_width);
+    let slope = if is_sloped { slope } else { 0 };
+    if !is_sloped {
+        (low, width) = (flat, flat_width);
+    }
+    let base = first.checked_add(low.checked_mul(scale)?)?;
+    let width = if width > 57 { 64 } else { width };
+    let packed = units.iter().zip(0i64..).map(|(unit, index)| {
+        let on_line = slope.wrapping_mul(index).wrapping_add(low);
+        unit.wrapping_sub(origin).wrapping_sub(on_line).cast_unsigned()
+    });
+    write(out, width, base, slope, scale.cast_unsigned(), packed);
+    Some(())
+}
+
+/// How far the lowest integer lies above a line from `origin` on, and how many bits it takes to tell
+/// how far above that each is.
+#[inline]
+fn above(units: &[i64], origin: i64, slope: i64) -> (i64, u32) {
+    let (mut low, mut high) = (i64::MAX, i64::MIN);
+    let mut line = origin;
+    for unit in units {
+        let above = unit.wrapping_sub(line);
+        low = low.min(above);
+        high = high.max(above);
+        line = line.wrapping_add(slope);
+    }
+    (low, 64 - high.abs_diff(low).leading_zeros())
+}
+
+/// Writes any column.
+fn encode_wide(values: &[i64], first: i64, scale: u64, out: &mut Vec<u8>) {
+    let count = values.len();
     let units: Vec<i128> = values
         .iter()
         .map(|&value| (i128::from(value) - i128::from(first)) / i128::from(scale))
         .collect();
     let flat = Line::through(&units, 0);
     let last = units.last().copied().unwrap_or_default();
-    let steps = i128::try_from(rest.len()).unwrap_or(i128::MAX).max(1);
+    let steps = i128::try_from(count.saturating_sub(1)).unwrap_or(i128::MAX).max(1);
     let sloped = Line::through(&units, last / steps);
     let line = if sloped.cost(values.len()) < flat.cost(values.len()) { sloped } else { flat };
     let Some((low, slope)) = line.fits(first, scale) else {
@@ -114,29 +180,34 @@ pub(crate) fn pack(out: &mut Vec<u8>, width: u32, packed: impl Iterator<Item = u
     if width == 0 {
         return;
     }
-    let mut bits = 0u128;
+    let mut bits = 0u64;
     let mut held = 0;
     for value in packed {
-        bits |= u128::from(value) << held;
+        bits |= value << held;
         held += width;
-        while held >= 8 {
-            let [byte, ..] = bits.to_le_bytes();
-            out.push(byte);
-            bits >>= 8;
-            held -= 8;
+        if held >= 64 {
+            out.extend_from_slice(&bits.to_le_bytes());
+            held -= 64;
+            // What did not fit; nothing of it if the integer ended with the word.
+            bits = value.checked_shr(width - held).unwrap_or(0);
         }
     }
-    if held > 0 {
-        let [byte, ..] = bits.to_le_bytes();
-        out.push(byte);
-    }
+    let left = bits.to_le_bytes();
+    out.extend_from_slice(left.get(..held.div_ceil(8) as usize).unwrap_or_default());
 }
 
+/// The greatest common divisor, by halving: that takes no division.
 pub(crate) fn gcd(mut a: u64, mut b: u64) -> u64 {
-    while b != 0 {
-        (a, b) = (b, a % b);
+    if a == 0 || b == 0 {
+        return a | b;
     }
-    a
+    let twos = (a | b).trailing_zeros();
+    a >>= a.trailing_zeros();
+    while b != 0 {
+        b >>= b.trailing_zeros();
+        (a, b) = (a.min(b), a.abs_diff(b));
+    }
+    a << twos
 }
 
 /// A column, read in place.
@@ -349,9 +420,52 @@ mod tests {
 
     use super::*;
 
+    /// The same column, all of it in wide arithmetic and packed byte by byte.
+    fn encoded_plainly(values: &[i64]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let Some((&first, rest)) = values.split_first() else { return out };
+        let divisor = rest.iter().fold(0, |mut a, value| {
+            let mut b = value.abs_diff(first);
+            while b != 0 {
+                (a, b) = (b, a % b);
+            }
+            a
+        });
+        let scale = i128::from(divisor.max(1));
+        let units: Vec<i128> =
+            values.iter().map(|value| (i128::from(*value) - i128::from(first)) / scale).collect();
+        let steps = (values.len() as i128 - 1).max(1);
+        let (flat, sloped) =
+            (Line::through(&units, 0), Line::through(&units, units.last().unwrap() / steps));
+        let is_sloped = sloped.cost(values.len()) < flat.cost(values.len());
+        let line = if is_sloped { sloped } else { flat };
+        let place = |n: &i128, index: usize| n - line.slope * index as i128 - line.low;
+        let (packed, width): (Vec<u64>, u32) = match line.fits(first, divisor.max(1)) {
+            None => {
+                write(&mut out, 0, 0, 0, 1, [].into_iter());
+                out[0] = 64;
+                (values.iter().map(|value| value.cast_unsigned()).collect(), 64)
+            }
+            Some((base, slope)) => {
+                let width = if line.width > 57 { 64 } else { line.width };
+                write(&mut out, 0, base, slope, divisor.max(1), [].into_iter());
+                out[0] |= width as u8;
+                (units.iter().enumerate().map(|(n, unit)| place(unit, n) as u64).collect(), width)
+            }
+        };
+        let mut bits = vec![0u8; (values.len() * width as usize).div_ceil(8)];
+        for bit in 0..values.len() * width as usize {
+            let value = packed[bit / width as usize] >> (bit % width as usize) & 1;
+            bits[bit / 8] |= (value as u8) << (bit % 8);
+        }
+        out.extend_from_slice(&bits);
+        out
+    }
+
     fn round_trip(values: &[i64]) -> usize {
         let mut out = Vec::new();
         encode(values, &mut out);
+        assert_eq!(out, encoded_plainly(values), "{values:?}");
         let len = out.len();
         out.extend_from_slice(&[0xff; 3]);
         let mut reader = Reader::new(&out);
@@ -382,6 +496,18 @@ mod tests {
         #[test]
         fn any_column_comes_back(values in prop::collection::vec(any::<i64>(), 0..50)) {
             round_trip(&values);
+        }
+
+        #[test]
+        fn columns_of_any_length_and_scale_come_back(
+            (first, scale, spread) in (any::<i64>(), 1i64..1_000_000, 0u32..64),
+            noise in prop::collection::vec(any::<i64>(), 0..150),
+            step in any::<i32>(),
+        ) {
+            let value = |(n, i): (&i64, i64)| {
+                first.wrapping_add((n >> spread).wrapping_add(i64::from(step) * i).wrapping_mul(scale))
+            };
+            round_trip(&noise.iter().zip(0i64..).map(value).collect::<Vec<_>>());
         }
 
         #[test]

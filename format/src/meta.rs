@@ -99,16 +99,23 @@ impl FeatureMeta {
 
     /// Counts a revision.
     pub fn count(&mut self, revision: &Revision) {
+        let bits = if let Payload::Bits(bits) = revision.payload { Some(bits) } else { None };
+        self.count_one(revision.order.event_time, revision.kind, bits);
+    }
+
+    /// Counts a revision by its parts: the bits are those of its number, if it is one.
+    #[inline]
+    pub fn count_one(&mut self, event_time: EventTime, kind: Kind, bits: Option<u64>) {
         self.revisions += 1;
-        match revision.kind {
+        match kind {
             Kind::Value => {}
             Kind::Null => self.nulls += 1,
             Kind::Deleted => self.deletes += 1,
             Kind::Stub => self.stubs += 1,
         }
-        self.oldest = self.oldest.min(revision.order.event_time);
-        self.newest = self.newest.max(revision.order.event_time);
-        if let Payload::Bits(bits) = revision.payload {
+        self.oldest = self.oldest.min(event_time);
+        self.newest = self.newest.max(event_time);
+        if let Some(bits) = bits {
             self.count_number(bits);
         }
     }

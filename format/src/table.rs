@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 
 use crate::chunk::{self, ColumnInput, MAX_REVISIONS};
 use crate::directory;
-use crate::freshness::Gauge;
+use crate::freshness::{Gauge, place_of};
 use crate::hash::EntityHash;
 use crate::head::{self, HistoryPlace};
 use crate::header::{HEADER_LEN, Header};
@@ -47,6 +47,9 @@ const ROW_LEN: usize = 9;
 
 /// An entity with more revisions, or more bytes of values, is written in several rows.
 const MAX_PART_WEIGHT: usize = 256 << 20;
+
+/// More room than this is given back after an entity that needed it.
+const MAX_ROOM: usize = 1 << 20;
 
 /// Where a section lies in its file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -220,9 +223,14 @@ pub struct Names {
 pub struct TableBuilder {
     names: Names,
     meta: TableMeta,
+    /// What is counted of each feature, ascending, and which is mostly counted next.
+    counted: Vec<(FeatureId, FeatureMeta)>,
+    next: usize,
     gauge: Gauge,
     sums: PageSums,
     unwritten: Vec<u8>,
+    /// Room for a chunk and its heap, used again.
+    room: (Vec<u8>, Vec<u8>),
     history_len: u64,
     far: Vec<u8>,
     heads: Pieces,
@@ -278,9 +286,12 @@ impl TableBuilder {
         let mut builder = Self {
             names,
             meta: TableMeta::empty(),
+            counted: Vec::new(),
+            next: 0,
             gauge: Gauge::default(),
             sums: PageSums::default(),
             unwritten: Vec::new(),
+            room: (Vec::new(), Vec::new()),
             history_len: 0,
             far: Vec::new(),
             heads: Pieces::default(),
@@ -383,11 +394,16 @@ impl TableBuilder {
             }
             self.count(*feature, revisions);
         }
-        let (mut chunk, mut heap) = (Vec::new(), Vec::new());
+        let (mut chunk, mut heap) = std::mem::take(&mut self.room);
         if !columns.is_empty() {
             chunk::encode(&columns, &mut chunk, &mut heap);
         }
         self.add_row(entity, &newest, &chunk, &heap);
+        chunk.clear();
+        heap.clear();
+        if chunk.capacity() + heap.capacity() <= MAX_ROOM {
+            self.room = (chunk, heap);
+        }
     }
 
     fn add_row(
@@ -420,14 +436,19 @@ impl TableBuilder {
     fn count(&mut self, feature: FeatureId, revisions: &[Revision]) {
         let meta = &mut self.meta;
         meta.revisions += wide(revisions.len());
-        let known = self.names.features.get(&feature).cloned().unwrap_or_else(|| {
-            let unnamed = format!("#{}", feature.0);
-            FeatureMeta::new(unnamed, 1, ValueType::Bytes, crate::catalog::Bounds::default())
+        let names = &self.names.features;
+        let place = place_of(&mut self.counted, &mut self.next, feature, || {
+            names.get(&feature).cloned().unwrap_or_else(|| {
+                let unnamed = format!("#{}", feature.0);
+                FeatureMeta::new(unnamed, 1, ValueType::Bytes, crate::catalog::Bounds::default())
+            })
         });
-        let counted = meta.features.entry(feature).or_insert(known);
+        if let Some(known) = revisions.iter().map(|revision| revision.order.known_time).max() {
+            self.gauge.known(feature, known);
+        }
+        let Some((_, counted)) = self.counted.get_mut(place) else { return };
         for revision in revisions {
             counted.count(revision);
-            self.gauge.known(feature, revision.order.known_time);
             meta.min_event_time = meta.min_event_time.min(revision.order.event_time);
             meta.max_event_time = meta.max_event_time.max(revision.order.event_time);
             meta.max_known_time = meta.max_known_time.max(revision.order.known_time);
@@ -443,6 +464,12 @@ impl TableBuilder {
     fn push(&mut self, bytes: &[u8]) {
         self.sums.update(bytes);
         self.unwritten.extend_from_slice(bytes);
+    }
+
+    /// How many bytes [`TableBuilder::take_written`] would hand out.
+    #[must_use]
+    pub const fn unwritten(&self) -> usize {
+        self.unwritten.len()
     }
 
     /// The next bytes of the file.
@@ -462,6 +489,7 @@ impl TableBuilder {
         };
         let mut index = Vec::with_capacity(directory::FIXED_LEN + self.rows.len() * ROW_LEN);
         directory::encode(&std::mem::take(&mut self.rows), &mut index);
+        self.meta.features = std::mem::take(&mut self.counted).into_iter().collect();
         let meta = self.meta.encode();
         let fresh = std::mem::take(&mut self.gauge).finish().encode();
         let heads = std::mem::take(&mut self.heads).finish();

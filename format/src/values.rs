@@ -98,43 +98,53 @@ fn fill_gaps(payloads: &[&Payload]) -> Vec<u64> {
 /// The least exponent with which every number is exactly an integer over a power of ten.
 fn decimals(bits: &[u64], mantissa: fn(u64, u8) -> Option<i64>) -> Option<(u8, Vec<i64>)> {
     let mut exponent = 0;
+    let mut all = Vec::with_capacity(bits.len());
+    // Where it began to be the exponent: what comes before is made anew.
+    let mut since = 0;
     for &number in bits {
-        while mantissa(number, exponent).is_none() {
+        let found = loop {
+            if let Some(found) = mantissa(number, exponent) {
+                break found;
+            }
             exponent += 1;
+            since = all.len();
             if exponent > MAX_EXPONENT {
                 return None;
             }
-        }
+        };
+        all.push(found);
     }
-    let all = bits.iter().map(|&number| mantissa(number, exponent)).collect::<Option<_>>()?;
+    for (found, number) in all.iter_mut().zip(bits).take(since) {
+        *found = mantissa(*number, exponent)?;
+    }
     Some((exponent, all))
+}
+
+/// The nearest integer, of two the one farther from zero; `None` if `f64` may not hold it exactly.
+/// That of NaN is some integer.
+#[inline]
+fn rounded(number: f64) -> Option<i64> {
+    if number.abs() > 9e15 {
+        return None;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "at most 9e15, checked above")]
+    let whole = number as i64;
+    #[expect(clippy::cast_precision_loss, reason = "at most 9e15, which is exact")]
+    let rest = number - whole as f64;
+    Some(whole + i64::from(rest >= 0.5) - i64::from(rest <= -0.5))
 }
 
 fn f64_mantissa(bits: u64, exponent: u8) -> Option<i64> {
     let number = f64::from_bits(bits);
-    let scaled = (number * power_of_ten(exponent)).round();
-    if scaled.abs() > 9e15 {
-        return None;
-    }
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "at most 9e15, checked above; NaN fails below"
-    )]
-    let mantissa = scaled as i64;
+    // NaN fails below.
+    let mantissa = rounded(number * power_of_ten(exponent))?;
     (f64_from(mantissa, exponent) == bits).then_some(mantissa)
 }
 
 fn f32_mantissa(bits: u64, exponent: u8) -> Option<i64> {
     let number = f64::from(f32::from_bits(u32::try_from(bits).ok()?));
-    let scaled = (number * power_of_ten(exponent)).round();
-    if scaled.abs() > 9e15 {
-        return None;
-    }
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "at most 9e15, checked above; NaN fails below"
-    )]
-    let mantissa = scaled as i64;
+    // NaN fails below.
+    let mantissa = rounded(number * power_of_ten(exponent))?;
     (f32_from(mantissa, exponent) == bits).then_some(mantissa)
 }
 
@@ -522,6 +532,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn halves_are_rounded_as_ever(bits in any::<u64>(), whole in -9_000_000_000_000_000i64..=9_000_000_000_000_000) {
+            let near = [-1.0, -0.5, 0.0, 0.25, 0.5, 0.75, 1.0].map(|part| whole as f64 + part);
+            let few = near.map(|number| number / 1e12);
+            for number in near.into_iter().chain(few).chain([f64::from_bits(bits)]) {
+                let scaled = number.round();
+                let wanted = if scaled.abs() > 9e15 { None } else { Some(scaled as i64) };
+                assert_eq!(rounded(number), wanted, "{number}");
+            }
+        }
+
         #[test]
         fn any_numbers_come_back(bits in prop::collection::vec(prop::option::of(any::<u64>()), 1..40)) {
             let payloads: Vec<Payload> =

@@ -323,8 +323,13 @@ pub fn uint(bytes: &[u8], at: usize, width: usize) -> u64 {
 }
 
 /// Writes the lowest `width` bytes (0 to 8) of a number, little-endian.
+#[inline]
 pub fn put_uint(out: &mut Vec<u8>, value: u64, width: usize) {
-    out.extend(value.to_le_bytes().into_iter().take(width));
+    let bytes = value.to_le_bytes();
+    // Eight are copied faster than few.
+    let len = out.len() + width.min(8);
+    out.extend_from_slice(&bytes);
+    out.truncate(len);
 }
 
 /// How many bytes hold a number: 0 for zero, 8 at the most.

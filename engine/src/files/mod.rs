@@ -5,4 +5,5 @@ pub(crate) mod metered;
 pub(crate) mod names;
 pub(crate) mod pin;
 pub(crate) mod scan;
+pub(crate) mod spare;
 pub(crate) mod table;

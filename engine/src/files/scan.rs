@@ -16,6 +16,7 @@ use asofdb_format::values::{self, Place};
 use asofdb_format::wire::{Malformed, narrow, wide};
 use bytes::Bytes;
 
+use crate::files::spare::Spare;
 use crate::files::table::Table;
 use crate::sync::Shared;
 use crate::types::error::{Error, Result};
@@ -53,6 +54,8 @@ pub(crate) struct TableScan {
     heads: Window,
     history: Window,
     far: Window,
+    /// Where the lists of rows come from.
+    pub(crate) spare: Spare,
 }
 
 impl TableScan {
@@ -79,6 +82,7 @@ impl TableScan {
             heads: window(),
             history: window(),
             far: window(),
+            spare: Spare::default(),
         }
     }
 
@@ -198,8 +202,9 @@ impl TableScan {
         for index in 0..chunk.columns() {
             let column = chunk.column(index).map_err(malformed)?;
             let feature = chunk.feature(index);
-            let revisions =
-                read_column(table, &column, chunk_bytes, heap_bytes).map_err(malformed)?;
+            let mut revisions = self.spare.take();
+            read_column(table, &column, chunk_bytes, heap_bytes, &mut revisions)
+                .map_err(malformed)?;
             to.features.push((feature, revisions));
         }
         Ok(())
@@ -242,7 +247,11 @@ impl TableScan {
                         revisions.push(revision);
                     }
                 }
-                Err(place) => to.features.insert(place, (feature, vec![revision])),
+                Err(place) => {
+                    let mut revisions = self.spare.take();
+                    revisions.push(revision);
+                    to.features.insert(place, (feature, revisions));
+                }
             }
         }
         Ok(())
@@ -255,12 +264,14 @@ fn read_column(
     column: &Column<'_>,
     chunk: &[u8],
     heap: &[u8],
-) -> std::result::Result<Vec<Revision>, Malformed> {
+    revisions: &mut Vec<Revision>,
+) -> std::result::Result<(), Malformed> {
     let values = column.values()?;
     let outside = || Malformed::new(0, "values within the chunk and its heap");
     // Consecutive values mostly lie in one block: it is decompressed once.
     let mut block: Option<(usize, Bytes)> = None;
-    let mut revisions = Vec::with_capacity(column.len().min(narrow(table.meta.revisions)));
+    // One more will come from the head.
+    revisions.reserve(column.len().min(narrow(table.meta.revisions)) + 1);
     for index in 0..column.len() {
         let kind = column.kind(index)?;
         let payload = match (kind, values.place(index)?) {
@@ -286,7 +297,7 @@ fn read_column(
         let order = column.order(index);
         revisions.push(Revision { order, kind, source: column.source(index), payload });
     }
-    Ok(revisions)
+    Ok(())
 }
 
 /// A part of the file that was read last.

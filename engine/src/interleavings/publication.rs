@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use asofdb_format::batch::EntryValue;
 use asofdb_format::hash::EntityHash;
 use asofdb_format::ids::{Commit, EventTime, FeatureId, FileNumber, KnownTime, SourceId};
-use asofdb_format::revision::{Order, Payload, Revision};
+use asofdb_format::revision::Order;
 use asofdb_format::value::Kind;
 use loom::thread;
 
@@ -14,7 +15,7 @@ use crate::read::how::{Read, Stand};
 use crate::read::plan::{Pinned, Plan};
 use crate::read::row::read_row;
 use crate::state::append::AppendList;
-use crate::state::memtable::Memtable;
+use crate::state::memtable::{Incoming, Memtable};
 use crate::state::visible::Visible;
 use crate::types::spec::Terms;
 
@@ -126,8 +127,10 @@ fn a_memtable_shows_a_commit_and_lacks_revisions_of_it() {
             let (event_time, known_time) = (EventTime(time), KnownTime(commit));
             let order = Order { event_time, known_time, commit: Commit(commit) };
             let (kind, source) = (Kind::Value, SourceId::NONE);
-            let revision = Revision { order, kind, source, payload: Payload::Bits(7) };
-            shared.0.insert(ENTITY, FEATURE_ID, revision);
+            let (feature, value) = (FEATURE_ID, EntryValue::Bits(7));
+            let mut inserter = shared.0.inserter();
+            inserter.put(ENTITY, Incoming { feature, order, kind, source, value });
+            inserter.end();
             shared.1.publish(Commit(commit));
         }
         reader.join().unwrap();

@@ -61,8 +61,8 @@ impl Entities {
             let keys: Vec<_> = memtable
                 .entities()
                 .iter()
-                .filter(|node| node.entity.starts_with(prefix))
-                .map(|node| (node.hash, node.entity.clone()))
+                .map(|node| (node.hash(), node.entity()))
+                .filter(|(_, entity)| entity.starts_with(prefix))
                 .collect();
             Rest::Memtable(keys.into_iter())
         });

@@ -299,7 +299,7 @@ fn split<'s, 'e>(spine: &'s [SpineRow<'e>], parts: usize) -> Vec<&'s [SpineRow<'
 
 /// All that the sources have of one entity, looked up once.
 struct Sources<'s> {
-    nodes: Vec<&'s EntityNode>,
+    nodes: Vec<EntityNode<'s>>,
     rows: Vec<HeadRow<'s>>,
 }
 
@@ -340,7 +340,7 @@ impl<'s> Sources<'s> {
     ) -> Result<Vec<Option<Found<'s>>>> {
         let mut best = vec![None; asks.len()];
         for node in &self.nodes {
-            offer_memtable(node, asks, view, &mut best);
+            offer_memtable(*node, asks, view, &mut best);
         }
         for row in &self.rows {
             if !table_may_offer(row.table, asks, view, &best) {

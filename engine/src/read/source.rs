@@ -12,7 +12,7 @@ use bytes::Bytes;
 use crate::files::table::{ChunkBytes, HeadRow, Table};
 use crate::read::plan::Ask;
 use crate::read::resolve::View;
-use crate::state::memtable::EntityNode;
+use crate::state::memtable::{EntityNode, Near};
 use crate::types::error::Result;
 
 /// A revision that a read sees, its value not yet fetched.
@@ -87,13 +87,14 @@ fn offer<'s>(best: &mut Option<Found<'s>>, found: Found<'s>) {
 
 /// Offers what a memtable has of an entity; `best` stands in the order of `asks`.
 pub(crate) fn offer_memtable<'s>(
-    node: &'s EntityNode,
+    node: EntityNode<'s>,
     asks: &[Ask],
     view: &View<'_>,
     best: &mut [Option<Found<'s>>],
 ) {
+    let mut near = Near::default();
     for (ask, best) in asks.iter().zip(best) {
-        let Some(feature) = node.feature(ask.feature) else { continue };
+        let Some(feature) = node.feature_near(ask.feature, &mut near) else { continue };
         let seen = feature
             .newest_first(ask.t)
             .find(|(order, revision)| view.sees(order, || revision.source));
@@ -258,7 +259,7 @@ impl<'s> Gather<'_, 's> {
 
 /// Gathers versions from a memtable.
 pub(crate) fn gather_memtable<'s>(
-    node: &'s EntityNode,
+    node: EntityNode<'s>,
     ask: &Ask,
     view: &View<'_>,
     wanted: Wanted,

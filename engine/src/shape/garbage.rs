@@ -43,6 +43,10 @@ pub(crate) struct Dropped {
 /// Drops what is garbage among the revisions of one entity and feature.
 pub(crate) fn drop_garbage(revisions: &mut Vec<Revision>, limits: &Limits<'_>) -> Dropped {
     let Bounds { horizon, stale, forgotten } = limits.bounds;
+    let is_taken_from = limits.erased.is_some() || !limits.taken.reverts.is_empty();
+    if horizon.is_none() && stale.is_none() && forgotten.is_none() && !is_taken_from {
+        return Dropped::default();
+    }
     let is_erased =
         |revision: &Revision| limits.erased.is_some_and(|erase| revision.order.commit < erase);
     let is_taken = |revision: &Revision| {

@@ -12,6 +12,7 @@ use asofdb_format::revision::Revision;
 use bytes::Bytes;
 
 use crate::files::scan::{EntityRevisions, TableScan};
+use crate::files::spare::Spare;
 use crate::files::table::Table;
 use crate::state::memtable::{EntityNode, Memtable};
 use crate::sync::Shared;
@@ -21,6 +22,7 @@ use crate::types::error::Result;
 #[derive(Debug)]
 pub(crate) struct Merge<'m> {
     sources: Vec<Source<'m>>,
+    spare: Spare,
 }
 
 /// One source, with the entity it stands at.
@@ -33,17 +35,22 @@ struct Source<'m> {
 #[derive(Debug)]
 enum Rest<'m> {
     Table(TableScan),
-    Memtable(std::vec::IntoIter<&'m EntityNode>),
+    Memtable(std::vec::IntoIter<EntityNode<'m>>),
 }
 
 impl Source<'_> {
-    fn advance(&mut self) -> Result<Option<EntityRevisions>> {
+    fn advance(&mut self, spare: &mut Spare) -> Result<Option<EntityRevisions>> {
         let next = match &mut self.rest {
-            Rest::Table(scan) => scan.next_row()?,
+            Rest::Table(scan) => {
+                std::mem::swap(&mut scan.spare, spare);
+                let next = scan.next_row();
+                std::mem::swap(&mut scan.spare, spare);
+                next?
+            }
             Rest::Memtable(nodes) => nodes.next().map(|node| EntityRevisions {
-                hash: node.hash,
-                entity: node.entity.clone(),
-                features: node.revisions(),
+                hash: node.hash(),
+                entity: node.entity(),
+                features: node.revisions(|| spare.take()),
                 raw: None,
             }),
         };
@@ -87,10 +94,16 @@ impl<'m> Merge<'m> {
             memtables.iter().map(|memtable| Rest::Memtable(memtable.entities().into_iter()));
         let mut sources: Vec<Source<'m>> =
             tables.chain(memtables).map(|rest| Source { rest, at: None }).collect();
+        let mut spare = Spare::default();
         for source in &mut sources {
-            source.advance()?;
+            source.advance(&mut spare)?;
         }
-        Ok(Self { sources })
+        Ok(Self { sources, spare })
+    }
+
+    /// Takes the lists of an entity back, to use them again.
+    pub(crate) fn take_back(&mut self, entity: EntityRevisions) {
+        entity.features.into_iter().for_each(|(_, revisions)| self.spare.give(revisions));
     }
 
     /// The next entity.
@@ -103,14 +116,14 @@ impl<'m> Merge<'m> {
         for source in &mut self.sources {
             // A table may hold an entity in several rows.
             while source.key() == Some((hash, &entity)) {
-                parts.extend(source.advance()?);
+                parts.extend(source.advance(&mut self.spare)?);
             }
         }
         let mut parts = parts.into_iter();
         let Some(mut whole) = parts.next() else { return Ok(None) };
         for part in parts {
             whole.raw = None;
-            whole.features = join(whole.features, part.features);
+            whole.features = join(whole.features, part.features, &mut self.spare);
         }
         Ok(Some(whole))
     }
@@ -118,7 +131,7 @@ impl<'m> Merge<'m> {
 
 type Features = Vec<(FeatureId, Vec<Revision>)>;
 
-fn join(a: Features, b: Features) -> Features {
+fn join(a: Features, b: Features, spare: &mut Spare) -> Features {
     let mut out = Features::with_capacity(a.len().max(b.len()));
     let (mut a, mut b) = (a.into_iter().peekable(), b.into_iter().peekable());
     loop {
@@ -132,12 +145,13 @@ fn join(a: Features, b: Features) -> Features {
             std::cmp::Ordering::Less => out.extend(a.next()),
             std::cmp::Ordering::Greater => out.extend(b.next()),
             std::cmp::Ordering::Equal => {
-                if let (Some((id, mut all)), Some((_, more))) = (a.next(), b.next()) {
+                if let (Some((id, mut all)), Some((_, mut more))) = (a.next(), b.next()) {
                     let in_order = match (all.last(), more.first()) {
                         (Some(last), Some(first)) => last.order < first.order,
                         _ => true,
                     };
-                    all.extend(more);
+                    all.append(&mut more);
+                    spare.give(more);
                     if !in_order {
                         all.sort_by_key(|revision| revision.order);
                         all.dedup_by_key(|revision| revision.order);

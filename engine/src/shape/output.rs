@@ -145,7 +145,8 @@ pub(crate) fn write_all(keeper: &Keeper, state: &State, job: &Job<'_>) -> Result
 fn ranges(keeper: &Keeper, job: &Job<'_>) -> Vec<RangeInclusive<EntityHash>> {
     let bytes: u64 = job.tables.iter().map(|table| table.entry.len).sum();
     let cores = wide(keeper.options.world.scheduler.parallelism());
-    let least = table_len(&keeper.options);
+    // Parts of half a table make no more tables than there were, of inputs of less than that each.
+    let least = (table_len(&keeper.options) / 2).max(1);
     let parts = if job.memtables.is_empty() { cores.min(bytes / least).max(1) } else { 1 };
     let width = u64::MAX / parts;
     let range = |part: u64| {
@@ -240,6 +241,7 @@ impl Filler<'_> {
                 self.write(&mut output)?;
                 self.here = Some(output);
             }
+            merge.take_back(entity);
         }
         let past = std::mem::take(&mut self.past).into_iter().map(|(at, open)| (Some(at), open));
         for (window, open) in self.here.take().map(|open| (None, open)).into_iter().chain(past) {
@@ -424,6 +426,9 @@ impl Output {
 
     /// Writes what was gathered, if it is enough; how many bytes it was.
     fn write(&mut self, all: bool) -> Result<u64> {
+        if !all && self.pending.len() + self.builder.unwritten() < WRITE_LEN {
+            return Ok(0);
+        }
         self.pending.extend(self.builder.take_written());
         let len = wide(self.pending.len());
         if self.pending.len() >= WRITE_LEN || all {

@@ -109,7 +109,9 @@ impl Policy<'_> {
         let most = self.options.max_recent_tables.max(2);
         let many = recent.len() >= most.saturating_mul(4) || self.is_crowded();
         let heavy = bytes(recent).saturating_mul(3) >= bytes(present);
-        if recent.len() < if heavy { most.div_ceil(2).max(2) } else { most } {
+        // Where there is no present yet, few merged early would soon be merged again.
+        let few = heavy && !present.is_empty();
+        if recent.len() < if few { most.div_ceil(2).max(2) } else { most } {
             return None;
         }
         if many || heavy {

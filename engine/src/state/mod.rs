@@ -9,6 +9,7 @@
 //! | `snapshots` | which commits somebody holds |
 //! | `lagging` | the clock that compaction relies on |
 //! | `memtable` | revisions not yet in a table |
+//! | `arena` | the memory of a memtable |
 //! | `arrangement` | which tables there are: recent, present, past |
 //! | `tally` | what memtables and tables hold of each feature |
 //! | `visible` | up to which commit a state is seen |
@@ -19,6 +20,7 @@
 pub mod snapshots;
 
 pub(crate) mod append;
+pub(crate) mod arena;
 pub(crate) mod arrangement;
 pub(crate) mod catalog;
 pub(crate) mod commits;

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use asofdb_format::batch::EntryValue;
 use asofdb_format::catalog::Bounds;
 use asofdb_format::freshness::{POINTS, rank};
 use asofdb_format::ids::{EventTime, FeatureId, KnownTime};
 use asofdb_format::meta::FeatureMeta;
-use asofdb_format::revision::Revision;
+use asofdb_format::revision::Order;
 use asofdb_format::value::{Kind, ValueType};
 
 use crate::files::table::Table;
@@ -41,11 +42,11 @@ impl Tally {
 
     /// Counts a revision.
     #[inline]
-    pub(crate) fn count(&mut self, revision: &Revision) {
-        self.meta.count(revision);
-        let order = &revision.order;
+    pub(crate) fn count(&mut self, order: &Order, kind: Kind, value: EntryValue<'_>) {
+        let bits = if let EntryValue::Bits(bits) = value { Some(bits) } else { None };
+        self.meta.count_one(order.event_time, kind, bits);
         self.newest_known = self.newest_known.max(order.known_time);
-        if revision.kind != Kind::Deleted {
+        if kind != Kind::Deleted {
             self.newest = self.newest.max(Some(order.event_time));
             if order.event_time.0 <= order.commit.0 {
                 self.newest_on_time = self.newest_on_time.max(Some(order.event_time));

@@ -159,9 +159,9 @@ impl MemtableShape {
         let (mut entities, mut records) = (0, 0);
         for node in memtable.entities() {
             entities += 1;
-            let (least, greatest) = hashes.unwrap_or((node.hash.0, node.hash.0));
-            hashes = Some((least.min(node.hash.0), greatest.max(node.hash.0)));
-            for (id, revisions) in node.revisions() {
+            let (least, greatest) = hashes.unwrap_or((node.hash().0, node.hash().0));
+            hashes = Some((least.min(node.hash().0), greatest.max(node.hash().0)));
+            for (id, revisions) in node.revisions(Vec::new) {
                 let Some(feature) = catalog.get(id) else { continue };
                 let definition = &feature.definition;
                 let meta = features.entry(id).or_insert_with(|| {

@@ -66,6 +66,36 @@ macro_rules! numbers {
 atomics! { AtomicBool: bool, }
 numbers! { AtomicI64: i64, AtomicU64: u64, AtomicUsize: usize, }
 
+/// Stands for a word of an arena: an atomic whose links are turns. What is put in plain words takes
+/// none, for nobody may look at it before the link to it.
+#[derive(Debug)]
+pub(crate) struct Word {
+    value: loom::sync::atomic::AtomicU64,
+    turns: loom::sync::atomic::AtomicUsize,
+}
+
+impl Word {
+    pub(crate) fn new(value: u64) -> Self {
+        let turns = loom::sync::atomic::AtomicUsize::new(0);
+        Self { value: loom::sync::atomic::AtomicU64::new(value), turns }
+    }
+
+    fn turn(&self, order: Ordering) -> &loom::sync::atomic::AtomicU64 {
+        if order != Ordering::Relaxed {
+            self.turns.fetch_add(1, Ordering::Relaxed);
+        }
+        &self.value
+    }
+
+    pub(crate) fn load(&self, order: Ordering) -> u64 {
+        self.turn(order).load(order)
+    }
+
+    pub(crate) fn store(&self, value: u64, order: Ordering) {
+        self.turn(order).store(value, order);
+    }
+}
+
 /// Stands for a lock of parking_lot.
 #[derive(Debug, Default)]
 pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);

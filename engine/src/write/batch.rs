@@ -4,8 +4,9 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use asofdb_format::batch::EntryValue;
 use asofdb_format::ids::{EventTime, FeatureId, KnownTime};
-use asofdb_format::value::{Kind, Value};
+use asofdb_format::value::{Kind, Value, ValueType};
 use bytes::Bytes;
 
 /// Puts, nulls and deletes that are written all together or not at all.
@@ -23,9 +24,11 @@ pub struct Batch {
     pub(crate) source: Option<String>,
     pub(crate) marks: Vec<(String, Bytes)>,
     pub(crate) names: Vec<String>,
-    name_places: HashMap<String, usize>,
-    pub(crate) entities: Vec<u8>,
+    name_places: HashMap<String, u32>,
+    entities: Vec<u8>,
     pub(crate) puts: Vec<Put>,
+    /// Values that are no numbers.
+    values: Vec<Value>,
     bytes: usize,
 }
 
@@ -33,18 +36,27 @@ pub struct Batch {
 #[derive(Clone, Debug)]
 pub(crate) struct Put {
     /// Where the entity lies among the batch's entities.
-    pub(crate) entity: Range<usize>,
+    entity: Range<usize>,
     pub(crate) feature: Named,
     pub(crate) event_time: EventTime,
     pub(crate) known_time: Option<KnownTime>,
     pub(crate) kind: Kind,
-    pub(crate) value: Option<Value>,
+    value: Held,
+}
+
+/// The value of a put: puts are many, and most values are numbers.
+#[derive(Clone, Copy, Debug)]
+enum Held {
+    None,
+    Number(ValueType, u64),
+    /// Its place among the batch's values.
+    Aside(usize),
 }
 
 /// A feature by its place among the batch's names, or by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Named {
-    Name(usize),
+    Name(u32),
     Id(FeatureId),
 }
 
@@ -157,11 +169,35 @@ impl Batch {
         self.bytes
     }
 
+    /// The entity of a put.
+    pub(crate) fn entity_of(&self, put: &Put) -> &[u8] {
+        self.entities.get(put.entity.clone()).unwrap_or_default()
+    }
+
+    /// The value of a put, if it has one, and its type.
+    pub(crate) fn value_of(&self, put: &Put) -> Option<(ValueType, EntryValue<'_>)> {
+        match put.value {
+            Held::None => None,
+            Held::Number(value_type, bits) => Some((value_type, EntryValue::Bits(bits))),
+            Held::Aside(place) => {
+                let value = self.values.get(place)?;
+                let raw = value.as_raw_bytes().map_or(EntryValue::None, |raw| EntryValue::Raw(raw));
+                Some((value.value_type(), raw))
+            }
+        }
+    }
+
+    /// The name of a feature that was named.
+    pub(crate) fn name_of(&self, place: u32) -> Option<&String> {
+        self.names.get(place as usize)
+    }
+
     fn name(&mut self, name: &str) -> Named {
         if let Some(place) = self.name_places.get(name) {
             return Named::Name(*place);
         }
-        let place = self.names.len();
+        // No machine holds so many names that they cannot be counted so.
+        let place = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
         self.names.push(name.to_owned());
         self.name_places.insert(name.to_owned(), place);
         Named::Name(place)
@@ -185,6 +221,16 @@ impl Batch {
         });
         let raw = value.as_ref().and_then(Value::as_raw_bytes).map_or(8, Bytes::len);
         self.bytes += 16 + raw;
+        let value = match value {
+            None => Held::None,
+            Some(value) => match value.as_bits() {
+                Some(bits) => Held::Number(value.value_type(), bits),
+                None => {
+                    self.values.push(value);
+                    Held::Aside(self.values.len() - 1)
+                }
+            },
+        };
         self.puts.push(Put { entity, feature, event_time, known_time: None, kind, value });
         self
     }

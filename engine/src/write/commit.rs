@@ -16,8 +16,8 @@ use asofdb_format::edit::{self, Edit};
 use asofdb_format::frame::{FrameKind, MAX_PAYLOAD_LEN};
 use asofdb_format::header::{FileKind, Header};
 use asofdb_format::ids::{Commit, FeatureId, FileNumber, KnownTime, SourceId};
-use asofdb_format::revision::{Order, Revision};
-use asofdb_format::value::{MAX_VALUE_LEN, Value, ValueType};
+use asofdb_format::revision::Order;
+use asofdb_format::value::{MAX_VALUE_LEN, ValueType};
 use asofdb_format::wire::{Decoded, Malformed, wide};
 
 use crate::files::log::FrameWriter;
@@ -26,11 +26,11 @@ use crate::shape::background::Logs;
 use crate::state::catalog::{Catalog, FeatureState};
 use crate::state::durable::Durable;
 use crate::state::live::{Keeper, State};
-use crate::state::memtable::{Mark, Memtable};
+use crate::state::memtable::{Incoming, Mark, Memtable};
 use crate::state::tally::Tally;
 use crate::sync::{Mutex, MutexGuard};
 use crate::types::error::{Error, InvalidArgument, Result};
-use crate::write::batch::{Batch, Durability, Named, Put};
+use crate::write::batch::{Batch, Durability, Named};
 
 /// The longest value of a mark in bytes.
 const MAX_MARK_LEN: usize = 64 << 10;
@@ -88,12 +88,12 @@ impl Committer {
         let commit = self.next_commit(&order)?;
         prepared.check_known(batch, commit)?;
         let source = batch.source.as_deref().map(|label| self.source_id(label)).transpose()?;
-        let head = BatchHead {
+        let batch_head = BatchHead {
             source: source.map(|(id, label)| (id, label.to_string())),
             marks: batch.marks.clone(),
             entries: prepared.entries.entries(),
-        }
-        .encode();
+        };
+        let head = batch_head.encode();
         let len = head.len() + prepared.entries.as_bytes().len();
         if wide(len) > u64::from(MAX_PAYLOAD_LEN) {
             return Err(InvalidArgument::BatchLength { len }.into());
@@ -112,11 +112,10 @@ impl Committer {
         }
         let state = self.keeper.state();
         let memtable = state.memtables.first().ok_or(Error::Closed)?;
-        let mut payload = head;
-        payload.extend_from_slice(prepared.entries.as_bytes());
-        let applied = BatchReader::decode(&payload).and_then(|mut reader| {
-            apply(memtable, commit, &mut reader, Standing::ALL, &prepared.catalog, |_| Ok(()))
-        });
+        // What was written is what is put in.
+        let mut reader = BatchReader::of_entries(batch_head, prepared.entries.as_bytes());
+        let applied =
+            apply(memtable, commit, &mut reader, Standing::ALL, &prepared.catalog, |_| Ok(()));
         applied.map_err(|fault| Error::corrupt(log.path(), fault.at, fault.what))?;
         order.last = commit;
         self.keeper.commits.lock().add(commit);
@@ -230,6 +229,8 @@ impl Committer {
 
     /// Begins a new log and memtable if the present one is at least so large.
     pub(crate) fn rotate(&self, at_least: usize) -> Result<()> {
+        // Most of the log becomes durable while other writers go on.
+        self.sync()?;
         let mut order = self.lock()?;
         let state = self.keeper.state();
         let full = state.memtables.first().ok_or(Error::Closed)?;
@@ -312,18 +313,18 @@ impl Prepared {
         let latest = keeper.options.max_ahead.map(|ahead| (now.saturating_add(ahead), ahead));
         let mut prepared = Self {
             catalog: Arc::clone(&state.catalog),
-            entries: EntryEncoder::default(),
+            entries: EntryEncoder::with_capacity(batch.encoded_bytes()),
             latest_known: None,
         };
         for (index, put) in batch.puts.iter().enumerate() {
             let feature = match put.feature {
-                Named::Name(place) => by_name.get(place).copied(),
+                Named::Name(place) => by_name.get(place as usize).copied(),
                 Named::Id(id) => state.catalog.get(id).filter(|found| found.retired.is_none()),
             };
             let feature = feature.ok_or_else(|| unknown_id(put.feature))?;
             let definition = &feature.definition;
-            let entity = batch.entities.get(put.entity.clone()).unwrap_or_default();
-            check(put, entity, definition)?;
+            let (entity, value) = (batch.entity_of(put), batch.value_of(put));
+            check(entity, value, definition)?;
             if let Some((latest, ahead)) = latest
                 && put.event_time > latest
             {
@@ -346,7 +347,7 @@ impl Prepared {
                 event_time: put.event_time,
                 known_time: put.known_time,
                 kind: put.kind,
-                value: entry_value(put.value.as_ref()),
+                value: value.map_or(EntryValue::None, |(_, value)| value),
             });
             let len = prepared.entries.as_bytes().len();
             if len > MAX_BATCH_LEN {
@@ -362,7 +363,7 @@ impl Prepared {
             Some((index, known)) if known.0 > commit.0 => {
                 let put = batch.puts.get(index);
                 let feature = match put.map(|put| put.feature) {
-                    Some(Named::Name(place)) => batch.names.get(place).cloned(),
+                    Some(Named::Name(place)) => batch.name_of(place).cloned(),
                     Some(Named::Id(id)) => Some(format!("feature #{}", id.0)),
                     None => None,
                 };
@@ -401,36 +402,29 @@ fn unknown_id(feature: Named) -> Error {
     Error::UnknownFeature { name, near: Vec::new() }
 }
 
-fn check(put: &Put, entity: &[u8], definition: &Definition) -> Result<()> {
+fn check(
+    entity: &[u8],
+    value: Option<(ValueType, EntryValue<'_>)>,
+    definition: &Definition,
+) -> Result<()> {
     if entity.is_empty() || entity.len() > MAX_ENTITY_LEN {
         return Err(InvalidArgument::EntityLength { len: entity.len() }.into());
     }
-    let Some(value) = &put.value else { return Ok(()) };
-    if value.value_type() != definition.value_type {
+    let Some((value_type, value)) = value else { return Ok(()) };
+    if value_type != definition.value_type {
         return Err(InvalidArgument::WrongType {
             feature: definition.name.clone(),
             expected: definition.value_type,
-            found: value.value_type(),
+            found: value_type,
         }
         .into());
     }
-    let len = value.as_raw_bytes().map_or(0, bytes::Bytes::len);
+    let len = if let EntryValue::Raw(raw) = value { raw.len() } else { 0 };
     if len > MAX_VALUE_LEN {
         let feature = definition.name.clone();
         return Err(InvalidArgument::ValueLength { feature, len }.into());
     }
     Ok(())
-}
-
-fn entry_value(value: Option<&Value>) -> EntryValue<'_> {
-    match value {
-        None => EntryValue::None,
-        Some(value) => match (value.as_bits(), value.as_raw_bytes()) {
-            (Some(bits), _) => EntryValue::Bits(bits),
-            (None, Some(raw)) => EntryValue::Raw(raw),
-            (None, None) => EntryValue::None,
-        },
-    }
 }
 
 /// What still counts of a batch beside its revisions, which a revert may have ended.
@@ -458,28 +452,34 @@ pub(crate) fn apply(
     check: impl Fn(&Entry<'_>) -> Result<(), &'static str>,
 ) -> Decoded<()> {
     let source = batch.head.source.as_ref().map_or(SourceId::NONE, |(id, _)| *id);
+    // Mostly the features of one entity come in the order in which those of the one before came.
+    let mut next = 0;
     let mut touched: Vec<FeatureId> = Vec::new();
     // Counted here first, so that the lock is taken once.
     let mut tallies: Vec<Tally> = Vec::new();
+    let mut inserter = memtable.inserter();
     while let Some(entry) = batch.next_entry()? {
         check(&entry).map_err(|what| Malformed::new(0, what))?;
         let known_time = entry.known_time.unwrap_or(KnownTime(commit.0));
         let order = Order { event_time: entry.event_time, known_time, commit };
-        let payload = entry.value.to_payload();
-        let revision = Revision { order, kind: entry.kind, source, payload };
-        let place = touched.iter().position(|feature| *feature == entry.feature);
+        let Entry { feature, kind, value, .. } = entry;
+        let guess = if touched.get(next) == Some(&feature) { next } else { 0 };
+        let place = touched.get(guess..).unwrap_or_default().iter();
+        let place = place.clone().position(|known| *known == feature).map(|place| place + guess);
         let place = place.unwrap_or_else(|| {
-            let known = catalog.get(entry.feature);
+            let known = catalog.get(feature);
             let known = known.map_or(ValueType::Bytes, |known| known.definition.value_type);
-            touched.push(entry.feature);
+            touched.push(feature);
             tallies.push(Tally::new(known));
             tallies.len() - 1
         });
+        next = place + 1;
         if let Some(tally) = tallies.get_mut(place) {
-            tally.count(&revision);
+            tally.count(&order, kind, value);
         }
-        memtable.insert(entry.entity, entry.feature, revision);
+        inserter.put(entry.entity, Incoming { feature, order, kind, source, value });
     }
+    inserter.end();
     let mut aside = memtable.aside();
     aside.commits.add(commit);
     if let Some((id, label)) = &batch.head.source {

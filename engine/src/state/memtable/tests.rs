@@ -1,0 +1,108 @@
+//! A memtable against an ordered map of the same revisions.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+
+use asofdb_format::batch::EntryValue;
+use asofdb_format::revision::Revision;
+use asofdb_format::value::Kind;
+
+use super::*;
+
+type Model = BTreeMap<(Vec<u8>, FeatureId), BTreeMap<Order, Revision>>;
+
+/// Numbers that look random, the same for a seed.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
+        (self.0 >> 33) % limit
+    }
+}
+
+fn filled(random: &mut Random) -> (Memtable, Model) {
+    let memtable = Memtable::new(FileNumber(1), 1 << 12);
+    let mut model = Model::new();
+    let raw = [b"long bytes".as_slice(), b"", b"x"];
+    let entities: Vec<Vec<u8>> = (1..20usize).map(|n| vec![b'e'; n]).collect();
+    for commit in 1..200i64 {
+        let mut inserter = memtable.inserter();
+        for _ in 0..1 + random.below(60) {
+            let entity = &entities[narrow(random.below(if commit < 100 { 3 } else { 19 }))];
+            let feature = FeatureId(u32::try_from(random.below(7) * 11).unwrap());
+            let late = if random.below(9) == 0 { 50 } else { 2 };
+            let event_time = EventTime(commit - random.below(late).cast_signed());
+            let known = if random.below(4) == 0 { commit - 1 } else { commit };
+            let (known_time, commit) = (KnownTime(known), Commit(commit));
+            let value = match random.below(4) {
+                0 => EntryValue::None,
+                1 => EntryValue::Raw(raw[narrow(random.below(3))]),
+                _ => EntryValue::Bits(random.below(u64::from(u32::MAX)) << 20),
+            };
+            let kind = if value == EntryValue::None { Kind::Null } else { Kind::Value };
+            let order = Order { event_time, known_time, commit };
+            let source = SourceId(u32::try_from(random.below(3)).unwrap());
+            inserter.put(entity, Incoming { feature, order, kind, source, value });
+            let revision = Revision { order, kind, source, payload: value.to_payload() };
+            model.entry((entity.clone(), feature)).or_default().insert(order, revision);
+        }
+        inserter.end();
+    }
+    (memtable, model)
+}
+
+fn narrow(n: u64) -> usize {
+    usize::try_from(n).unwrap()
+}
+
+#[test]
+fn a_revision_is_lost_or_found_in_another_place() {
+    let mut found_all = 0;
+    for seed in 0..8 {
+        let mut random = Random(seed);
+        let (memtable, model) = filled(&mut random);
+        for ((entity, feature), revisions) in &model {
+            let node = memtable.find(EntityHash::of(entity), entity).unwrap();
+            let found = node.feature(*feature).unwrap();
+            for t in [i64::MIN, 0, 1, 60, 198, 199, i64::MAX].map(EventTime) {
+                let mut newest: Vec<_> = found.newest_first(t).map(|(_, found)| found).collect();
+                newest.dedup_by_key(|revision| revision.order);
+                let wanted = revisions.values().rev().filter(|r| r.order.event_time <= t).cloned();
+                assert_eq!(newest, wanted.collect::<Vec<_>>(), "seed {seed}");
+            }
+            found_all += revisions.len();
+        }
+        let mut all = Model::new();
+        let mut last = None;
+        for node in memtable.entities() {
+            let place = (node.hash(), node.entity());
+            assert!(last < Some(place.clone()));
+            last = Some(place);
+            let features = node.revisions(Vec::new);
+            assert!(features.is_sorted_by(|a, b| a.0 < b.0));
+            for (feature, revisions) in features {
+                assert!(revisions.is_sorted_by(|a, b| a.order < b.order));
+                let revisions = revisions.into_iter().map(|r| (r.order, r)).collect();
+                all.insert((node.entity().to_vec(), feature), revisions);
+            }
+        }
+        assert_eq!(all, model, "seed {seed}");
+    }
+    println!("{found_all} revisions found");
+}
+
+#[test]
+fn a_feature_that_is_asked_for_out_of_turn_is_missed() {
+    let mut random = Random(77);
+    let (memtable, model) = filled(&mut random);
+    for (entity, _) in model.keys() {
+        let node = memtable.find(EntityHash::of(entity), entity).unwrap();
+        let mut near = Near::default();
+        for _ in 0..50 {
+            let id = FeatureId(u32::try_from(random.below(80)).unwrap());
+            let found = node.feature_near(id, &mut near).is_some();
+            assert_eq!(found, model.contains_key(&(entity.clone(), id)));
+        }
+    }
+}
