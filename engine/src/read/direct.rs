@@ -196,6 +196,18 @@ pub(crate) fn put(ask: &Ask, found: &Found<'_>, out: &mut impl Put) -> Result<()
     Ok(())
 }
 
+/// Puts an answer into its cell if it is newer than what is there. `false`: a version of the same
+/// event time is there, and only the whole order tells which one is newer.
+pub(crate) fn put_newer(ask: &Ask, found: &Found<'_>, out: &mut RowCells<'_>) -> Result<bool> {
+    let there = out.event_time(ask.place);
+    let newer = found.order.event_time;
+    if there.is_none_or(|there| there < newer) {
+        out.clear_cell(ask.place);
+        put(ask, found, out)?;
+    }
+    Ok(there != Some(newer))
+}
+
 /// Where answers are put, a cell a feature.
 pub(crate) trait Put {
     /// Puts an answer in.

@@ -21,9 +21,9 @@ use crate::read::joined::{Joined, JoinedColumn};
 use crate::read::part::{Group, PartCells, answer_group};
 use crate::read::plan::{Ask, Pinned, clamp, shifted};
 use crate::read::resolve::View;
-use crate::read::row::table_may_offer;
+use crate::read::row::{table_may_hold, table_may_offer};
 use crate::read::selection::Selection;
-use crate::read::source::{Found, offer_memtable, offer_row};
+use crate::read::source::{Found, newest_in_memtable, offer_memtable, offer_row};
 use crate::state::live::{Keeper, State};
 use crate::state::memtable::EntityNode;
 use crate::state::snapshots::Snapshot;
@@ -200,6 +200,7 @@ impl Joiner {
     fn answer_part(&self, spine: &[SpineRow<'_>]) -> Result<PartCells> {
         let has_bytes = self.asks.iter().any(|ask| is_bytes(ask.value_type));
         let mut cells = PartCells::missing(self.asks.len(), spine.len(), has_bytes);
+        let mut spare = PartCells::missing(0, 0, has_bytes);
         let mut asked = Asked::new(self.asks.clone());
         let mut times = Vec::new();
         let mut first = 0;
@@ -207,7 +208,7 @@ impl Joiner {
             times.clear();
             times.extend(rows.iter().map(|row| row.t));
             let group = Group { first, times: &times };
-            self.answer_entity(rows, group, &mut asked, &mut cells)?;
+            self.answer_entity(rows, group, &mut asked, (&mut cells, &mut spare))?;
             first += rows.len();
         }
         Ok(cells)
@@ -219,7 +220,7 @@ impl Joiner {
         rows: &[SpineRow<'_>],
         group: Group<'_>,
         asked: &mut Asked,
-        cells: &mut PartCells,
+        (cells, spare): (&mut PartCells, &mut PartCells),
     ) -> Result<()> {
         let Some(first) = rows.first() else { return Ok(()) };
         let taken = &*self.state.taken;
@@ -232,13 +233,13 @@ impl Joiner {
             self.state.monitor.reads.count(joined, self.asks.len(), visits);
         };
         // Rows ascend by time: the first is the one that may have known least.
-        if let (Some(row), Some(known)) = (sources.only(), self.known(first)) {
-            let answered = answer_group(row, asked, &view_of(known), group, cells)?;
-            if let Some(opened) = answered {
-                visits.open_history(opened);
+        if let Some(known) = self.known(first) {
+            let view = view_of(known);
+            if self.answer_group(&sources, asked, &view, group, (cells, spare), &mut visits)? {
                 count(&visits);
                 return Ok(());
             }
+            cells.clear(self.asks.len(), group.first..group.first + rows.len());
         }
         for (place, row) in (group.first..).zip(rows) {
             // Before all time nothing was known.
@@ -254,6 +255,57 @@ impl Joiner {
         }
         count(&visits);
         Ok(())
+    }
+
+    /// Answers the rows of one entity from all that the sources have of it, of each feature what has
+    /// the latest event time; `false` if they have to be answered one by one.
+    fn answer_group(
+        &self,
+        sources: &Sources<'_>,
+        asked: &mut Asked,
+        view: &View<'_>,
+        group: Group<'_>,
+        (cells, spare): (&mut PartCells, &mut PartCells),
+        visits: &mut Visits,
+    ) -> Result<bool> {
+        let (Some(first), Some(last)) = (group.times.first(), group.times.last()) else {
+            return Ok(true);
+        };
+        if !sources.nodes.is_empty() && matches!(self.options.known, JoinKnown::RowLess(_)) {
+            return Ok(false);
+        }
+        let mut is_empty = true;
+        for row in &sources.rows {
+            if !table_may_hold(row.table, (*first, *last), view) {
+                continue;
+            }
+            let answered = if is_empty {
+                answer_group(row, asked, view, group, cells)?
+            } else {
+                spare.reset(self.asks.len(), group.times.len());
+                answer_group(row, asked, view, Group { first: 0, ..group }, spare)?
+            };
+            let Some(opened) = answered else { return Ok(false) };
+            visits.open_history(opened);
+            if !is_empty && !cells.take_newer(self.asks.len(), group.first, spare) {
+                return Ok(false);
+            }
+            is_empty = false;
+        }
+        for node in &sources.nodes {
+            spare.reset(self.asks.len(), group.times.len());
+            for (at, t) in group.times.iter().enumerate() {
+                asked.set_moment(*t);
+                let mut row = spare.row(at);
+                newest_in_memtable(*node, asked.each(), view, |ask, found| {
+                    put(ask, &found, &mut row).map(|()| true)
+                })?;
+            }
+            if !cells.take_newer(self.asks.len(), group.first, spare) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// What a row may have known; `None`: nothing.
@@ -304,14 +356,6 @@ struct Sources<'s> {
 }
 
 impl<'s> Sources<'s> {
-    /// The one row of one table that holds all of it.
-    fn only(&self) -> Option<&HeadRow<'s>> {
-        match (self.nodes.as_slice(), self.rows.as_slice()) {
-            ([], [row]) => Some(row),
-            _ => None,
-        }
-    }
-
     fn of(state: &'s State, hash: EntityHash, entity: &[u8], visits: &mut Visits) -> Result<Self> {
         let mut nodes = Vec::new();
         for memtable in state.memtables.iter().filter(|memtable| memtable.revisions() > 0) {

@@ -30,6 +30,7 @@ pub(crate) struct PartCells {
     status: Vec<Status>,
     event_times: Vec<i64>,
     bits: Vec<u64>,
+    has_bytes: bool,
     /// Empty if all features are numbers.
     values: Vec<Option<Value>>,
 }
@@ -49,8 +50,65 @@ impl PartCells {
             status: vec![Status::Missing; cells],
             event_times: vec![0; cells],
             bits: vec![0; cells],
+            has_bytes,
             values: if has_bytes { vec![None; cells] } else { Vec::new() },
         }
+    }
+
+    /// Makes it one of so many rows, all missing.
+    pub(crate) fn reset(&mut self, features: usize, rows: usize) {
+        let (cells, has_bytes) = (features * rows, self.has_bytes);
+        self.rows = rows;
+        self.status.clear();
+        self.status.resize(cells, Status::Missing);
+        self.event_times.clear();
+        self.event_times.resize(cells, 0);
+        self.bits.clear();
+        self.bits.resize(cells, 0);
+        self.values.clear();
+        self.values.resize(if has_bytes { cells } else { 0 }, None);
+    }
+
+    /// Forgets what some rows hold.
+    pub(crate) fn clear(&mut self, features: usize, rows: std::ops::Range<usize>) {
+        for feature in 0..features {
+            let from = feature * self.rows;
+            let cells = from + rows.start..from + rows.end;
+            self.numbers_mut(feature, rows.clone()).clear();
+            self.values.get_mut(cells).unwrap_or_default().fill(None);
+        }
+    }
+
+    /// Takes from rows of an entity what is newer than what stands from `first` on. `false`: two
+    /// versions of one event time meet, and only the whole order tells which one is newer.
+    pub(crate) fn take_newer(&mut self, features: usize, first: usize, other: &mut Self) -> bool {
+        for feature in 0..features {
+            let (from, to) = (feature * other.rows, feature * self.rows + first);
+            let (status, event_times, bits, _) = other.column(feature);
+            let mut ours = self.numbers_mut(feature, first..first + other.rows);
+            let mut taken = 0u64;
+            for (at, ((status, event_time), bits)) in
+                status.iter().zip(event_times).zip(bits).enumerate()
+            {
+                match ours.take_newer(at, (*status, *event_time, *bits)) {
+                    Some(is_taken) => taken += u64::from(is_taken),
+                    None => return false,
+                }
+            }
+            if taken == 0 || !self.has_bytes {
+                continue;
+            }
+            for at in 0..other.rows {
+                let is_theirs = self.event_times.get(to + at) == other.event_times.get(from + at);
+                if let (Some(ours), Some(theirs)) =
+                    (self.values.get_mut(to + at), other.values.get_mut(from + at))
+                    && is_theirs
+                {
+                    *ours = theirs.take();
+                }
+            }
+        }
+        true
     }
 
     /// A row, its cells to be put in one by one.
@@ -106,6 +164,35 @@ struct Numbers<'p> {
 }
 
 impl Numbers<'_> {
+    fn clear(&mut self) {
+        self.status.fill(Status::Missing);
+        self.event_times.fill(0);
+        self.bits.fill(0);
+    }
+
+    /// Takes an answer if it is newer than what is there, and tells whether it did; `None`: they are
+    /// of one event time.
+    #[inline]
+    fn take_newer(
+        &mut self,
+        at: usize,
+        (status, event_time, bits): (Status, i64, u64),
+    ) -> Option<bool> {
+        if status == Status::Missing {
+            return Some(false);
+        }
+        let (Some(to_status), Some(to_time), Some(to_bits)) =
+            (self.status.get_mut(at), self.event_times.get_mut(at), self.bits.get_mut(at))
+        else {
+            return Some(false);
+        };
+        if *to_status == Status::Missing || *to_time < event_time {
+            (*to_status, *to_time, *to_bits) = (status, event_time, bits);
+            return Some(true);
+        }
+        (*to_time != event_time).then_some(false)
+    }
+
     /// Fills rows, each judged at its own time, with one version; those from `from` up to `to`.
     #[inline]
     fn fill(

@@ -15,12 +15,13 @@ use asofdb_format::ids::{Commit, EventTime, Span};
 use crate::files::table::Table;
 use crate::metrics::{Lookup, Visits};
 use crate::read::asked::Asked;
-use crate::read::direct::{answer_row, put};
+use crate::read::direct::{answer_row, put, put_newer};
 use crate::read::how::{Moment, Read, Stand};
-use crate::read::plan::{Plan, shifted};
+use crate::read::plan::{Ask, Plan, shifted};
 use crate::read::resolve::View;
-use crate::read::row::{Looked, look};
+use crate::read::row::{Looked, look, table_may_hold};
 use crate::read::selection::Selection;
+use crate::read::source::{Found, newest_in_memtable};
 use crate::state::catalog::Catalog;
 use crate::state::live::{Keeper, State};
 use crate::types::answer::Stamp;
@@ -37,7 +38,7 @@ pub struct RowReader {
     features: Selection,
     ready: Option<Ready>,
     cells: Cells,
-    room: Vec<usize>,
+    room: Room,
 }
 
 /// What was found out about the features.
@@ -52,12 +53,13 @@ struct Ready {
 
 impl RowReader {
     pub(crate) fn new(keeper: &Arc<Keeper>, features: &Selection) -> Self {
+        let cells = Cells::new(features.features().iter().map(|feature| feature.value_type));
         Self {
             keeper: Arc::clone(keeper),
-            cells: Cells::new(features.features().iter().map(|feature| feature.value_type)),
+            room: Room { older: Vec::new(), spare: cells.clone() },
+            cells,
             features: features.clone(),
             ready: None,
-            room: Vec::new(),
         }
     }
 
@@ -164,7 +166,7 @@ fn answer<E: AsRef<[u8]>>(
     read: &Read,
     entities: &[E],
     cells: &mut Cells,
-    room: &mut Vec<usize>,
+    room: &mut Room,
 ) -> Result<()> {
     cells.stamp = stamp;
     let taken = &*state.taken;
@@ -189,25 +191,35 @@ fn answer_one(
     entity: &[u8],
     visits: &mut Visits,
     out: &mut RowCells<'_>,
-    room: &mut Vec<usize>,
+    room: &mut Room,
 ) -> Result<()> {
     let hash = EntityHash::of(entity);
     let looked = match only_table(state, hash) {
         Some(only) => look_in_one(only, hash, entity, asked, view, visits)?,
         None => None,
     };
-    let looked = match looked {
-        Some(looked) => looked,
-        None => {
-            *visits = Visits::new();
-            look(state, hash, entity, asked.each(), view, visits)?
-        }
-    };
     match looked {
-        Looked::Nothing => out.clear(),
-        Looked::One(row) => visits.open_history(answer_row(&row, asked, view, room, out)?),
-        Looked::Best(best) => {
+        Some(Looked::One(row)) => {
+            visits.open_history(answer_row(&row, asked, view, &mut room.older, out)?);
+            return Ok(());
+        }
+        Some(_) => {
             out.clear();
+            return Ok(());
+        }
+        None => *visits = Visits::new(),
+    }
+    if answer_all(state, asked, view, (hash, entity), visits, out, room)? {
+        return Ok(());
+    }
+    *visits = Visits::new();
+    out.clear();
+    match look(state, hash, entity, asked.each(), view, visits)? {
+        Looked::Nothing => {}
+        Looked::One(row) => {
+            visits.open_history(answer_row(&row, asked, view, &mut room.older, out)?);
+        }
+        Looked::Best(best) => {
             for (ask, found) in asked.each().iter().zip(best) {
                 if let Some(found) = found {
                     put(ask, &found, out)?;
@@ -216,6 +228,70 @@ fn answer_one(
         }
     }
     Ok(())
+}
+
+/// Answers from several sources, of each feature what has the latest event time. `false`: two
+/// sources hold a version of one event time, and nothing stands.
+fn answer_all(
+    state: &State,
+    asked: &mut Asked,
+    view: &View<'_>,
+    (hash, entity): (EntityHash, &[u8]),
+    visits: &mut Visits,
+    out: &mut RowCells<'_>,
+    room: &mut Room,
+) -> Result<bool> {
+    out.clear();
+    let mut is_empty = true;
+    for memtable in state.memtables.iter().filter(|memtable| memtable.revisions() > 0) {
+        visits.consider();
+        if !is_empty && !out.may_take(memtable.upper_bound().event_time) {
+            visits.pass_over();
+            continue;
+        }
+        let node = memtable.find(hash, entity);
+        visits.asked(node.is_some());
+        let Some(node) = node else { continue };
+        is_empty = false;
+        let put = |ask: &Ask, found: Found<'_>| put_newer(ask, &found, out);
+        if !newest_in_memtable(node, asked.each(), view, put)? {
+            return Ok(false);
+        }
+    }
+    for table in state.tables.tables_of(hash) {
+        visits.consider();
+        let newest = table.entry.max_event_time;
+        if !table_may_hold(table, asked.moments, view) || !is_empty && !out.may_take(newest) {
+            visits.pass_over();
+            continue;
+        }
+        let mut found = false;
+        for row in table.rows(hash, entity)? {
+            let row = row?;
+            found = true;
+            if is_empty {
+                is_empty = false;
+                visits.open_history(answer_row(&row, asked, view, &mut room.older, out)?);
+                continue;
+            }
+            room.spare.make_room(1);
+            let mut other = room.spare.row_mut(0);
+            let opened = answer_row(&row, asked, view, &mut room.older, &mut other)?;
+            visits.open_history(opened);
+            if !out.take_newer(&mut other) {
+                return Ok(false);
+            }
+        }
+        visits.asked(found);
+    }
+    Ok(true)
+}
+
+/// Room that is used again from entity to entity.
+#[derive(Debug)]
+struct Room {
+    older: Vec<usize>,
+    spare: Cells,
 }
 
 /// The table that alone may hold entities of a hash, if there is one at most: `None` if there may be

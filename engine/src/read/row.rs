@@ -168,25 +168,31 @@ pub(crate) fn table_may_offer(
     best: &[Option<Found<'_>>],
 ) -> bool {
     let entry = &table.entry;
-    if entry.min_commit > view.seen_from {
-        return false;
-    }
     let bound = Order {
         event_time: entry.max_event_time,
         known_time: entry.max_known_time,
         commit: entry.max_commit,
     };
-    if !may_offer(bound, asks, best) {
-        return false;
-    }
-    if asks.iter().all(|ask| ask.t < entry.min_event_time) {
+    let moments = || asks.iter().map(|ask| ask.t);
+    let Some(span) = moments().min().zip(moments().max()) else { return false };
+    may_offer(bound, asks, best) && table_may_hold(table, span, view)
+}
+
+/// Whether a table may hold anything that is asked for between two moments, as far as its entry tells.
+#[inline]
+pub(crate) fn table_may_hold(
+    table: &Table,
+    (earliest, latest): (EventTime, EventTime),
+    view: &View<'_>,
+) -> bool {
+    let entry = &table.entry;
+    if entry.min_commit > view.seen_from || latest < entry.min_event_time {
         return false;
     }
     let Some(past) = entry.level.past() else { return true };
     let known_at = view.known_at.map(|known_at| EventTime(known_at.0));
-    let earliest = asks.iter().map(|ask| ask.t).chain(known_at).min();
-    let newest_revert = view.taken.newest_revert;
-    !earliest.is_some_and(|asked| is_superseded(past, asked, view.seen_from, newest_revert))
+    let asked = known_at.map_or(earliest, |known_at| earliest.min(known_at));
+    !is_superseded(past, asked, view.seen_from, view.taken.newest_revert)
 }
 
 /// Whether a source that is nowhere above `bound` may offer anything better than what was found.

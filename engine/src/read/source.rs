@@ -85,6 +85,30 @@ fn offer<'s>(best: &mut Option<Found<'s>>, found: Found<'s>) {
     }
 }
 
+/// Hands out the newest revision that the view sees of each feature that a memtable has of an entity,
+/// until it is told to stop.
+#[inline]
+pub(crate) fn newest_in_memtable<'s>(
+    node: EntityNode<'s>,
+    asks: &[Ask],
+    view: &View<'_>,
+    mut each: impl FnMut(&Ask, Found<'s>) -> Result<bool>,
+) -> Result<bool> {
+    let mut near = Near::default();
+    for ask in asks {
+        let Some(feature) = node.feature_near(ask.feature, &mut near) else { continue };
+        let seen = feature
+            .newest_first(ask.t)
+            .find(|(order, revision)| view.sees(order, || revision.source));
+        if let Some((_, revision)) = seen
+            && !each(ask, Found::of(revision))?
+        {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Offers what a memtable has of an entity; `best` stands in the order of `asks`.
 pub(crate) fn offer_memtable<'s>(
     node: EntityNode<'s>,

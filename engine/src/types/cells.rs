@@ -220,4 +220,49 @@ impl RowCells<'_> {
         self.bits.fill(0);
         self.values.fill(None);
     }
+
+    /// The event time of what was put in; `None`: nothing was.
+    #[inline]
+    pub(crate) fn event_time(&self, place: usize) -> Option<EventTime> {
+        let is_there = *self.status.get(place)? != Status::Missing;
+        self.event_times.get(place).filter(|_| is_there).copied().map(EventTime)
+    }
+
+    /// Forgets what one cell held.
+    pub(crate) fn clear_cell(&mut self, place: usize) {
+        if let Some(value) = self.values.get_mut(place) {
+            *value = None;
+        }
+    }
+
+    /// Takes those cells of another row that are newer than what is here. `false`: two versions of
+    /// one event time meet, and only the whole order tells which one is newer.
+    pub(crate) fn take_newer(&mut self, other: &mut RowCells<'_>) -> bool {
+        let theirs = other.status.iter().zip(&*other.event_times).zip(&*other.bits);
+        let ours = self.status.iter_mut().zip(&mut *self.event_times).zip(&mut *self.bits);
+        for (place, (((status, time), bits), ((their_status, their_time), their_bits))) in
+            ours.zip(theirs).enumerate()
+        {
+            if *their_status == Status::Missing {
+                continue;
+            }
+            if *status == Status::Missing || *time < *their_time {
+                (*status, *time, *bits) = (*their_status, *their_time, *their_bits);
+                if let (Some(to), Some(value)) =
+                    (self.values.get_mut(place), other.values.get_mut(place))
+                {
+                    *to = value.take();
+                }
+            } else if *time == *their_time {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Whether a version up to this event time may be newer than what is here.
+    pub(crate) fn may_take(&self, newest: EventTime) -> bool {
+        let cells = self.status.iter().zip(&*self.event_times);
+        cells.into_iter().any(|(status, time)| *status == Status::Missing || *time <= newest.0)
+    }
 }
