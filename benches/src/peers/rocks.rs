@@ -238,9 +238,9 @@ struct RocksReader<'d> {
 impl RocksReader<'_> {
     /// Only the iterator that the plan uses is refreshed.
     fn renew(&mut self, plan: usize) -> Outcome<()> {
-        let one_series = plan == history::SEEK;
-        let cursor = &mut self.cursor;
-        Ok(if one_series { cursor.series.refresh()? } else { cursor.all.refresh()? })
+        let RocksCursor { series, all, .. } = &mut self.cursor;
+        let iterator = if plan == history::SEEK { series } else { all };
+        Ok(iterator.refresh()?)
     }
 }
 
