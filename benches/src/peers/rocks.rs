@@ -95,7 +95,8 @@ impl Rocks {
     }
 
     fn cursor(&self) -> RocksCursor<'_> {
-        let by_prefix = ReadOptions::default();
+        let mut by_prefix = ReadOptions::default();
+        by_prefix.set_prefix_same_as_start(true);
         let mut by_all = ReadOptions::default();
         by_all.set_total_order_seek(true);
         RocksCursor {
@@ -132,7 +133,7 @@ impl Peer for Rocks {
                 }
             }
         }
-        Ok(self.db.write_opt(&writes, &write_options(how.synced))?)
+        Ok(self.db.write_opt(writes, &write_options(how.synced))?)
     }
 
     fn settle(&self) -> Outcome<()> {
@@ -178,7 +179,7 @@ impl Peer for Rocks {
                 writes.put_cf(self.latest()?, &key[..SERIES], data);
             }
         }
-        Ok(self.db.write_opt(&writes, &write_options(false))?)
+        Ok(self.db.write_opt(writes, &write_options(false))?)
     }
 
     fn text(&self, entity: u32, feature: u16, t: i64) -> Outcome<Option<String>> {
@@ -237,9 +238,9 @@ struct RocksReader<'d> {
 impl RocksReader<'_> {
     /// Only the iterator that the plan uses is refreshed.
     fn renew(&mut self, plan: usize) -> Outcome<()> {
-        let one_series = plan == history::SEEK;
-        let cursor = &mut self.cursor;
-        Ok(if one_series { cursor.series.refresh()? } else { cursor.all.refresh()? })
+        let RocksCursor { series, all, .. } = &mut self.cursor;
+        let iterator = if plan == history::SEEK { series } else { all };
+        Ok(iterator.refresh()?)
     }
 }
 
