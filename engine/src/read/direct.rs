@@ -131,22 +131,23 @@ fn from_history(
             }
         };
         from = place;
-        if sees_all && is_number(ask) {
-            if let Some(column) = chunk.numbers(place, &mut walk).map_err(malformed)? {
-                if moment.as_ref().is_none_or(|(t, _)| *t != ask.t) {
-                    moment = Some((ask.t, chunk.moment(ask.t)));
-                }
-                let up_to = moment.as_ref().map_or(0, |(_, moment)| column.up_to(moment));
-                let Some(newest) = up_to.checked_sub(1) else { continue };
-                let event_time = column.event_time(newest);
-                let kind = column.kind(newest).map_err(malformed)?;
-                if !ask.terms.is_forgotten(event_time) {
-                    let status = ask.terms.judge(event_time, kind, ask.t);
-                    let bits = if status == Status::Value { column.bits(newest) } else { 0 };
-                    out.put(ask.place, status, event_time, bits);
-                }
-                continue;
+        if sees_all
+            && is_number(ask)
+            && let Some(column) = chunk.numbers(place, &mut walk).map_err(malformed)?
+        {
+            if moment.as_ref().is_none_or(|(t, _)| *t != ask.t) {
+                moment = Some((ask.t, chunk.moment(ask.t)));
             }
+            let up_to = moment.as_ref().map_or(0, |(_, moment)| column.up_to(moment));
+            let Some(newest) = up_to.checked_sub(1) else { continue };
+            let event_time = column.event_time(newest);
+            let kind = column.kind(newest).map_err(malformed)?;
+            if !ask.terms.is_forgotten(event_time) {
+                let status = ask.terms.judge(event_time, kind, ask.t);
+                let bits = if status == Status::Value { column.bits(newest) } else { 0 };
+                out.put(ask.place, status, event_time, bits);
+            }
+            continue;
         }
         let column = chunk.column(place).map_err(malformed)?;
         let seen = (0..column.up_to(ask.t))

@@ -3,7 +3,7 @@
 use asofdb_format::ids::EventTime;
 use asofdb_format::value::{Value, ValueType};
 
-use crate::read::part::PartCells;
+use crate::read::part::{PartCells, PartColumn};
 use crate::types::answer::{Stamp, Status};
 use crate::types::cells::is_bytes;
 
@@ -100,7 +100,7 @@ impl JoinedColumn {
         feature: usize,
         rows: impl Iterator<Item = usize>,
     ) {
-        let (status, event_times, bits, values) = part.column(feature);
+        let PartColumn { status, event_times, bits, values } = part.column(feature);
         let cells = status.iter().zip(event_times).zip(bits);
         for (index, (row, ((status, event_time), bits))) in rows.zip(cells).enumerate() {
             let to =

@@ -35,6 +35,16 @@ pub(crate) struct PartCells {
     values: Vec<Option<Value>>,
 }
 
+/// The answers to all rows for one feature.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PartColumn<'p> {
+    pub(crate) status: &'p [Status],
+    pub(crate) event_times: &'p [i64],
+    pub(crate) bits: &'p [u64],
+    /// Empty if the features are numbers.
+    pub(crate) values: &'p [Option<Value>],
+}
+
 /// One row of them.
 #[derive(Debug)]
 pub(crate) struct PartRow<'p> {
@@ -84,7 +94,7 @@ impl PartCells {
     pub(crate) fn take_newer(&mut self, features: usize, first: usize, other: &mut Self) -> bool {
         for feature in 0..features {
             let (from, to) = (feature * other.rows, feature * self.rows + first);
-            let (status, event_times, bits, _) = other.column(feature);
+            let PartColumn { status, event_times, bits, .. } = other.column(feature);
             let mut ours = self.numbers_mut(feature, first..first + other.rows);
             let mut taken = 0u64;
             for (at, ((status, event_time), bits)) in
@@ -116,15 +126,15 @@ impl PartCells {
         PartRow { cells: self, row }
     }
 
-    /// All rows of a feature: statuses, event times, bits, and values if there are any.
-    pub(crate) fn column(&self, feature: usize) -> (&[Status], &[i64], &[u64], &[Option<Value>]) {
+    /// All rows of a feature.
+    pub(crate) fn column(&self, feature: usize) -> PartColumn<'_> {
         let cells = feature * self.rows..(feature + 1) * self.rows;
-        (
-            self.status.get(cells.clone()).unwrap_or_default(),
-            self.event_times.get(cells.clone()).unwrap_or_default(),
-            self.bits.get(cells.clone()).unwrap_or_default(),
-            self.values.get(cells).unwrap_or_default(),
-        )
+        PartColumn {
+            status: self.status.get(cells.clone()).unwrap_or_default(),
+            event_times: self.event_times.get(cells.clone()).unwrap_or_default(),
+            bits: self.bits.get(cells.clone()).unwrap_or_default(),
+            values: self.values.get(cells).unwrap_or_default(),
+        }
     }
 
     /// Some rows of a feature: statuses, event times and bits.

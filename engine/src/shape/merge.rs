@@ -34,7 +34,7 @@ struct Source<'m> {
 
 #[derive(Debug)]
 enum Rest<'m> {
-    Table(TableScan),
+    Table(Box<TableScan>),
     Memtable(std::vec::IntoIter<EntityNode<'m>>),
 }
 
@@ -89,7 +89,7 @@ impl<'m> Merge<'m> {
         };
         let tables = tables.iter().filter(in_range);
         let scan = |table| TableScan::new(Shared::clone(table), range.clone(), window);
-        let tables = tables.map(|table| Rest::Table(scan(table)));
+        let tables = tables.map(|table| Rest::Table(Box::new(scan(table))));
         let memtables =
             memtables.iter().map(|memtable| Rest::Memtable(memtable.entities().into_iter()));
         let mut sources: Vec<Source<'m>> =

@@ -1,4 +1,5 @@
 //! A memtable against an ordered map of the same revisions.
+#![expect(clippy::indexing_slicing, reason = "a test fails by panicking")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
