@@ -9,6 +9,7 @@
 //! it: `rocksdb`, `lmdb`, `fjall`, `redb`, or `peers` for all of them. RESULTS.md tells more.
 #![expect(clippy::disallowed_methods, reason = "figures are measured by the real clock")]
 
+mod causes;
 mod data;
 mod deep;
 mod durable;

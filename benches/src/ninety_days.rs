@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use asofdb::events::EventListener;
 use asofdb::world::World;
 use asofdb::world::clock::{Clock, ManualClock};
 use asofdb::world::disk::RealDisk;
@@ -21,6 +22,7 @@ use asofdb::{
 use clap::Args;
 
 use crate::Outcome;
+use crate::causes::Causes;
 use crate::data::{HOUR, mix};
 
 const DAY: i64 = 24 * HOUR;
@@ -55,6 +57,9 @@ pub struct Size {
     /// How many days are written again, with other values, in the middle.
     #[arg(long, default_value_t = 30)]
     backfill: u64,
+    /// After how many days an entity is erased; 0: none is.
+    #[arg(long, default_value_t = 1)]
+    erase_every: u64,
     /// Bytes of a memtable.
     #[arg(long, default_value_t = 16 << 20)]
     memtable_bytes: usize,
@@ -157,7 +162,9 @@ pub fn run(dir: &Path, size: Size) -> Outcome<()> {
     let scheduler = Arc::new(Manual::new());
     let world =
         World { disk: Arc::new(RealDisk), clock: clock.clone(), scheduler: scheduler.clone() };
+    let causes = Arc::new(Causes::default());
     let options = Options::new()
+        .listener(Some(Arc::clone(&causes) as Arc<dyn EventListener>))
         .world(world)
         .memtable_bytes(size.memtable_bytes)
         .table_bytes(size.table_bytes);
@@ -179,7 +186,8 @@ pub fn run(dir: &Path, size: Size) -> Outcome<()> {
         if hour == size.days * 12 && size.backfill > 0 {
             backfill(&store, &features, &mut oracle, hour, &mut counts)?;
         }
-        if hour % 24 == 23 {
+        let is_erasing = size.erase_every > 0 && (hour / 24).is_multiple_of(size.erase_every);
+        if hour % 24 == 23 && is_erasing {
             let entity = hour / 24 * 7 % size.entities;
             store.erase(Oracle::entity(entity))?;
             oracle.erased.insert(entity, hour);
@@ -206,6 +214,7 @@ pub fn run(dir: &Path, size: Size) -> Outcome<()> {
         metrics.write_amplification().unwrap_or_default(),
         metrics.table_write_amplification().unwrap_or_default(),
     );
+    causes.print();
     println!(
         "sources visited for each as-of point: {:.2}",
         metrics.read_amplification().unwrap_or_default()

@@ -24,6 +24,13 @@ impl LaggingClock {
         Self { lag, readings: Mutex::new(VecDeque::new()) }
     }
 
+    /// Takes the moment of the newest commit for the readings before an opening: a clock that is
+    /// wrong when a machine comes up is not relied on either.
+    pub(crate) fn opened(&self, clock: &dyn Clock, newest: EventTime) {
+        let (running, now) = (clock.running(), clock.now());
+        Self::push(&mut self.readings.lock(), running, newest.min(now));
+    }
+
     fn push(readings: &mut VecDeque<(Span, EventTime)>, running: Span, now: EventTime) {
         while readings.back().is_some_and(|(_, reading)| *reading >= now) {
             readings.pop_back();
@@ -89,6 +96,16 @@ mod tests {
         assert_eq!(read(&lagging, 1150, 150), 1000);
         assert_eq!(read(&lagging, 1260, 260), 1150);
         assert_eq!(read(&lagging, 1400, 400), 1260);
+    }
+
+    #[test]
+    fn a_clock_that_is_wrong_at_an_opening_is_relied_on() {
+        let lagging = LaggingClock::new(Span::from_micros(100).unwrap());
+        lagging.opened(&Hands(9_000_000.into(), 7.into()), EventTime(1000));
+        assert_eq!(read(&lagging, 9_000_000, 7), 1000);
+        assert_eq!(read(&lagging, 9_000_090, 97), 1000);
+        assert_eq!(read(&lagging, 1200, 98), 1000);
+        assert_eq!(read(&lagging, 1300, 198), 1200);
     }
 
     #[test]

@@ -127,7 +127,12 @@ impl Keeper {
     ) -> Self {
         let whole_len = manifest.as_ref().map_or(0, FrameWriter::len);
         let lagging = LaggingClock::new(options.clock_lag);
-        // What the clock says now is what its first jump will be held against.
+        // What the clock says now is what its first jump will be held against, and what it said when
+        // the newest batch was written is what this opening is held against.
+        let newest = state.visible();
+        if newest.0 > 0 {
+            lagging.opened(&*options.world.clock, EventTime(newest.0));
+        }
         lagging.read(&*options.world.clock);
         Self {
             dir: dir.to_path_buf(),

@@ -61,8 +61,9 @@ pub struct Options {
     pub manifest_bytes: u64,
     /// How tables are read. Default: through a map.
     pub read_mode: ReadMode,
-    /// How long a reading of the clock must have stood before compaction relies on it. Default:
-    /// ten minutes.
+    /// How long a reading of the clock must have stood before compaction relies on it. When a store
+    /// is opened, the moment of its newest batch stands for the readings before. Default: ten
+    /// minutes.
     pub clock_lag: Span,
     /// By when the bytes of what was erased are gone from the files: background work begins with
     /// it when half of the time is over, so that many erases share it. Default: one day.
