@@ -5,6 +5,7 @@
 
 pub(crate) mod background;
 pub(crate) mod bounds;
+mod budget;
 pub(crate) mod certifying;
 pub(crate) mod compact;
 pub(crate) mod demote;
