@@ -1,8 +1,9 @@
 //! Chunks: any bytes are read without a panic; columns that were written come back.
 #![no_main]
 
-use asofdb_format::chunk::{self, Chunk, ColumnInput};
+use asofdb_format::chunk::{self, Chunk, ColumnInput, Walk};
 use asofdb_format::ids::{EventTime, FeatureId};
+use asofdb_format::revision::Payload;
 use asofdb_fuzz::columns::{MOST, chunk_columns, features, numbers};
 use asofdb_fuzz::heap;
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
@@ -20,7 +21,22 @@ fn written(u: &mut Unstructured<'_>) -> Result<()> {
         .collect();
     let (mut out, mut heap) = (Vec::new(), Vec::new());
     chunk::encode(&columns, &mut out, &mut heap);
-    assert_eq!(chunk_columns(&out, &heap), Ok(features));
+    assert_eq!(chunk_columns(&out, &heap), Ok(features.clone()));
+    let chunk = Chunk::decode(&out).unwrap();
+    let mut walk = Walk::default();
+    for (index, (_, revisions)) in features.iter().enumerate() {
+        let Some(numbers) = chunk.numbers(index, &mut walk).unwrap() else { continue };
+        assert_eq!(numbers.len(), revisions.len());
+        for (at, revision) in revisions.iter().enumerate() {
+            let t = revision.order.event_time;
+            let up_to = revisions.partition_point(|other| other.order.event_time <= t);
+            assert_eq!((numbers.event_time(at), numbers.kind(at)), (t, Ok(revision.kind)));
+            assert_eq!(numbers.up_to(&chunk.moment(t)), up_to);
+            if let Payload::Bits(bits) = revision.payload {
+                assert_eq!(numbers.bits(at), bits);
+            }
+        }
+    }
     Ok(())
 }
 
@@ -38,6 +54,17 @@ fn in_place(bytes: &[u8]) {
         assert!(column.end() <= bytes.len());
     }
     let _ = chunk.find(FeatureId(u32::MAX), 0);
+    let moments = [i64::MIN, 0, i64::MAX].map(|t| chunk.moment(EventTime(t)));
+    let mut walk = Walk::default();
+    for index in 0..chunk.columns().min(MOST) {
+        let Ok(Some(numbers)) = chunk.numbers(index, &mut walk) else { continue };
+        for index in [0, numbers.len() - 1, usize::MAX] {
+            let _ = (numbers.event_time(index), numbers.kind(index), numbers.bits(index));
+        }
+        for moment in &moments {
+            assert!(numbers.up_to(moment) <= numbers.len());
+        }
+    }
 }
 
 fuzz_target!(|bytes: &[u8]| {

@@ -1,7 +1,7 @@
 //! Heads: any bytes are read without a panic; versions that were written come back.
 #![no_main]
 
-use asofdb_format::head::{self, Head, HistoryPlace, Slot};
+use asofdb_format::head::{self, Head, HeadShape, HistoryPlace, Slot};
 use asofdb_format::ids::FeatureId;
 use asofdb_format::revision::Payload;
 use asofdb_fuzz::columns::{MOST, features};
@@ -20,8 +20,8 @@ fn written(u: &mut Unstructured<'_>) -> Result<()> {
     let (mut out, mut far) = (Vec::new(), vec![9; u.int_in_range(0..=9)?]);
     head::encode(entity, &newest, history, &mut out, &mut far);
     let head = Head::decode(&out).unwrap();
-    assert_eq!((head.entity(), head.history, head.len()), (entity, history, newest.len()));
-    assert_eq!(head::len_to_near(&out), Ok(head.near_start()));
+    assert_eq!((head.entity(), head.history(), head.len()), (entity, history, newest.len()));
+    assert_eq!(HeadShape::decode(&out).unwrap().near_start(), head.near_start());
     for (index, (id, revision)) in newest.iter().enumerate() {
         assert_eq!(head.find(*id, 0), Ok(index));
         assert_eq!((head.order(index), head.source(index)), (revision.order, revision.source));
@@ -42,12 +42,16 @@ fn written(u: &mut Unstructured<'_>) -> Result<()> {
 }
 
 fn read(bytes: &[u8]) {
-    let len = head::len_to_near(bytes);
+    let shape = HeadShape::decode(bytes);
     if let Ok(head) = Head::decode(bytes) {
-        assert_eq!(len, Ok(head.near_start()));
+        assert_eq!(shape.unwrap().near_start(), head.near_start());
+        let (mut times, mut bits) = ([0; MOST], [0; MOST]);
+        head.event_times_into(&mut times);
+        head.bits_into(&mut bits);
         for index in 0..head.len().min(MOST) {
             let _ = (head.order(index), head.kind(index), head.raw(index), head.source(index));
-            let _ = (head.bits(index), head.find(head.feature(index), 0));
+            assert_eq!((head.event_time(index).0, head.bits(index)), (times[index], bits[index]));
+            let _ = head.find(head.feature(index), 0);
         }
         let _ = head.find(FeatureId(u32::MAX), 0);
     }

@@ -80,7 +80,7 @@ pub fn read(bytes: &[u8], layout: &Layout) -> Option<Vec<Row>> {
         if half != directory::fingerprint(hash) || !(from..to).contains(&row) {
             return None;
         }
-        let at = head.history;
+        let at = head.history();
         let start = at.start as usize;
         let chunk = history.get(start..start.checked_add(at.chunk_len as usize)?)?;
         let heap = history.get(start + chunk.len()..)?.get(..at.heap_len as usize)?;

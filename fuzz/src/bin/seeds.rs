@@ -95,7 +95,7 @@ fn of_table(seeds: &Seeds, bytes: &[u8]) {
     let history = section(layout.history.start, layout.history.end());
     seeds.add("head", heads);
     if let Ok(head) = Head::decode(heads) {
-        let chunk = &history[..(head.history.chunk_len as usize).min(history.len())];
+        let chunk = &history[..(head.history().chunk_len as usize).min(history.len())];
         seeds.add("chunk", chunk);
     }
     seeds.add("chunk", history);
