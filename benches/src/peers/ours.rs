@@ -56,9 +56,7 @@ impl Peer for Ours {
     }
 
     fn settle(&self) -> Outcome<()> {
-        self.store.flush()?;
-        // A step waits for the one that is under way: when there is none left, all is at rest.
-        while self.store.step()? {}
+        self.store.compact()?;
         Ok(())
     }
 
