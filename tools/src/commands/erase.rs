@@ -32,7 +32,7 @@ pub struct EraseArgs {
     /// Do at once all that makes the bytes go, and write a certificate of it.
     #[arg(long, value_name = "OUT")]
     certificate: Option<PathBuf>,
-    /// By when the bytes are to be gone; told in the certificate alone.
+    /// By when the bytes are to be gone, told in the certificate.
     #[arg(long, value_name = "D", default_value = "1d", value_parser = durations::parse_span)]
     #[arg(requires = "certificate")]
     deadline: Span,
