@@ -20,7 +20,7 @@ use asofdb::{
 };
 
 use self::background::Background;
-pub use self::convert::answer;
+pub use self::convert::{answer, value};
 use self::convert::{done, other_value, refused, terms};
 use crate::answer::{Kind, Outcome, Refusal, Value};
 use crate::doors::Readers;

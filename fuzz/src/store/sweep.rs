@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use asofdb::{Error, EventTime, JoinOptions, Status, Value as EngineValue};
+use asofdb::{Error, EventTime, JoinOptions, Status};
 use asofdb_tests::answer::{Answer, Outcome, Value};
 use asofdb_tests::engine::{self, Engine};
 use asofdb_tests::model::Model;
@@ -170,7 +170,7 @@ fn rows(engine: &Engine, model: &Model, blame: &Blame, entities: &[Vec<u8>]) {
                 let expected = expected(entity).unwrap_or_default();
                 for (column, expected) in joined.columns().iter().zip(&expected) {
                     let value = column.value(row);
-                    let value = value.as_ref().map(as_text);
+                    let value = value.as_ref().map(|value| in_bytes(&engine::value(value)));
                     let found = (column.status()[row], column.event_time(row), value);
                     assert_eq!(found, told(expected), "the join of {entity:?}");
                 }
@@ -223,19 +223,12 @@ fn told(answer: &Answer) -> Told {
         Answer::Null { e, .. } => (Status::Null, Some(*e), None),
         Answer::Value { e, value, .. } => (Status::Value, Some(*e), Some(value)),
     };
-    let value = value.map(|value| match value {
-        Value::I64(number) => number.to_string().into_bytes(),
-        Value::Other(bytes) => bytes.clone(),
-    });
-    (status, e.map(EventTime), value)
+    (status, e.map(EventTime), value.map(in_bytes))
 }
 
-fn as_text(value: &EngineValue) -> Vec<u8> {
+fn in_bytes(value: &Value) -> Vec<u8> {
     match value {
-        EngineValue::Bool(bit) => bit.to_string().into_bytes(),
-        EngineValue::I64(number) => number.to_string().into_bytes(),
-        EngineValue::F32(number) => number.to_string().into_bytes(),
-        EngineValue::F64(number) => number.to_string().into_bytes(),
-        other => other.as_raw_bytes().unwrap().to_vec(),
+        Value::I64(number) => number.to_string().into_bytes(),
+        Value::Other(bytes) => bytes.clone(),
     }
 }

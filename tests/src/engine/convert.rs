@@ -29,7 +29,9 @@ pub(super) fn other_value(value_type: ValueType, bytes: &[u8]) -> asofdb::Value 
     parsed.unwrap_or_else(|| asofdb::Value::from(bytes))
 }
 
-pub(super) fn value(value: &asofdb::Value) -> Value {
+/// A value of the engine as the model has it.
+#[must_use]
+pub fn value(value: &asofdb::Value) -> Value {
     match value {
         asofdb::Value::I64(number) => Value::I64(*number),
         asofdb::Value::Bool(is) => Value::Other(is.to_string().into_bytes()),
