@@ -299,12 +299,15 @@ impl<'m> FeatureNode<'m> {
     pub(crate) fn revisions_into(&self, all: &mut Vec<Revision>) {
         let count_and_late = link(self.slot, COUNT);
         if count_and_late >> 32 != 0 {
-            let from = all.len();
             let mut found: Vec<Revision> =
                 self.newest_first(EventTime::MAX).map(|(_, revision)| revision).collect();
+            // One that comes late meanwhile may be found behind those that it stands before; of
+            // equal ones the one that came last stays the first.
+            if !found.is_sorted_by(|newer, older| newer.order >= older.order) {
+                found.sort_by_key(|revision| std::cmp::Reverse(revision.order));
+            }
             found.dedup_by_key(|revision| revision.order);
             all.extend(found.into_iter().rev());
-            debug_assert!(all.get(from..).is_some_and(|new| new.is_sorted_by_key(|r| r.order)));
             return;
         }
         let count = narrow(count_and_late & HALF);

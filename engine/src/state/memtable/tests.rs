@@ -107,3 +107,39 @@ fn a_feature_that_is_asked_for_out_of_turn_is_missed() {
         }
     }
 }
+
+/// A revert looks through the memtable that batches go to.
+#[test]
+fn revisions_that_come_late_while_they_are_listed_are_out_of_order() {
+    let (entity, feature) = (b"e".as_slice(), FeatureId(3));
+    let mut lists = 0;
+    for _ in 0..200 {
+        let memtable = Memtable::new(FileNumber(1), 1 << 16);
+        let put = |event_time: i64, commit: i64| {
+            let (event_time, commit) = (EventTime(event_time), Commit(commit));
+            let order = Order { event_time, known_time: KnownTime(commit.0), commit };
+            let (kind, value) = (Kind::Value, EntryValue::Bits(7));
+            let mut inserter = memtable.inserter();
+            inserter.put(entity, Incoming { feature, order, kind, source: SourceId::NONE, value });
+            inserter.end();
+        };
+        (1..=100).for_each(|n| put(n * 1_000, n));
+        put(1, 101);
+        let writes = std::sync::atomic::AtomicBool::new(true);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                // From all over the time that is already there.
+                (102..500).for_each(|n| put(n * 7_919 % 100_000, n));
+                writes.store(false, Ordering::Relaxed);
+            });
+            while writes.load(Ordering::Relaxed) {
+                let node = memtable.find(EntityHash::of(entity), entity).unwrap();
+                let mut all = Vec::new();
+                node.feature(feature).unwrap().revisions_into(&mut all);
+                assert!(all.is_sorted_by(|a, b| a.order < b.order), "list {lists}");
+                lists += 1;
+            }
+        });
+    }
+    println!("{lists} lists while revisions came late, all in order");
+}
