@@ -117,7 +117,7 @@ fn a_list_has_a_length_and_lacks_an_element() {
 /// A revision that comes late stands beside the list of those in order; one behind another grows it.
 #[test]
 fn a_memtable_shows_a_commit_and_lacks_revisions_of_it() {
-    explore(3, || {
+    explore(2, || {
         let shared = Arc::new((Memtable::new(FileNumber(1), 0), Visible::new(Commit(0))));
         let reader = thread::spawn({
             let shared = Arc::clone(&shared);

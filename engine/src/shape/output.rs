@@ -65,6 +65,9 @@ const MAX_TABLE_LEN: u64 = 1 << 30;
 /// Bytes that a merge may have read ahead.
 const READ_AHEAD: usize = 32 << 20;
 
+/// Merges of fewer bytes than this each are not done beside one another.
+const LEAST_PART: u64 = 4 << 20;
+
 /// Bytes of a table that are gathered before they are written.
 const WRITE_LEN: usize = 256 << 10;
 
@@ -145,9 +148,13 @@ pub(crate) fn write_all(keeper: &Keeper, state: &State, job: &Job<'_>) -> Result
 fn ranges(keeper: &Keeper, job: &Job<'_>) -> Vec<RangeInclusive<EntityHash>> {
     let bytes: u64 = job.tables.iter().map(|table| table.entry.len).sum();
     let cores = wide(keeper.options.world.scheduler.parallelism());
-    // Parts of half a table make no more tables than there were, of inputs of less than that each.
-    let least = (table_len(&keeper.options) / 2).max(1);
-    let parts = if job.memtables.is_empty() { cores.min(bytes / least).max(1) } else { 1 };
+    // No more tables are made than there were, or parts of half a table.
+    let half = (table_len(&keeper.options) / 2).max(1);
+    let most = wide(job.tables.len()).max(bytes / half);
+    let parts = match job.memtables.is_empty() {
+        true => cores.min(bytes / half.min(LEAST_PART)).min(most).max(1),
+        false => 1,
+    };
     let width = u64::MAX / parts;
     let range = |part: u64| {
         let last = if part + 1 == parts { u64::MAX } else { (part + 1) * width - 1 };

@@ -34,7 +34,7 @@ pub(crate) use self::entity::{EntityNode, Near};
 pub(crate) use self::feature::Incoming;
 pub(crate) use self::insert::Inserter;
 use crate::state::append::AppendList;
-use crate::state::arena::{Arena, link, set_link};
+use crate::state::arena::{Arena, Place, link, set_link};
 use crate::state::commits::CommitSpans;
 use crate::state::memtable::feature::Late;
 use crate::state::tally::Tally;
@@ -55,6 +55,13 @@ pub(crate) struct Memtable {
     revisions: AtomicU64,
     max_event_time: AtomicI64,
     max_known_time: AtomicI64,
+    /// The greatest number of a feature.
+    max_feature: AtomicU64,
+    entities: AtomicUsize,
+    /// Features of all entities.
+    features: AtomicUsize,
+    /// So many features entities have on average in the memtable before; 0: it is not known.
+    usual_features: usize,
     aside: Mutex<Aside>,
 }
 
@@ -90,8 +97,21 @@ impl Memtable {
             revisions: AtomicU64::new(0),
             max_event_time: AtomicI64::new(i64::MIN),
             max_known_time: AtomicI64::new(i64::MIN),
+            max_feature: AtomicU64::new(0),
+            entities: AtomicUsize::new(0),
+            features: AtomicUsize::new(0),
+            usual_features: 0,
             aside: Mutex::new(Aside::default()),
         }
+    }
+
+    /// The same, for entities that have about as many features as in another memtable.
+    pub(crate) fn after(before: &Self, log: FileNumber, budget: usize) -> Self {
+        let (entities, features) = (&before.entities, &before.features);
+        let entities = entities.load(Ordering::Relaxed).max(1);
+        let usual_features = features.load(Ordering::Relaxed).div_ceil(entities);
+        let max_feature = AtomicU64::new(before.max_feature.load(Ordering::Relaxed));
+        Self { usual_features, max_feature, ..Self::new(log, budget) }
     }
 
     /// About how many bytes of memory it takes.
@@ -115,6 +135,11 @@ impl Memtable {
         }
     }
 
+    /// No entity has more features.
+    fn most_features(&self) -> usize {
+        asofdb_format::wire::narrow(self.max_feature.load(Ordering::Relaxed)).saturating_add(1)
+    }
+
     pub(crate) fn aside(&self) -> MutexGuard<'_, Aside> {
         self.aside.lock()
     }
@@ -130,10 +155,16 @@ impl Memtable {
         asofdb_format::wire::narrow(hash.0) & (self.buckets.len() - 1)
     }
 
+    /// The first entity of the bucket of a hash; 0: there is none.
+    #[inline]
+    fn first_of(&self, hash: EntityHash) -> Place {
+        link(&self.buckets, self.bucket(hash))
+    }
+
     /// An entity's revisions, if it has any.
     #[inline]
     pub(crate) fn find(&self, hash: EntityHash, entity: &[u8]) -> Option<EntityNode<'_>> {
-        let mut place = link(&self.buckets, self.bucket(hash));
+        let mut place = self.first_of(hash);
         loop {
             let node = EntityNode::at(self, place)?;
             if node.is(hash, entity) {
@@ -149,10 +180,8 @@ impl Memtable {
         if let Some(node) = self.find(hash, entity) {
             return (Some(node), 0);
         }
-        let bucket = self.bucket(hash);
-        let first = link(&self.buckets, bucket);
-        let (place, grown) = EntityNode::make(self, hash, entity, first);
-        set_link(&self.buckets, bucket, place);
+        let (place, grown) = EntityNode::make(self, hash, entity, self.first_of(hash));
+        set_link(&self.buckets, self.bucket(hash), place);
         (EntityNode::at(self, place), grown)
     }
 

@@ -247,7 +247,7 @@ impl Committer {
         let new = FrameWriter::create(&*keeper.options.world.disk, &keeper.dir, &header)
             .map_err(|error| keeper.poison(error))?;
         let len = old.sync().map_err(|error| keeper.poison(error))?;
-        let memtable = Memtable::new(number, keeper.options.memtable_bytes);
+        let memtable = Memtable::after(full, number, keeper.options.memtable_bytes);
         // The ceiling stood in frames of the old log alone.
         let clock = Edit::Clock(state.visible(), order.ceiling);
         keeper.change(

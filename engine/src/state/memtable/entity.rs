@@ -7,12 +7,16 @@
 //!          3  length of the entity
 //!          4  its bytes, eight a word, the last word filled with zeros
 //! group    0  the group before it
-//!          1  number of features n
-//!          2  n ids, ascending, two a word
+//!          1  room for n features (low half) | the first so many came together (high half)
+//!          2  how many there are                                           link
+//!          3  ids, two a word: those that came together ascend
 //!             n slots, see [`feature`](crate::state::memtable::feature)
 //! ```
 //!
 //! A group holds the features that came new in one batch: mostly all of an entity, side by side.
+//! Where they come one by one, as they do in the order of event time, a group has room for as many
+//! as the entity has already or entities had in the memtable before, and more are added behind those
+//! that are there: an entity has few groups however its features come.
 
 use asofdb_format::hash::EntityHash;
 use asofdb_format::ids::FeatureId;
@@ -23,11 +27,19 @@ use bytes::Bytes;
 use crate::state::arena::{Place, get, link, set, set_link};
 use crate::state::memtable::Memtable;
 use crate::state::memtable::feature::{FeatureNode, SLOT};
-use crate::sync::Word;
+use crate::sync::{Ordering, Word};
 
 const GROUPS: usize = 2;
 const HEAD: usize = 4;
-const GROUP_HEAD: usize = 2;
+const ROOM: usize = 1;
+const COUNT: usize = 2;
+const GROUP_HEAD: usize = 3;
+
+/// A group has room for at most so many features that are to come, and so many are looked through
+/// one by one.
+const MOST_TO_COME: usize = 32;
+
+const HALF: u64 = 0xffff_ffff;
 
 /// One entity's revisions.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +56,8 @@ pub(crate) struct Near<'m> {
     ids: &'m [Word],
     slots: &'m [Word],
     count: usize,
+    /// The first so many ascend.
+    ascending: usize,
     next: usize,
 }
 
@@ -67,6 +81,7 @@ impl<'m> EntityNode<'m> {
     ) -> (Place, usize) {
         let len = HEAD + entity.len().div_ceil(8);
         let (place, grown) = memtable.arena.take(len);
+        memtable.entities.fetch_add(1, Ordering::Relaxed);
         let words = memtable.arena.words(place, len);
         set(words, 0, hash.0);
         set(words, 1, next);
@@ -85,6 +100,20 @@ impl<'m> EntityNode<'m> {
     #[inline]
     pub(super) fn next(&self) -> Place {
         get(self.head, 1)
+    }
+
+    /// Its newest group of features; 0: there is none.
+    #[inline]
+    pub(super) fn newest_group(&self) -> Place {
+        link(self.head, GROUPS)
+    }
+
+    /// How many groups it has.
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn groups(&self) -> usize {
+        let older = |place: &Place| Some(Near::at(self.memtable, *place).older);
+        let first = Some(self.newest_group());
+        std::iter::successors(first, older).take_while(|place| *place != 0).count()
     }
 
     #[inline]
@@ -119,7 +148,7 @@ impl<'m> EntityNode<'m> {
         if let Some(found) = near.find(feature) {
             return Some(FeatureNode::new(self.memtable, found));
         }
-        let mut place = link(self.head, GROUPS);
+        let mut place = self.newest_group();
         while place != 0 {
             let mut group = Near::at(self.memtable, place);
             place = group.older;
@@ -134,18 +163,45 @@ impl<'m> EntityNode<'m> {
     /// Makes room for features that are new, ascending; how many bytes of memory the memtable grew
     /// by. One writer at a time.
     pub(super) fn add_features(&self, features: &[FeatureId]) -> usize {
-        let ids = features.len().div_ceil(2);
-        let len = GROUP_HEAD + ids + features.len() * SLOT;
-        let (place, grown) = self.memtable.arena.take(len);
-        let words = self.memtable.arena.words(place, len);
-        set(words, 0, link(self.head, GROUPS));
-        set(words, 1, wide(features.len()));
-        for (index, pair) in features.chunks(2).enumerate() {
-            let half = |n: usize| pair.get(n).map_or(0, |id| u64::from(id.0));
-            set(words, GROUP_HEAD + index, half(0) | half(1) << 32);
+        let arena = &self.memtable.arena;
+        self.memtable.features.fetch_add(features.len(), Ordering::Relaxed);
+        let newest = self.newest_group();
+        if newest != 0 {
+            let head = arena.words(newest, GROUP_HEAD);
+            let (room, count) = (narrow(get(head, ROOM) & HALF), narrow(get(head, COUNT)));
+            if features.len() <= (room - count).min(MOST_TO_COME) {
+                let ids = arena.words(newest + wide(GROUP_HEAD), room.div_ceil(2));
+                set_ids(ids, count, features);
+                set_link(head, COUNT, wide(count + features.len()));
+                return 0;
+            }
         }
+        let more = self.to_come(features.len());
+        let room = features.len() + more;
+        let len = GROUP_HEAD + room.div_ceil(2) + room * SLOT;
+        let (place, grown) = arena.take(len);
+        let words = arena.words(place, len);
+        set(words, 0, newest);
+        set(words, ROOM, wide(room) | wide(features.len()) << 32);
+        set(words, COUNT, wide(features.len()));
+        set_ids(words.get(GROUP_HEAD..).unwrap_or_default(), 0, features);
         set_link(self.head, GROUPS, place);
         grown
+    }
+
+    /// For how many more features there is to be room beside so many that are new: for as many as
+    /// there are already or entities mostly have, and no more than there are in the memtable.
+    fn to_come(&self, new: usize) -> usize {
+        let mut known = 0;
+        let mut place = self.newest_group();
+        while place != 0 && known < MOST_TO_COME {
+            let group = Near::at(self.memtable, place);
+            known += group.count;
+            place = group.older;
+        }
+        let usual = self.memtable.usual_features.saturating_sub(known);
+        let most = self.memtable.most_features().saturating_sub(known);
+        known.max(usual).min(MOST_TO_COME).min(most).saturating_sub(new)
     }
 
     /// Its features, ascending, each with its revisions, ascending, in an empty list that it is given;
@@ -155,8 +211,7 @@ impl<'m> EntityNode<'m> {
         mut list: impl FnMut() -> Vec<Revision>,
     ) -> Vec<(FeatureId, Vec<Revision>)> {
         let mut all = Vec::new();
-        let mut place = link(self.head, GROUPS);
-        let is_one = place != 0 && Near::at(self.memtable, place).older == 0;
+        let mut place = self.newest_group();
         while place != 0 {
             let group = Near::at(self.memtable, place);
             place = group.older;
@@ -169,7 +224,7 @@ impl<'m> EntityNode<'m> {
                 }
             }
         }
-        if !is_one {
+        if !all.is_sorted_by_key(|(id, _)| *id) {
             all.sort_unstable_by_key(|(id, _)| *id);
         }
         all
@@ -177,19 +232,27 @@ impl<'m> EntityNode<'m> {
 }
 
 impl<'m> Near<'m> {
+    /// The group at a place.
     #[inline]
-    fn at(memtable: &'m Memtable, place: Place) -> Self {
+    pub(super) fn at(memtable: &'m Memtable, place: Place) -> Self {
         let head = memtable.arena.words(place, GROUP_HEAD);
-        let count = narrow(get(head, 1));
-        let ids = count.div_ceil(2);
-        let rest = memtable.arena.words(place + wide(GROUP_HEAD), ids + count * SLOT);
+        let (room, count) = (get(head, ROOM), narrow(link(head, COUNT)));
+        let (room, ascending) = (narrow(room & HALF), narrow(room >> 32));
+        let ids = room.div_ceil(2);
+        let rest = memtable.arena.words(place + wide(GROUP_HEAD), ids + room * SLOT);
         let (ids, slots) = rest.split_at_checked(ids).unwrap_or_default();
-        Self { older: get(head, 0), ids, slots, count, next: 0 }
+        Self { older: get(head, 0), ids, slots, count, ascending, next: 0 }
+    }
+
+    /// The group before it; 0: it is the first.
+    #[inline]
+    pub(super) const fn older(&self) -> Place {
+        self.older
     }
 
     #[inline]
     fn id(&self, index: usize) -> FeatureId {
-        let half = get(self.ids, index / 2) >> (32 * (index % 2)) & 0xffff_ffff;
+        let half = get(self.ids, index / 2) >> (32 * (index % 2)) & HALF;
         FeatureId(u32::try_from(half).unwrap_or_default())
     }
 
@@ -198,12 +261,13 @@ impl<'m> Near<'m> {
         self.slots.get(index * SLOT..(index + 1) * SLOT).unwrap_or_default()
     }
 
+    /// The slot of a feature, if it is here.
     #[inline]
-    fn find(&mut self, feature: FeatureId) -> Option<&'m [Word]> {
+    pub(super) fn find(&mut self, feature: FeatureId) -> Option<&'m [Word]> {
         let place = if self.next < self.count && self.id(self.next) == feature {
             self.next
         } else {
-            let (mut low, mut high) = (0, self.count);
+            let (mut low, mut high) = (0, self.ascending);
             while low < high {
                 let middle = low.midpoint(high);
                 if self.id(middle) < feature {
@@ -212,12 +276,22 @@ impl<'m> Near<'m> {
                     high = middle;
                 }
             }
-            if low >= self.count || self.id(low) != feature {
-                return None;
+            if low >= self.ascending || self.id(low) != feature {
+                (self.ascending..self.count).find(|place| self.id(*place) == feature)?
+            } else {
+                low
             }
-            low
         };
         self.next = place + 1;
         Some(self.slot(place))
+    }
+}
+
+/// Writes ids from a place on, behind those that are there.
+fn set_ids(words: &[Word], from: usize, ids: &[FeatureId]) {
+    for (place, id) in (from..).zip(ids) {
+        let word = place / 2;
+        let before = if place % 2 == 0 { 0 } else { get(words, word) };
+        set(words, word, before | u64::from(id.0) << (32 * (place % 2)));
     }
 }

@@ -126,6 +126,12 @@ impl<'m> FeatureNode<'m> {
         block
     }
 
+    /// A word of the newest block: to have it at hand for what comes next.
+    #[inline]
+    pub(super) fn newest_word(&self) -> u64 {
+        get(self.memtable.arena.words(get(self.slot, NEWEST), 1), 0)
+    }
+
     /// Puts a revision in; how many bytes of memory the memtable grew by. One writer at a time.
     pub(super) fn insert(&self, put: &Incoming<'_>, arrival: u64) -> usize {
         let count_and_late = link(self.slot, COUNT);

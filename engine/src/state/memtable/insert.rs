@@ -1,73 +1,159 @@
 //! Puts the revisions of a batch into a memtable, those of an entity that follow one another
 //! together: it is looked for once, and what it has new lies side by side.
+//!
+//! Where each revision is of another entity nearly all that a put looks at is not in the cache, one
+//! thing behind another: the bucket, the entity, its group of features, the slot. Some dozens of
+//! entities are looked at side by side.
 
 use asofdb_format::hash::EntityHash;
 use asofdb_format::ids::FeatureId;
 
+use crate::state::arena::Place;
 use crate::state::memtable::Memtable;
-use crate::state::memtable::entity::Near;
-use crate::state::memtable::feature::Incoming;
-use crate::sync::Ordering;
+use crate::state::memtable::entity::{EntityNode, Near};
+use crate::state::memtable::feature::{FeatureNode, Incoming};
+use crate::sync::{Ordering, Word};
 
 /// One batch on its way in. Readers may find what was put, and see it when its commit is published,
 /// which must not be before [`Inserter::end`].
 #[derive(Debug)]
 pub(crate) struct Inserter<'m, 'p> {
     memtable: &'m Memtable,
-    entity: &'p [u8],
-    run: Vec<Incoming<'p>>,
+    /// Revisions that are not put in yet, those of a run side by side.
+    waiting: Vec<Incoming<'p>>,
+    runs: Vec<Run<'m, 'p>>,
     new: Vec<FeatureId>,
 }
 
-/// Longer runs of an entity are put in piece by piece.
-const LONGEST_RUN: usize = 4_096;
+/// Revisions of one entity that follow one another.
+#[derive(Clone, Copy, Debug)]
+struct Run<'m, 'p> {
+    entity: &'p [u8],
+    hash: EntityHash,
+    /// How many there are.
+    len: usize,
+    /// What is looked at next of the entity.
+    next: Place,
+    /// The slot of the first revision's feature, once it is found.
+    slot: &'m [Word],
+}
+
+/// So many runs are put in together: what is looked at first of one is fetched while others are.
+const RUNS: usize = 32;
+
+/// Of the groups of an entity so many are fetched so.
+const GROUPS_FETCHED: usize = 3;
+
+/// So many revisions are put in together, a longer run piece by piece.
+const MOST_WAITING: usize = 4_096;
 
 impl<'m, 'p> Inserter<'m, 'p> {
     pub(super) const fn new(memtable: &'m Memtable) -> Self {
-        Self { memtable, entity: &[], run: Vec::new(), new: Vec::new() }
+        Self { memtable, waiting: Vec::new(), runs: Vec::new(), new: Vec::new() }
     }
 
     /// Takes a revision.
     #[inline]
     pub(crate) fn put(&mut self, entity: &'p [u8], put: Incoming<'p>) {
-        let is_same = std::ptr::eq(self.entity, entity) || self.entity == entity;
-        if !is_same || self.run.len() >= LONGEST_RUN {
-            self.end_run();
-            self.entity = entity;
+        let same = self
+            .runs
+            .last_mut()
+            .filter(|run| std::ptr::eq(run.entity, entity) || run.entity == entity);
+        match same {
+            Some(run) if self.waiting.len() < MOST_WAITING => run.len += 1,
+            _ => {
+                if self.runs.len() >= RUNS || self.waiting.len() >= MOST_WAITING {
+                    self.put_in();
+                }
+                self.runs.push(Run {
+                    entity,
+                    hash: EntityHash::of(entity),
+                    len: 1,
+                    next: 0,
+                    slot: &[],
+                });
+            }
         }
-        self.run.push(put);
+        self.waiting.push(put);
     }
 
     /// Puts in what is left.
     pub(crate) fn end(mut self) {
-        self.end_run();
+        self.put_in();
     }
 
-    fn end_run(&mut self) {
+    /// Puts in what waits.
+    fn put_in(&mut self) {
         let memtable = self.memtable;
-        let (Some(first), entity) = (self.run.first(), self.entity) else { return };
+        let Some(first) = self.waiting.first() else { return };
         let (mut newest, mut known) = (first.order.event_time, first.order.known_time);
-        for put in &self.run {
+        for put in &self.waiting {
             newest = newest.max(put.order.event_time);
             known = known.max(put.order.known_time);
         }
         memtable.max_event_time.fetch_max(newest.0, Ordering::Release);
         memtable.max_known_time.fetch_max(known.0, Ordering::Release);
-        let hash = EntityHash::of(entity);
-        let (node, mut grown) = memtable.node(hash, entity);
+        self.fetch();
+        let (runs, waiting) = (std::mem::take(&mut self.runs), std::mem::take(&mut self.waiting));
+        let mut rest = waiting.as_slice();
+        for run in &runs {
+            let (puts, behind) = rest.split_at_checked(run.len).unwrap_or_default();
+            self.put_run(run, puts);
+            rest = behind;
+        }
+        (self.runs, self.waiting) = (runs, waiting);
+        self.runs.clear();
+        self.waiting.clear();
+    }
+
+    /// Looks at what will be looked at for each run, a step for all of them before the next step, so
+    /// that memory is waited for once a step.
+    fn fetch(&mut self) {
+        let memtable = self.memtable;
+        if self.runs.len() < 2 {
+            return;
+        }
+        for run in &mut self.runs {
+            run.next = memtable.first_of(run.hash);
+        }
+        for run in &mut self.runs {
+            run.next = EntityNode::at(memtable, run.next).map_or(0, |node| node.newest_group());
+        }
+        for _ in 0..GROUPS_FETCHED {
+            let mut from = 0;
+            for run in &mut self.runs {
+                let first = self.waiting.get(from).filter(|_| run.next != 0);
+                from += run.len;
+                let Some(first) = first else { continue };
+                let mut group = Near::at(memtable, run.next);
+                run.next = group.older();
+                if let Some(slot) = group.find(first.feature) {
+                    (run.slot, run.next) = (slot, 0);
+                }
+            }
+        }
+        let slots = self.runs.iter().map(|run| FeatureNode::new(memtable, run.slot).newest_word());
+        std::hint::black_box(slots.fold(0, |seen, word| seen ^ word));
+    }
+
+    fn put_run(&mut self, run: &Run<'_, '_>, puts: &[Incoming<'_>]) {
+        let memtable = self.memtable;
+        let (node, mut grown) = memtable.node(run.hash, run.entity);
         let Some(node) = node else { return };
         let mut near = Near::default();
         self.new.clear();
         let is_new = |put: &&Incoming<'_>| node.feature_near(put.feature, &mut near).is_none();
-        self.new.extend(self.run.iter().filter(is_new).map(|put| put.feature));
+        self.new.extend(puts.iter().filter(is_new).map(|put| put.feature));
         if !self.new.is_empty() {
             self.new.sort_unstable();
             self.new.dedup();
+            let greatest = self.new.last().map_or(0, |id| u64::from(id.0));
+            memtable.max_feature.fetch_max(greatest, Ordering::Relaxed);
             grown += node.add_features(&self.new);
+            near = Near::default();
         }
         let mut arrival = memtable.revisions.load(Ordering::Relaxed);
-        let mut near = Near::default();
-        for put in &self.run {
+        for put in puts {
             if let Some(feature) = node.feature_near(put.feature, &mut near) {
                 grown += feature.insert(put, arrival);
             }
@@ -75,6 +161,5 @@ impl<'m, 'p> Inserter<'m, 'p> {
         }
         memtable.revisions.store(arrival, Ordering::Release);
         memtable.bytes.fetch_add(grown, Ordering::Relaxed);
-        self.run.clear();
     }
 }

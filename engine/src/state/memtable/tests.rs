@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use asofdb_format::batch::EntryValue;
-use asofdb_format::revision::Revision;
+use asofdb_format::revision::{Payload, Revision};
 use asofdb_format::value::Kind;
 
 use super::*;
@@ -142,4 +142,51 @@ fn revisions_that_come_late_while_they_are_listed_are_out_of_order() {
         });
     }
     println!("{lists} lists while revisions came late, all in order");
+}
+
+/// In the order of event time each revision is of another entity.
+#[test]
+fn features_that_come_one_by_one_are_far_apart_or_take_much_memory() {
+    let (entities, features) = (100u32, 20u32);
+    let names: Vec<[u8; 4]> = (0..entities).map(u32::to_be_bytes).collect();
+    let fill = |memtable: Memtable, at_once: u32| {
+        for commit in 0..features / at_once {
+            let mut inserter = memtable.inserter();
+            for (entity, nth) in (0..entities).flat_map(|e| (0..at_once).map(move |n| (e, n))) {
+                let commit = i64::from(commit) + 1;
+                let order = Order {
+                    event_time: EventTime(commit),
+                    known_time: KnownTime(commit),
+                    commit: Commit(commit),
+                };
+                // Each entity has them in another order.
+                let place = (u32::try_from(commit).unwrap() - 1) * at_once + nth;
+                let feature = FeatureId((place * 7 + entity) % features);
+                let (kind, value) = (Kind::Value, EntryValue::Bits(u64::from(feature.0)));
+                let incoming = Incoming { feature, order, kind, source: SourceId::NONE, value };
+                inserter.put(&names[entity as usize], incoming);
+            }
+            inserter.end();
+        }
+        memtable
+    };
+    let budget = 1 << 16;
+    let together = fill(Memtable::new(FileNumber(1), budget), features);
+    let one_by_one = fill(Memtable::new(FileNumber(1), budget), 1);
+    let after = fill(Memtable::after(&together, FileNumber(2), budget), 1);
+    for (memtable, most_groups) in [(&together, 1), (&one_by_one, 6), (&after, 1)] {
+        for node in memtable.entities() {
+            assert!(node.groups() <= most_groups, "{} groups", node.groups());
+            let found = node.revisions(Vec::new);
+            let ids: Vec<u32> = found.iter().map(|(id, _)| id.0).collect();
+            assert_eq!(ids, (0..features).collect::<Vec<_>>());
+            for (id, revisions) in found {
+                assert_eq!(revisions.len(), 1);
+                assert_eq!(revisions[0].payload, Payload::Bits(u64::from(id.0)));
+            }
+        }
+    }
+    let bytes = [&together, &one_by_one, &after].map(Memtable::bytes);
+    println!("{bytes:?} bytes: together, one by one, one by one after another memtable");
+    assert!(bytes[1] < bytes[0] * 3 / 2 && bytes[2] < bytes[0] * 5 / 4, "{bytes:?}");
 }
