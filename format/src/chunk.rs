@@ -1,10 +1,12 @@
 //! The history of one entity in a table: a column a feature, older versions ascending.
 //!
 //! ```text
-//! u8       width of the ids: 1, 2, 4 (low half) | width of the ends: 1, 2, 4 (high half)
+//! u8       width of the ids: 1, 2, 4 (low half)
+//!          | width of the ends: 1, 2, 4, or 0 where there are none (high half)
 //! u8       flags: event times 1 one list | 2 each column its own   (neither: side by side)
 //!                 commits     4 one list | 8 places                (neither: side by side)
 //!                 16 known times of their own | 32 has sources | 64 has kinds
+//!                 128 numbers side by side: there are no ends and no bodies; not with 2
 //! varint   number of columns C, at least 1
 //! ints     C numbers of revisions, each at least 1; R in all
 //! ids      C feature ids, ascending
@@ -13,7 +15,7 @@
 //!          side by side: lines of the C columns' event times, R in all
 //!          each its own: nothing here
 //! kinds    ints of R kinds                                if flagged; else all are values
-//! bodies
+//! bodies   or numbers side by side, see `beside`
 //! commits  one list: ints of N commits, which are those of every column
 //!          side by side: lines of the C columns' commits, R in all
 //!          places: varint K, ints of K commits, ascending, and lines of R places among them
@@ -34,14 +36,21 @@
 //! copy both byte for byte. Revisions of a column ascend strictly by (event time, known time,
 //! commit). An earlier column that is referred to holds its own list and has the same number.
 
+mod beside;
+mod column;
 mod encode;
+mod grid;
+mod numbers;
 
+use self::beside::Beside;
+pub use self::column::Column;
+use self::column::{ColumnValues, Commits, Orders};
 pub use self::encode::{ColumnInput, encode};
-use crate::ids::{Commit, EventTime, FeatureId, KnownTime, SourceId};
-use crate::ints::{Ints, Limit};
-use crate::revision::Order;
-use crate::value::Kind;
-use crate::values::{NumberValues, Place, Values};
+pub use self::grid::Grid;
+pub use self::numbers::{Moment, NumberColumn};
+use crate::ids::{EventTime, FeatureId};
+use crate::ints::Ints;
+use crate::values::NumberValues;
 use crate::wire::{Decoded, Malformed, Reader, narrow, uint, wide};
 
 const ONE_TIMES: u8 = 1;
@@ -51,6 +60,7 @@ const PLACED_COMMITS: u8 = 8;
 const OWN_KNOWN: u8 = 16;
 const HAS_SOURCES: u8 = 32;
 const HAS_KINDS: u8 = 64;
+const NUMBERS_BESIDE: u8 = 128;
 
 /// The most revisions that a chunk may have; an entity with more is written in several rows.
 pub const MAX_REVISIONS: u64 = 1 << 24;
@@ -71,6 +81,9 @@ pub struct Chunk<'a> {
     times: Ints<'a>,
     kinds: Option<Ints<'a>>,
     bodies: usize,
+    beside: Option<Beside<'a>>,
+    /// Where the commits begin.
+    orders: usize,
 }
 
 impl<'a> Chunk<'a> {
@@ -83,9 +96,11 @@ impl<'a> Chunk<'a> {
         let flags = reader.u8()?;
         let (id_width, end_width) = (widths & 15, widths >> 4);
         let both = |a: u8, b: u8| flags & (a | b) == a | b;
+        let is_beside = flags & NUMBERS_BESIDE != 0;
+        let ends_fit = if is_beside { end_width == 0 } else { matches!(end_width, 1 | 2 | 4) };
         if !matches!(id_width, 1 | 2 | 4)
-            || !matches!(end_width, 1 | 2 | 4)
-            || flags >= HAS_KINDS << 1
+            || !ends_fit
+            || both(NUMBERS_BESIDE, OWN_TIMES)
             || both(ONE_TIMES, OWN_TIMES)
             || both(ONE_COMMITS, PLACED_COMMITS)
         {
@@ -113,7 +128,11 @@ impl<'a> Chunk<'a> {
             _ => Some(Ints::decode(&mut reader, revisions)?),
         };
         let bodies = reader.position();
-        let chunk = Self {
+        let beside = match is_beside {
+            true => Some(Beside::decode(&mut reader, columns, revisions)?),
+            false => None,
+        };
+        let mut chunk = Self {
             bytes,
             flags,
             id_width,
@@ -126,9 +145,14 @@ impl<'a> Chunk<'a> {
             times,
             kinds,
             bodies,
+            beside,
+            orders: reader.position(),
         };
-        if chunk.end_of(columns) > bytes.len() {
-            return Err(Malformed::new(wide(ends), "columns within the chunk"));
+        if !is_beside {
+            chunk.orders = chunk.end_of(columns);
+            if chunk.orders > bytes.len() {
+                return Err(Malformed::new(wide(ends), "columns within the chunk"));
+            }
         }
         Ok(chunk)
     }
@@ -270,18 +294,37 @@ impl<'a> Chunk<'a> {
 
     /// The i-th column.
     pub fn column(&self, index: usize) -> Decoded<Column<'a>> {
-        let (mut reader, end) = self.body(index)?;
         let mut walk = Walk::default();
         let extent = self.extent(index, &mut walk);
-        let times = self.times(index, extent, &mut reader, &mut walk)?;
-        Ok(Column {
-            times,
-            before: extent.1,
-            orders: self.orders()?,
-            kinds: self.kinds,
-            values: reader,
-            end,
-        })
+        let (times, values) = match self.numbers_beside(index, extent) {
+            Some(found) => {
+                let (times, numbers) = found?;
+                (times, ColumnValues::Beside(numbers))
+            }
+            None => {
+                let (mut reader, end) = self.body(index)?;
+                let times = self.times(index, extent, &mut reader, &mut walk)?;
+                (times, ColumnValues::Body(reader, end))
+            }
+        };
+        let (orders, kinds) = (self.orders()?, self.kinds);
+        Ok(Column { times, before: extent.1, orders, kinds, values })
+    }
+
+    /// Event times and numbers of a column, if those of all columns lie side by side.
+    #[inline(always)]
+    fn numbers_beside(
+        &self,
+        index: usize,
+        (count, before): (usize, usize),
+    ) -> Option<Decoded<(List<'a>, NumberValues<'a>)>> {
+        let beside = self.beside.as_ref()?;
+        if index >= self.columns {
+            return Some(Err(Malformed::new(0, "a column of the chunk")));
+        }
+        let before_times = if self.flags & ONE_TIMES == 0 { before } else { 0 };
+        let times = List { all: self.times, before: before_times, count };
+        Some(beside.column(index, before).map(|numbers| (times, numbers)))
     }
 
     /// A moment, to be held against the event times of each column.
@@ -309,10 +352,14 @@ impl<'a> Chunk<'a> {
     // than it takes to hand its parts around in memory.
     #[inline(always)]
     pub fn numbers(&self, index: usize, walk: &mut Walk<'a>) -> Decoded<Option<NumberColumn<'a>>> {
-        let (mut reader, end) = self.body(index)?;
         let extent = self.extent(index, walk);
-        let times = self.times(index, extent, &mut reader, walk)?;
         let (count, before) = extent;
+        if let Some(found) = self.numbers_beside(index, extent) {
+            let (times, numbers) = found?;
+            return Ok(Some(NumberColumn { times, before, kinds: self.kinds, numbers }));
+        }
+        let (mut reader, end) = self.body(index)?;
+        let times = self.times(index, extent, &mut reader, walk)?;
         let Some(numbers) = NumberValues::decode(&mut reader, count)? else { return Ok(None) };
         if reader.position() != end {
             return Err(reader.fault("the end of the column"));
@@ -320,10 +367,10 @@ impl<'a> Chunk<'a> {
         Ok(Some(NumberColumn { times, before, kinds: self.kinds, numbers }))
     }
 
-    /// What lies behind the bodies.
+    /// What lies behind the values.
     fn orders(&self) -> Decoded<Orders<'a>> {
         let mut reader = Reader::new(self.bytes);
-        reader.take(self.end_of(self.columns))?;
+        reader.take(self.orders)?;
         let commits = match self.flags & (ONE_COMMITS | PLACED_COMMITS) {
             0 => Commits::Lines(Ints::decode(&mut reader, self.revisions)?),
             ONE_COMMITS => {
@@ -391,192 +438,4 @@ impl List<'_> {
     fn partition_above(&self, limit: i64) -> usize {
         self.all.partition_of(self.before, self.count, limit)
     }
-}
-
-/// Commits, known times and sources of a chunk.
-#[derive(Clone, Copy, Debug)]
-struct Orders<'a> {
-    commits: Commits<'a>,
-    known: Option<Ints<'a>>,
-    sources: Option<Ints<'a>>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Commits<'a> {
-    One(Ints<'a>),
-    Lines(Ints<'a>),
-    Places(Ints<'a>, Ints<'a>),
-}
-
-impl Commits<'_> {
-    /// The commit of the i-th revision of a list before which so many lie.
-    fn get(&self, before: usize, index: usize) -> i64 {
-        match self {
-            Self::One(list) => list.get(index),
-            Self::Lines(all) => all.at(index, before.saturating_add(index)),
-            Self::Places(commits, places) => {
-                match usize::try_from(places.at(index, before.saturating_add(index))) {
-                    Ok(place) if place < commits.len() => commits.get(place),
-                    // No writer has such a place; the largest commit is one that no reader sees.
-                    _ => i64::MAX,
-                }
-            }
-        }
-    }
-}
-
-/// One feature's older versions, read in place.
-#[derive(Clone, Copy, Debug)]
-pub struct Column<'a> {
-    times: List<'a>,
-    before: usize,
-    orders: Orders<'a>,
-    kinds: Option<Ints<'a>>,
-    values: Reader<'a>,
-    end: usize,
-}
-
-impl<'a> Column<'a> {
-    /// How many revisions it has, at least one.
-    #[must_use]
-    #[expect(clippy::len_without_is_empty, reason = "a column is never empty")]
-    pub const fn len(&self) -> usize {
-        self.times.count
-    }
-
-    /// How many of its revisions have an event time up to `t`.
-    #[must_use]
-    #[inline]
-    pub fn up_to(&self, t: EventTime) -> usize {
-        self.times.partition_above(t.0)
-    }
-
-    /// The i-th event time.
-    #[must_use]
-    #[inline]
-    pub fn event_time(&self, index: usize) -> EventTime {
-        EventTime(self.times.get(index))
-    }
-
-    /// The i-th revision's place in the order.
-    #[must_use]
-    #[inline]
-    pub fn order(&self, index: usize) -> Order {
-        let commit = self.orders.commits.get(self.before, index);
-        let place = self.before.saturating_add(index);
-        let behind = self.orders.known.as_ref().map_or(0, |known| known.get(place));
-        Order {
-            event_time: self.event_time(index),
-            known_time: KnownTime(commit.wrapping_sub(behind)),
-            commit: Commit(commit),
-        }
-    }
-
-    /// The i-th revision's source.
-    #[must_use]
-    pub fn source(&self, index: usize) -> SourceId {
-        let place = self.before.saturating_add(index);
-        let id = self.orders.sources.as_ref().map_or(0, |sources| sources.get(place));
-        SourceId(u32::try_from(id).unwrap_or(u32::MAX))
-    }
-
-    /// The i-th revision's kind.
-    #[inline]
-    pub fn kind(&self, index: usize) -> Decoded<Kind> {
-        kind_of(self.kinds.as_ref(), self.before.saturating_add(index))
-    }
-
-    /// Where the values are, in the chunk that the column is of.
-    #[inline]
-    pub fn values(&self) -> Decoded<Values<'a>> {
-        let mut reader = self.values;
-        let values = Values::decode(&mut reader, self.len())?;
-        if reader.position() == self.end {
-            Ok(values)
-        } else {
-            Err(reader.fault("the end of the column"))
-        }
-    }
-
-    /// Where the i-th revision's value is; places count from the start of the chunk.
-    #[inline]
-    pub fn place(&self, index: usize) -> Decoded<Place> {
-        self.values()?.place(index)
-    }
-
-    /// Where the bytes of the column end, in the chunk.
-    #[must_use]
-    pub const fn end(&self) -> usize {
-        self.end
-    }
-}
-
-/// A moment, and what was found out of it for all columns of a chunk.
-#[derive(Clone, Copy, Debug)]
-pub struct Moment {
-    t: EventTime,
-    limit: Option<Limit>,
-    /// How many revisions of each column are not after it, if that is the same for all.
-    index: Option<usize>,
-}
-
-/// A column of numbers, for readers who see every revision of it: nothing is decoded that such a
-/// reader does not need.
-#[derive(Clone, Copy, Debug)]
-pub struct NumberColumn<'a> {
-    times: List<'a>,
-    before: usize,
-    kinds: Option<Ints<'a>>,
-    numbers: NumberValues<'a>,
-}
-
-impl NumberColumn<'_> {
-    /// How many revisions it has, at least one.
-    #[must_use]
-    #[inline]
-    #[expect(clippy::len_without_is_empty, reason = "a column is never empty")]
-    pub const fn len(&self) -> usize {
-        self.times.count
-    }
-
-    /// How many of its revisions have an event time up to a moment that its chunk made.
-    #[must_use]
-    #[inline(always)]
-    pub fn up_to(&self, moment: &Moment) -> usize {
-        let List { all, before, count } = &self.times;
-        match (moment.index, &moment.limit) {
-            (Some(index), _) => index.min(*count),
-            (None, Some(limit)) => all.partition_within(*before, *count, limit),
-            (None, None) => self.times.partition_above(moment.t.0),
-        }
-    }
-
-    /// The i-th event time.
-    #[must_use]
-    #[inline]
-    pub fn event_time(&self, index: usize) -> EventTime {
-        EventTime(self.times.get(index))
-    }
-
-    /// The i-th revision's kind.
-    #[inline]
-    pub fn kind(&self, index: usize) -> Decoded<Kind> {
-        kind_of(self.kinds.as_ref(), self.before.saturating_add(index))
-    }
-
-    /// The bits of the i-th number.
-    #[must_use]
-    #[inline]
-    pub fn bits(&self, index: usize) -> u64 {
-        self.numbers.bits(index)
-    }
-}
-
-#[inline]
-fn kind_of(kinds: Option<&Ints<'_>>, index: usize) -> Decoded<Kind> {
-    let Some(kinds) = kinds else { return Ok(Kind::Value) };
-    u8::try_from(kinds.get(index))
-        .ok()
-        .and_then(Kind::from_tag)
-        .ok_or(Malformed::new(0, "the kind of a revision"))
 }

@@ -332,6 +332,9 @@ pub struct Limit {
     within: Option<(i64, usize, usize)>,
 }
 
+/// So many integers are counted rather than halved.
+const FEW: usize = 6;
+
 impl<'a> Ints<'a> {
     /// A limit for lists of up to so many integers.
     #[inline]
@@ -384,6 +387,35 @@ impl<'a> Ints<'a> {
             len = select_unpredictable(is_up_to, len - half - 1, half);
         }
         low
+    }
+
+    /// As [`Ints::partition_within`], of lists side by side: `starts` tells where each begins, and
+    /// where the last one ends. Adds an index for each list.
+    #[inline]
+    pub fn partition_each(&self, starts: &[u32], limit: &Limit, out: &mut Vec<u32>) {
+        let lists = starts.windows(2).map(|pair| match pair {
+            [start, next] => (*start as usize, next.saturating_sub(*start) as usize),
+            _ => (0, 0),
+        });
+        let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let Some((units, from, to)) = limit.within.filter(|(_, from, to)| to - from <= FEW) else {
+            out.extend(lists.map(|(start, len)| small(self.partition_within(start, len, limit))));
+            return;
+        };
+        // Few integers are in question: they are counted, one list beside another, and no step waits
+        // for the one before it. The width is at most 57, or there would be nothing to be within.
+        let (width, mask) = (self.width as usize, (1u64 << self.width) - 1);
+        out.extend(lists.map(|(start, len)| {
+            let (from, to) = (from.min(len), to.min(len));
+            let mut up_to = from;
+            for index in from..to {
+                let bit = (start + index) * width;
+                let packed = (window(self.packed, bit / 8) >> (bit % 8)) & mask;
+                let line = self.slope.wrapping_mul(index.cast_signed() as i64);
+                up_to += usize::from(line.wrapping_add(packed.cast_signed()) <= units);
+            }
+            small(up_to)
+        }));
     }
 
     /// A packed integer.

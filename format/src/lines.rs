@@ -173,6 +173,10 @@ mod tests {
                     let longest = lists.iter().map(Vec::len).max().unwrap_or(0);
                     let limit = packed.limit(longest, limit);
                     assert_eq!(packed.partition_within(before, list.len(), &limit), expected);
+                    let starts = [before, before + list.len()].map(|n| n as u32);
+                    let mut each = vec![7];
+                    packed.partition_each(&starts, &limit, &mut each);
+                    assert_eq!(each, [7, expected as u32]);
                 }
             }
             before += list.len();

@@ -20,12 +20,15 @@
 //! block is a zstd frame of whole values, so that one read decompresses one block, of about
 //! [`BLOCK_LEN`] bytes or one value.
 
+mod encode;
+
 use bytes::Bytes;
 
-use crate::ints::{self, Ints};
-use crate::revision::Payload;
+pub(crate) use self::encode::Wholes;
+pub use self::encode::{Numbers, encode};
+use crate::ints::Ints;
 use crate::value::MAX_VALUE_LEN;
-use crate::wire::{Decoded, Malformed, Reader, Writer, narrow, wide};
+use crate::wire::{Decoded, Malformed, Reader, narrow};
 
 /// About how many bytes a block of the heap holds before compression.
 pub const BLOCK_LEN: usize = 32 << 10;
@@ -42,193 +45,6 @@ const DECIMAL_F32: u8 = 3;
 const IN_PLACE: u8 = 4;
 const SAME_BYTES: u8 = 5;
 const IN_BLOCKS: u8 = 6;
-
-/// How the bits of a feature's numbers may be written.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Numbers {
-    /// As the integers they are.
-    Plain,
-    /// As `f64`, in decimals if that is exact.
-    F64,
-    /// As `f32`, in decimals if that is exact.
-    F32,
-}
-
-/// Writes a column; long bytes go to the entity's heap.
-pub fn encode(payloads: &[&Payload], numbers: Numbers, out: &mut Vec<u8>, heap: &mut Vec<u8>) {
-    let is_raw = payloads.iter().any(|payload| matches!(payload, Payload::Raw(_)));
-    if is_raw {
-        return encode_raw(payloads, out, heap);
-    }
-    if payloads.iter().all(|payload| matches!(payload, Payload::None)) {
-        out.push(NO_VALUES);
-        return;
-    }
-    let bits = fill_gaps(payloads);
-    let decimals = match numbers {
-        Numbers::Plain => None,
-        Numbers::F64 => decimals(&bits, f64_mantissa).map(|found| (DECIMAL_F64, found)),
-        Numbers::F32 => decimals(&bits, f32_mantissa).map(|found| (DECIMAL_F32, found)),
-    };
-    if let Some((form, (exponent, mantissas))) = decimals {
-        out.extend_from_slice(&[form, exponent]);
-        ints::encode(&mantissas, out);
-    } else {
-        out.push(INTEGERS);
-        let whole: Vec<i64> = bits.iter().map(|bits| bits.cast_signed()).collect();
-        ints::encode(&whole, out);
-    }
-}
-
-/// The bits of all rows: a row without a value takes those of the row before it.
-fn fill_gaps(payloads: &[&Payload]) -> Vec<u64> {
-    let mut last = payloads
-        .iter()
-        .find_map(|payload| if let Payload::Bits(bits) = payload { Some(*bits) } else { None })
-        .unwrap_or_default();
-    let filled = payloads.iter().map(|payload| {
-        if let Payload::Bits(bits) = payload {
-            last = *bits;
-        }
-        last
-    });
-    filled.collect()
-}
-
-/// The least exponent with which every number is exactly an integer over a power of ten.
-fn decimals(bits: &[u64], mantissa: fn(u64, u8) -> Option<i64>) -> Option<(u8, Vec<i64>)> {
-    let mut exponent = 0;
-    let mut all = Vec::with_capacity(bits.len());
-    // Where it began to be the exponent: what comes before is made anew.
-    let mut since = 0;
-    for &number in bits {
-        let found = loop {
-            if let Some(found) = mantissa(number, exponent) {
-                break found;
-            }
-            exponent += 1;
-            since = all.len();
-            if exponent > MAX_EXPONENT {
-                return None;
-            }
-        };
-        all.push(found);
-    }
-    for (found, number) in all.iter_mut().zip(bits).take(since) {
-        *found = mantissa(*number, exponent)?;
-    }
-    Some((exponent, all))
-}
-
-/// The nearest integer, of two the one farther from zero; `None` if `f64` may not hold it exactly.
-/// That of NaN is some integer.
-#[inline]
-fn rounded(number: f64) -> Option<i64> {
-    if number.abs() > 9e15 {
-        return None;
-    }
-    #[expect(clippy::cast_possible_truncation, reason = "at most 9e15, checked above")]
-    let whole = number as i64;
-    #[expect(clippy::cast_precision_loss, reason = "at most 9e15, which is exact")]
-    let rest = number - whole as f64;
-    Some(whole + i64::from(rest >= 0.5) - i64::from(rest <= -0.5))
-}
-
-fn f64_mantissa(bits: u64, exponent: u8) -> Option<i64> {
-    let number = f64::from_bits(bits);
-    // NaN fails below.
-    let mantissa = rounded(number * power_of_ten(exponent))?;
-    (f64_from(mantissa, exponent) == bits).then_some(mantissa)
-}
-
-fn f32_mantissa(bits: u64, exponent: u8) -> Option<i64> {
-    let number = f64::from(f32::from_bits(u32::try_from(bits).ok()?));
-    // NaN fails below.
-    let mantissa = rounded(number * power_of_ten(exponent))?;
-    (f32_from(mantissa, exponent) == bits).then_some(mantissa)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "encoders write mantissas that f64 holds exactly")]
-#[inline]
-fn f64_from(mantissa: i64, exponent: u8) -> u64 {
-    (mantissa as f64 / power_of_ten(exponent)).to_bits()
-}
-
-#[expect(clippy::cast_precision_loss, reason = "encoders write mantissas that f64 holds exactly")]
-#[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is the meaning of the form")]
-#[inline]
-fn f32_from(mantissa: i64, exponent: u8) -> u64 {
-    u64::from(((mantissa as f64 / power_of_ten(exponent)) as f32).to_bits())
-}
-
-#[inline]
-fn power_of_ten(exponent: u8) -> f64 {
-    const POWERS: [f64; 10] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
-    POWERS.get(usize::from(exponent)).copied().unwrap_or(1.0)
-}
-
-fn encode_raw(payloads: &[&Payload], out: &mut Vec<u8>, heap: &mut Vec<u8>) {
-    let raw: Vec<&[u8]> = payloads
-        .iter()
-        .map(|payload| if let Payload::Raw(raw) = payload { raw.as_ref() } else { &[] })
-        .collect();
-    let all_alike = raw.windows(2).all(|pair| pair.first() == pair.last());
-    if all_alike {
-        out.push(SAME_BYTES);
-        out.put_bytes(raw.first().copied().unwrap_or_default());
-        return;
-    }
-    let ends = ends_of(raw.iter().map(|value| value.len()));
-    let total: usize = raw.iter().map(|value| value.len()).sum();
-    if total <= IN_PLACE_LEN {
-        out.push(IN_PLACE);
-        ints::encode(&ends, out);
-        raw.iter().for_each(|value| out.extend_from_slice(value));
-        return;
-    }
-    out.push(IN_BLOCKS);
-    ints::encode(&ends, out);
-    let start = heap.len();
-    let mut firsts = Vec::new();
-    let mut block_ends = Vec::new();
-    let mut block = Vec::new();
-    for (index, value) in raw.iter().enumerate() {
-        if firsts.is_empty() || !block.is_empty() && block.len() + value.len() > BLOCK_LEN {
-            if !firsts.is_empty() {
-                push_block(&block, heap, &mut block_ends);
-                block.clear();
-            }
-            firsts.push(signed(index));
-        }
-        block.extend_from_slice(value);
-    }
-    push_block(&block, heap, &mut block_ends);
-    out.put_varint(wide(firsts.len()));
-    ints::encode(&firsts, out);
-    out.put_varint(wide(start));
-    ints::encode(&block_ends, out);
-}
-
-fn push_block(block: &[u8], heap: &mut Vec<u8>, ends: &mut Vec<i64>) {
-    // Compressing memory to memory fails only for want of memory; an empty frame is then refused
-    // by every reader, and the table is verified before it is published.
-    let frame = zstd::bulk::compress(block, COMPRESSION_LEVEL).unwrap_or_default();
-    heap.extend_from_slice(&frame);
-    ends.push(signed(heap.len()));
-}
-
-fn ends_of(lengths: impl Iterator<Item = usize>) -> Vec<i64> {
-    let mut end = 0;
-    let ends = lengths.map(|len| {
-        end += signed(len);
-        end
-    });
-    ends.collect()
-}
-
-fn signed(n: usize) -> i64 {
-    i64::try_from(n).unwrap_or(i64::MAX)
-}
 
 /// Where the bytes of a value are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -273,9 +89,7 @@ pub struct Values<'a> {
 #[derive(Clone, Copy, Debug)]
 enum Form<'a> {
     None,
-    Integers(Ints<'a>),
-    DecimalF64(u8, Ints<'a>),
-    DecimalF32(u8, Ints<'a>),
+    Numbers(NumberValues<'a>),
     InPlace { ends: Ints<'a>, start: usize, len: usize },
     Same { start: usize, end: usize },
     Blocks { ends: Ints<'a>, firsts: Ints<'a>, heap_start: usize, block_ends: Ints<'a> },
@@ -289,9 +103,9 @@ impl<'a> Values<'a> {
         let fault = reader.fault("a form of values");
         let form = match reader.u8()? {
             NO_VALUES => Form::None,
-            INTEGERS => Form::Integers(Ints::decode(reader, count)?),
-            DECIMAL_F64 => Form::DecimalF64(exponent(reader)?, Ints::decode(reader, count)?),
-            DECIMAL_F32 => Form::DecimalF32(exponent(reader)?, Ints::decode(reader, count)?),
+            form @ (INTEGERS | DECIMAL_F64 | DECIMAL_F32) => {
+                Form::Numbers(NumberValues::of_form(form, reader, count)?)
+            }
             IN_PLACE => {
                 let ends = Ints::decode(reader, count)?;
                 let bad = reader.fault("ends of values");
@@ -329,13 +143,7 @@ impl<'a> Values<'a> {
     pub fn place(&self, index: usize) -> Decoded<Place> {
         Ok(match &self.form {
             Form::None => Place::None,
-            Form::Integers(column) => Place::Bits(column.get(index).cast_unsigned()),
-            Form::DecimalF64(exponent, column) => {
-                Place::Bits(f64_from(column.get(index), *exponent))
-            }
-            Form::DecimalF32(exponent, column) => {
-                Place::Bits(f32_from(column.get(index), *exponent))
-            }
+            Form::Numbers(numbers) => Place::Bits(numbers.bits(index)),
             Form::InPlace { ends, start, len } => {
                 let (from, to) = between(ends, index, 0)?;
                 if to > *len {
@@ -381,7 +189,10 @@ impl<'a> Values<'a> {
 pub struct NumberValues<'a> {
     form: u8,
     exponent: u8,
-    column: Ints<'a>,
+    base: i64,
+    /// How many numbers of other columns lie before them.
+    before: usize,
+    all: Ints<'a>,
 }
 
 impl<'a> NumberValues<'a> {
@@ -389,25 +200,52 @@ impl<'a> NumberValues<'a> {
     /// within the column.
     #[inline(always)]
     pub fn decode(reader: &mut Reader<'a>, count: usize) -> Decoded<Option<Self>> {
-        let form = reader.u8()?;
-        let exponent = match form {
-            INTEGERS => 0,
-            DECIMAL_F64 | DECIMAL_F32 => exponent(reader)?,
-            _ => return Ok(None),
+        match reader.u8()? {
+            form @ (INTEGERS | DECIMAL_F64 | DECIMAL_F32) => {
+                Self::of_form(form, reader, count).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    #[inline(always)]
+    fn of_form(form: u8, reader: &mut Reader<'a>, count: usize) -> Decoded<Self> {
+        let exponent = if form == INTEGERS { 0 } else { exponent(reader)? };
+        let all = Ints::decode(reader, count)?;
+        Ok(Self { form, exponent, base: 0, before: 0, all })
+    }
+
+    /// Those of one column among numbers that lie side by side, of which so many lie before its own.
+    /// `None`: there is no such code.
+    #[inline(always)]
+    pub(crate) fn beside(code: i64, base: i64, before: usize, all: Ints<'a>) -> Option<Self> {
+        let code = u8::try_from(code).ok()?;
+        let (form, exponent) = (code & 15, code >> 4);
+        let is_known = match form {
+            INTEGERS => exponent == 0,
+            DECIMAL_F64 | DECIMAL_F32 => exponent <= MAX_EXPONENT,
+            _ => false,
         };
-        Ok(Some(Self { form, exponent, column: Ints::decode(reader, count)? }))
+        is_known.then_some(Self { form, exponent, base, before, all })
     }
 
     /// The bits of the i-th number.
     #[must_use]
     #[inline(always)]
     pub fn bits(&self, index: usize) -> u64 {
-        let whole = self.column.get(index);
+        let rest = self.all.at(index, self.before.saturating_add(index));
+        let whole = self.base.wrapping_add(rest);
         match self.form {
             DECIMAL_F64 => f64_from(whole, self.exponent),
             DECIMAL_F32 => f32_from(whole, self.exponent),
             _ => whole.cast_unsigned(),
         }
+    }
+}
+
+impl<'a> From<NumberValues<'a>> for Values<'a> {
+    fn from(numbers: NumberValues<'a>) -> Self {
+        Self { form: Form::Numbers(numbers), count: numbers.all.len() }
     }
 }
 
@@ -443,11 +281,36 @@ pub fn decompress(block: &[u8], len: usize) -> Decoded<Bytes> {
     }
 }
 
+#[expect(clippy::cast_precision_loss, reason = "encoders write mantissas that f64 holds exactly")]
+#[inline]
+fn f64_from(mantissa: i64, exponent: u8) -> u64 {
+    (mantissa as f64 / power_of_ten(exponent)).to_bits()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "encoders write mantissas that f64 holds exactly")]
+#[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is the meaning of the form")]
+#[inline]
+fn f32_from(mantissa: i64, exponent: u8) -> u64 {
+    u64::from(((mantissa as f64 / power_of_ten(exponent)) as f32).to_bits())
+}
+
+#[inline]
+fn power_of_ten(exponent: u8) -> f64 {
+    const POWERS: [f64; 10] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
+    POWERS.get(usize::from(exponent)).copied().unwrap_or(1.0)
+}
+
+fn signed(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::encode::rounded;
     use super::*;
+    use crate::revision::Payload;
 
     fn round_trip(payloads: &[Payload], numbers: Numbers) -> usize {
         let mut out = Vec::new();

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use asofdb_format::batch::{BatchHead, Entry, EntryEncoder, EntryValue};
 use asofdb_format::catalog::{Bounds, Definition, Terms};
-use asofdb_format::chunk::ColumnInput;
+use asofdb_format::chunk::{Chunk, ColumnInput};
 use asofdb_format::edit::{Edit, EditFault, Level, TableEntry};
 use asofdb_format::frame::{FrameHead, FrameKind, Seed};
 use asofdb_format::freshness::{FeatureFreshness, Freshness};
@@ -29,7 +29,7 @@ use asofdb_format::meta::TableMeta;
 use asofdb_format::revision::{Order, Payload, Revision};
 use asofdb_format::table::{FOOTER_LEN, Footer, Names, TableBuilder};
 use asofdb_format::value::{Kind, ValueType};
-use asofdb_format::values::{self, Numbers, Values};
+use asofdb_format::values::{self, Numbers, Place, Values};
 use asofdb_format::wire::Reader;
 use asofdb_format::{
     FORMAT_VERSION, batch, chunk, directory, edit, frame, freshness, head, header, ints, pages,
@@ -549,4 +549,34 @@ fn a_span_is_at_most_two_to_the_63_in_files() {
     let mut reader = Reader::new(&bytes[4..]);
     assert_eq!(reader.varint(), Ok(1 << 63));
     assert_eq!(edit::decode_all(&bytes), Ok(vec![edit]));
+}
+
+#[test]
+fn the_numbers_of_the_example() {
+    let columns = [[7u64, 9], [107, 105], [207, 209]].map(|numbers| {
+        let at = |n: usize| {
+            let (event_time, commit) = ([10, 20][n], 1000 + i64::try_from(n).unwrap());
+            revision(event_time, commit, commit, Kind::Value, Payload::Bits(numbers[n]))
+        };
+        [at(0), at(1)]
+    });
+    let input = (1..).map(FeatureId).zip(&columns).map(|(feature, revisions)| ColumnInput {
+        feature,
+        numbers: Numbers::Plain,
+        revisions,
+    });
+    let (mut bytes, mut heap) = (Vec::new(), Vec::new());
+    chunk::encode(&input.collect::<Vec<_>>(), &mut bytes, &mut heap);
+    assert_eq!(bytes, example("numbers side by side"), "{bytes:02x?}");
+    assert!(heap.is_empty());
+    let chunk = Chunk::decode(&bytes).unwrap();
+    assert_eq!(chunk.column(1).unwrap().place(1), Ok(Place::Bits(105)));
+    for (byte, what) in [(0x91, "ends of a byte each"), (0x31, "ends of three bytes")] {
+        let mut other = bytes.clone();
+        other[0] = byte;
+        assert!(Chunk::decode(&other).is_err(), "{what}");
+    }
+    let mut other = bytes.clone();
+    other[1] = other[1] & !1 | 2;
+    assert!(Chunk::decode(&other).is_err(), "times of each column's own");
 }

@@ -110,7 +110,7 @@ pub fn chunk_columns(bytes: &[u8], heap: &[u8]) -> Decoded<Vec<(FeatureId, Vec<R
     let chunk = Chunk::decode(bytes)?;
     let columns = (0..chunk.columns().min(MOST)).map(|index| {
         let column = chunk.column(index)?;
-        let _ = (column.up_to(EventTime(0)), column.end());
+        let _ = column.up_to(EventTime(0));
         Ok((chunk.feature(index), column_revisions(bytes, heap, &column)?))
     });
     columns.collect()

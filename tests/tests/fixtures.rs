@@ -14,7 +14,7 @@ use asofdb::{
     Value, ValueType, Vector, inspect,
 };
 
-const KINDS: [&str; 5] = ["log", "recent", "run", "past", "taken_back"];
+const KINDS: [&str; 6] = ["log", "recent", "run", "past", "taken_back", "numbers"];
 
 /// Written before tables told of freshness, and not made anew.
 const BEFORE_FRESHNESS: &str = "before_freshness";
@@ -83,7 +83,45 @@ fn batch(version: i64) -> Batch {
     batch
 }
 
+/// Features of numbers alone, as most views are.
+fn make_numbers() -> SimWorld {
+    let sim = SimWorld::new(at(-1));
+    let store = Store::open("/numbers", options(&sim)).unwrap();
+    let types = [ValueType::I64, ValueType::F64, ValueType::F32];
+    let names: Vec<String> = (0..6).map(|n| format!("only:{n}")).collect();
+    for (name, value_type) in names.iter().zip(types.into_iter().cycle()) {
+        store.define(FeatureSpec::new(name, value_type)).unwrap();
+    }
+    for version in 0..8 {
+        sim.clock.set(EventTime(at(version).0 + 60_000_000));
+        let mut batch = Batch::new();
+        for (entity, place) in (0..4).flat_map(|entity| (0..6).map(move |place| (entity, place))) {
+            let e = EventTime(at(version).0 - place * (entity % 2) * 1_000_000);
+            let number = version * 7 % 5 + place * 100 + entity;
+            #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+            let value: Value = match place % 3 {
+                0 => number.into(),
+                1 => (number as f64 / 4.0).into(),
+                _ => (number as f32 / 2.0).into(),
+            };
+            let (key, name) = (format!("entity-{entity}"), &names[usize::try_from(place).unwrap()]);
+            match (version + entity + place) % 11 {
+                0 => batch.put_null(&key, name, e),
+                1 => batch.delete(&key, name, e),
+                _ => batch.put(&key, name, e, value),
+            };
+        }
+        store.write(batch, Durability::Synced).unwrap();
+    }
+    store.compact().unwrap();
+    store.close().unwrap();
+    sim
+}
+
 fn make(kind: &str) -> SimWorld {
+    if kind == "numbers" {
+        return make_numbers();
+    }
     let sim = SimWorld::new(at(-1));
     let options = match kind {
         "past" => options(&sim).present_depth(0).table_bytes(2_000).clock_lag(Span::ZERO),

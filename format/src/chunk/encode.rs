@@ -4,10 +4,13 @@ use crate::ids::FeatureId;
 use crate::ints;
 use crate::lines::{self, Lists};
 use crate::revision::{Payload, Revision};
-use crate::values::{self, Numbers};
+use crate::values::{self, Numbers, Wholes};
 use crate::wire::{Writer, put_uint, wide};
 
-use super::{HAS_KINDS, HAS_SOURCES, ONE_COMMITS, ONE_TIMES, OWN_KNOWN, OWN_TIMES, PLACED_COMMITS};
+use super::{
+    HAS_KINDS, HAS_SOURCES, NUMBERS_BESIDE, ONE_COMMITS, ONE_TIMES, OWN_KNOWN, OWN_TIMES,
+    PLACED_COMMITS, beside,
+};
 
 /// One feature's older versions, as a chunk is made of.
 #[derive(Clone, Debug)]
@@ -34,16 +37,15 @@ pub fn encode(columns: &[ColumnInput<'_>], out: &mut Vec<u8>, heap: &mut Vec<u8>
     let any = |list: &[i64]| list.iter().any(|&number| number != 0);
 
     let times_form = Times::of(times);
+    let beside = match &times_form {
+        Times::Own(_) => None,
+        _ => numbers(columns).and_then(|numbers| beside::Plan::of(&numbers, &counts)),
+    };
     let mut bodies = Vec::new();
-    let mut ends = Vec::with_capacity(columns.len());
-    for (index, column) in columns.iter().enumerate() {
-        if let Times::Own(owners) = &times_form {
-            write_own_times(column.revisions, owners.get(index).copied().flatten(), &mut bodies);
-        }
-        let payloads: Vec<&Payload> =
-            column.revisions.iter().map(|revision| &revision.payload).collect();
-        values::encode(&payloads, column.numbers, &mut bodies, heap);
-        ends.push(wide(bodies.len()));
+    let mut ends = Vec::new();
+    match &beside {
+        Some(plan) => plan.write(&counts, &mut bodies),
+        None => ends = write_bodies(columns, &times_form, &mut bodies, heap),
     }
     let commits = all(|revision| revision.order.commit.0);
     let mut order = Vec::new();
@@ -51,7 +53,8 @@ pub fn encode(columns: &[ColumnInput<'_>], out: &mut Vec<u8>, heap: &mut Vec<u8>
 
     let last_id = columns.last().map_or(0, |column| u64::from(column.feature.0));
     let last_end = ends.last().copied().unwrap_or_default();
-    let (id_width, end_width) = (width_of(last_id), width_of(last_end));
+    let id_width = width_of(last_id);
+    let end_width = if beside.is_some() { 0 } else { width_of(last_end) };
     let flag = |set: bool, flag: u8| if set { flag } else { 0 };
     out.push(low(id_width) | low(end_width) << 4);
     out.push(
@@ -59,7 +62,8 @@ pub fn encode(columns: &[ColumnInput<'_>], out: &mut Vec<u8>, heap: &mut Vec<u8>
             | commits_flag
             | flag(any(&known), OWN_KNOWN)
             | flag(any(&sources), HAS_SOURCES)
-            | flag(any(&kinds), HAS_KINDS),
+            | flag(any(&kinds), HAS_KINDS)
+            | flag(beside.is_some(), NUMBERS_BESIDE),
     );
     out.put_varint(wide(columns.len()));
     let whole: Vec<i64> =
@@ -78,6 +82,32 @@ pub fn encode(columns: &[ColumnInput<'_>], out: &mut Vec<u8>, heap: &mut Vec<u8>
             ints::encode(list, out);
         }
     }
+}
+
+/// The integers that the columns' numbers are written as; `None` if one of them holds bytes.
+fn numbers(columns: &[ColumnInput<'_>]) -> Option<Vec<Wholes>> {
+    columns.iter().map(|column| Wholes::of(&payloads(column), column.numbers)).collect()
+}
+
+fn payloads<'a>(column: &ColumnInput<'a>) -> Vec<&'a Payload> {
+    column.revisions.iter().map(|revision| &revision.payload).collect()
+}
+
+/// Writes a body for each column; where they end.
+fn write_bodies(
+    columns: &[ColumnInput<'_>],
+    times: &Times,
+    out: &mut Vec<u8>,
+    heap: &mut Vec<u8>,
+) -> Vec<u64> {
+    let body = |(index, column): (usize, &ColumnInput<'_>)| {
+        if let Times::Own(owners) = times {
+            write_own_times(column.revisions, owners.get(index).copied().flatten(), out);
+        }
+        values::encode(&payloads(column), column.numbers, out, heap);
+        wide(out.len())
+    };
+    columns.iter().enumerate().map(body).collect()
 }
 
 /// Where the event times go.

@@ -439,6 +439,21 @@ fn check_chunk(columns: &[(FeatureId, Numbers, Vec<Revision>)]) -> usize {
         assert_eq!(column.up_to(EventTime::MAX), revisions.len());
         if let Some(numbers) = chunk.numbers(index, &mut walk).unwrap() {
             assert_eq!(numbers.len(), revisions.len());
+            let mut starts = vec![1, 2, 3];
+            chunk.starts(&mut starts);
+            if let Some(grid) = chunk.grid(&starts) {
+                let mut up_to = Vec::new();
+                for (at, revision) in revisions.iter().enumerate() {
+                    let moment = chunk.moment(revision.order.event_time);
+                    up_to.clear();
+                    grid.up_to(&moment, &mut up_to);
+                    assert_eq!(up_to.len(), columns.len());
+                    assert_eq!(up_to[index] as usize, numbers.up_to(&moment));
+                    assert_eq!(grid.event_time(index, at), numbers.event_time(at));
+                    assert_eq!(grid.kind(index, at), numbers.kind(at));
+                    assert_eq!(grid.bits(index, at), Ok(numbers.bits(at)));
+                }
+            }
             for (at, revision) in revisions.iter().enumerate() {
                 let t = revision.order.event_time;
                 let up_to = |t| numbers.up_to(&chunk.moment(t));
@@ -451,7 +466,6 @@ fn check_chunk(columns: &[(FeatureId, Numbers, Vec<Revision>)]) -> usize {
                 }
             }
         }
-        assert!(column.end() <= bytes.len());
     }
     let last = columns.last().unwrap().0;
     assert!(chunk.find(FeatureId(last.0.wrapping_add(1)), 0).is_err());

@@ -1,0 +1,85 @@
+//! The numbers of all columns of a chunk, side by side: what a column costs beside its numbers is
+//! three small integers, and a read finds a number without a look at another column.
+//!
+//! ```text
+//! codes    ints of C forms of values | power of ten << 4
+//! bases    ints of C integers
+//! rests    lines of the C columns' integers, each less the base of its column; R in all
+//! ```
+//!
+//! The integers are those that [`values`](crate::values) writes for numbers.
+
+use crate::ints::{self, Ints};
+use crate::lines::{self, Lists};
+use crate::values::{NumberValues, Wholes};
+use crate::wire::{Decoded, Malformed, Reader};
+
+/// The numbers of a chunk, read in place.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Beside<'a> {
+    codes: Ints<'a>,
+    bases: Ints<'a>,
+    rests: Ints<'a>,
+}
+
+impl<'a> Beside<'a> {
+    pub(super) fn decode(
+        reader: &mut Reader<'a>,
+        columns: usize,
+        revisions: usize,
+    ) -> Decoded<Self> {
+        Ok(Self {
+            codes: Ints::decode(reader, columns)?,
+            bases: Ints::decode(reader, columns)?,
+            rests: Ints::decode(reader, revisions)?,
+        })
+    }
+
+    /// The numbers of a column before which so many revisions lie.
+    #[inline(always)]
+    pub(super) fn column(&self, index: usize, before: usize) -> Decoded<NumberValues<'a>> {
+        let (code, base) = (self.codes.get(index), self.bases.get(index));
+        NumberValues::beside(code, base, before, self.rests)
+            .ok_or(Malformed::new(0, "a form of numbers and a power of ten up to nine"))
+    }
+}
+
+/// How the numbers of several columns are written side by side.
+#[derive(Debug)]
+pub(super) struct Plan {
+    codes: Vec<i64>,
+    bases: Vec<i64>,
+    rests: Vec<i64>,
+    lines: lines::Plan,
+}
+
+impl Plan {
+    /// The plan, if it takes at most about as much room as a column each.
+    pub(super) fn of(columns: &[Wholes], counts: &[usize]) -> Option<Self> {
+        if columns.len() < 2 {
+            return None;
+        }
+        let bases: Vec<i64> =
+            columns.iter().map(|c| c.wholes.iter().min().copied().unwrap_or_default()).collect();
+        let mut rests = Vec::with_capacity(counts.iter().sum());
+        let mut own = 0;
+        for (column, base) in columns.iter().zip(&bases) {
+            let count = column.wholes.len();
+            // Form, power of ten, and where the body ends.
+            own += 24 + Lists { all: &column.wholes, counts: &[count] }.plan().bits(count);
+            rests.extend(column.wholes.iter().map(|whole| whole.wrapping_sub(*base)));
+        }
+        let plan = |all: &[i64]| Lists { all, counts: &[all.len()] }.plan().bits(all.len());
+        let codes: Vec<i64> = columns.iter().map(Wholes::code).collect();
+        let lines = Lists { all: &rests, counts }.plan();
+        let side = plan(&codes) + plan(&bases) + lines.bits(rests.len());
+        // It is quicker to read, too, which is worth a little.
+        (side <= own + own / 32).then_some(Self { codes, bases, rests, lines })
+    }
+
+    pub(super) fn write(&self, counts: &[usize], out: &mut Vec<u8>) {
+        ints::encode(&self.codes, out);
+        ints::encode(&self.bases, out);
+        self.lines.write(Lists { all: &self.rests, counts }, out);
+    }
+}

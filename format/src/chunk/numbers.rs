@@ -1,0 +1,70 @@
+//! A column of numbers, for readers who see every revision of it: nothing is decoded that such a
+//! reader does not need.
+
+use crate::chunk::List;
+use crate::chunk::column::kind_of;
+use crate::ids::EventTime;
+use crate::ints::{Ints, Limit};
+use crate::value::Kind;
+use crate::values::NumberValues;
+use crate::wire::Decoded;
+
+/// A moment, and what was found out of it for all columns of a chunk.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    pub(super) t: EventTime,
+    pub(super) limit: Option<Limit>,
+    /// How many revisions of each column are not after it, if that is the same for all.
+    pub(super) index: Option<usize>,
+}
+
+/// A column of numbers, every revision of which is seen.
+#[derive(Clone, Copy, Debug)]
+pub struct NumberColumn<'a> {
+    pub(super) times: List<'a>,
+    pub(super) before: usize,
+    pub(super) kinds: Option<Ints<'a>>,
+    pub(super) numbers: NumberValues<'a>,
+}
+
+impl NumberColumn<'_> {
+    /// How many revisions it has, at least one.
+    #[must_use]
+    #[inline]
+    #[expect(clippy::len_without_is_empty, reason = "a column is never empty")]
+    pub const fn len(&self) -> usize {
+        self.times.count
+    }
+
+    /// How many of its revisions have an event time up to a moment that its chunk made.
+    #[must_use]
+    #[inline(always)]
+    pub fn up_to(&self, moment: &Moment) -> usize {
+        let List { all, before, count } = &self.times;
+        match (moment.index, &moment.limit) {
+            (Some(index), _) => index.min(*count),
+            (None, Some(limit)) => all.partition_within(*before, *count, limit),
+            (None, None) => self.times.partition_above(moment.t.0),
+        }
+    }
+
+    /// The i-th event time.
+    #[must_use]
+    #[inline]
+    pub fn event_time(&self, index: usize) -> EventTime {
+        EventTime(self.times.get(index))
+    }
+
+    /// The i-th revision's kind.
+    #[inline]
+    pub fn kind(&self, index: usize) -> Decoded<Kind> {
+        kind_of(self.kinds.as_ref(), self.before.saturating_add(index))
+    }
+
+    /// The bits of the i-th number.
+    #[must_use]
+    #[inline]
+    pub fn bits(&self, index: usize) -> u64 {
+        self.numbers.bits(index)
+    }
+}
