@@ -24,13 +24,24 @@ use crate::types::answer::Status;
 use crate::types::cells::RowCells;
 use crate::types::error::Result;
 
-/// Answers from one row; whether its older versions were decoded for it. `older` is room that is
-/// used again.
+/// Room that is used again from row to row.
+#[derive(Debug, Default)]
+pub(crate) struct RowRoom {
+    /// The asks that the head does not answer.
+    older: Vec<usize>,
+    starts: Vec<u32>,
+    up_to: Vec<u32>,
+}
+
+/// Where at least one in so many columns of a chunk is asked about, all are looked at side by side.
+pub(crate) const MANY: usize = 4;
+
+/// Answers from one row; whether its older versions were decoded for it.
 pub(crate) fn answer_row(
     row: &HeadRow<'_>,
     asked: &mut Asked,
     view: &View<'_>,
-    older: &mut Vec<usize>,
+    room: &mut RowRoom,
     out: &mut RowCells<'_>,
 ) -> Result<bool> {
     let entry = &row.table.entry;
@@ -53,7 +64,8 @@ pub(crate) fn answer_row(
         return Ok(false);
     }
     out.clear();
-    older.clear();
+    room.older.clear();
+    let are_at_once = asked.moments.0 == asked.moments.1;
     let asks = asked.each();
     let mut from = 0;
     for (index, ask) in asks.iter().enumerate() {
@@ -77,13 +89,15 @@ pub(crate) fn answer_row(
         if is_seen {
             from_head(row, &head, place, ask, event_time, out)?;
         } else {
-            older.push(index);
+            room.older.push(index);
         }
     }
-    if older.is_empty() {
+    if room.older.is_empty() {
         return Ok(false);
     }
-    from_history(row, &head, asks, view, sees_all, older, out)
+    let moment = asked.moments.0;
+    let at_once = (sees_all && are_at_once).then_some(moment);
+    from_history(row, &head, asked.each(), view, (sees_all, at_once), room, out)
 }
 
 #[inline]
@@ -112,13 +126,24 @@ fn from_history(
     head: &Head<'_>,
     asks: &[Ask],
     view: &View<'_>,
-    sees_all: bool,
-    older: &[usize],
+    (sees_all, at_once): (bool, Option<EventTime>),
+    room: &mut RowRoom,
     out: &mut RowCells<'_>,
 ) -> Result<bool> {
     let Some(bytes) = row.chunk(head)? else { return Ok(false) };
     let malformed = |fault: Malformed| row.table.corrupt(bytes.start, &fault);
     let chunk = Chunk::decode(&bytes.bytes).map_err(malformed)?;
+    let RowRoom { older, starts, up_to } = room;
+    let at_once = at_once.filter(|_| older.len() * MANY >= chunk.columns());
+    let grid = match at_once {
+        Some(t) => {
+            chunk.starts(starts);
+            let grid = chunk.grid(starts);
+            up_to.clear();
+            grid.inspect(|grid| grid.up_to(&chunk.moment(t), up_to))
+        }
+        None => None,
+    };
     let mut walk = Walk::default();
     let mut moment = None;
     let mut from = 0;
@@ -131,6 +156,24 @@ fn from_history(
             }
         };
         from = place;
+        if let Some(grid) = &grid
+            && is_number(ask)
+        {
+            let up_to = up_to.get(place).map_or(0, |up_to| *up_to as usize);
+            let Some(newest) = up_to.checked_sub(1) else { continue };
+            let event_time = grid.event_time(place, newest);
+            let kind = grid.kind(place, newest).map_err(malformed)?;
+            if let Some(status) = number(ask, event_time, kind) {
+                let bits = grid.bits(place, newest).map_err(malformed)?;
+                out.put(
+                    ask.place,
+                    status,
+                    event_time,
+                    if status == Status::Value { bits } else { 0 },
+                );
+            }
+            continue;
+        }
         if sees_all
             && is_number(ask)
             && let Some(column) = chunk.numbers(place, &mut walk).map_err(malformed)?

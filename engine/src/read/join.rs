@@ -18,7 +18,7 @@ use crate::read::asked::Asked;
 use crate::read::direct::put;
 use crate::read::how::{JoinKnown, JoinOptions, Stand};
 use crate::read::joined::{Joined, JoinedColumn};
-use crate::read::part::{Group, PartCells, answer_group};
+use crate::read::part::{Group, GroupRoom, PartCells, answer_group};
 use crate::read::plan::{Ask, Pinned, clamp, shifted};
 use crate::read::resolve::View;
 use crate::read::row::{table_may_hold, table_may_offer};
@@ -200,7 +200,8 @@ impl Joiner {
     fn answer_part(&self, spine: &[SpineRow<'_>]) -> Result<PartCells> {
         let has_bytes = self.asks.iter().any(|ask| is_bytes(ask.value_type));
         let mut cells = PartCells::missing(self.asks.len(), spine.len(), has_bytes);
-        let mut spare = PartCells::missing(0, 0, has_bytes);
+        let spare = PartCells::missing(0, 0, has_bytes);
+        let mut room = Room { spare, group: GroupRoom::default() };
         let mut asked = Asked::new(self.asks.clone());
         let mut times = Vec::new();
         let mut first = 0;
@@ -208,7 +209,7 @@ impl Joiner {
             times.clear();
             times.extend(rows.iter().map(|row| row.t));
             let group = Group { first, times: &times };
-            self.answer_entity(rows, group, &mut asked, (&mut cells, &mut spare))?;
+            self.answer_entity(rows, group, &mut asked, (&mut cells, &mut room))?;
             first += rows.len();
         }
         Ok(cells)
@@ -220,7 +221,7 @@ impl Joiner {
         rows: &[SpineRow<'_>],
         group: Group<'_>,
         asked: &mut Asked,
-        (cells, spare): (&mut PartCells, &mut PartCells),
+        (cells, room): (&mut PartCells, &mut Room),
     ) -> Result<()> {
         let Some(first) = rows.first() else { return Ok(()) };
         let taken = &*self.state.taken;
@@ -235,7 +236,7 @@ impl Joiner {
         // Rows ascend by time: the first is the one that may have known least.
         if let Some(known) = self.known(first) {
             let view = view_of(known);
-            if self.answer_group(&sources, asked, &view, group, (cells, spare), &mut visits)? {
+            if self.answer_group(&sources, asked, &view, group, (cells, room), &mut visits)? {
                 count(&visits);
                 return Ok(());
             }
@@ -265,7 +266,7 @@ impl Joiner {
         asked: &mut Asked,
         view: &View<'_>,
         group: Group<'_>,
-        (cells, spare): (&mut PartCells, &mut PartCells),
+        (cells, room): (&mut PartCells, &mut Room),
         visits: &mut Visits,
     ) -> Result<bool> {
         let (Some(first), Some(last)) = (group.times.first(), group.times.last()) else {
@@ -279,11 +280,12 @@ impl Joiner {
             if !table_may_hold(row.table, (*first, *last), view) {
                 continue;
             }
+            let Room { spare, group: again } = &mut *room;
             let answered = if is_empty {
-                answer_group(row, asked, view, group, cells)?
+                answer_group(row, asked, view, group, again, cells)?
             } else {
                 spare.reset(self.asks.len(), group.times.len());
-                answer_group(row, asked, view, Group { first: 0, ..group }, spare)?
+                answer_group(row, asked, view, Group { first: 0, ..group }, again, spare)?
             };
             let Some(opened) = answered else { return Ok(false) };
             visits.open_history(opened);
@@ -292,6 +294,7 @@ impl Joiner {
             }
             is_empty = false;
         }
+        let spare = &mut room.spare;
         for node in &sources.nodes {
             spare.reset(self.asks.len(), group.times.len());
             for (at, t) in group.times.iter().enumerate() {
@@ -347,6 +350,12 @@ fn split<'s, 'e>(spine: &'s [SpineRow<'e>], parts: usize) -> Vec<&'s [SpineRow<'
         rest = later;
     }
     out
+}
+
+/// Room that is used again from entity to entity.
+struct Room {
+    spare: PartCells,
+    group: GroupRoom,
 }
 
 /// All that the sources have of one entity, looked up once.

@@ -7,7 +7,7 @@
 //! The rows of one entity stand beside one another and ascend by time, so that each column of the
 //! entity's history is decoded once for all of them and its answers are written side by side.
 
-use asofdb_format::chunk::{Chunk, Moment, NumberColumn, Walk};
+use asofdb_format::chunk::{Chunk, Grid, Moment, NumberColumn, Walk};
 use asofdb_format::head::Head;
 use asofdb_format::ids::EventTime;
 use asofdb_format::revision::Order;
@@ -16,7 +16,7 @@ use asofdb_format::wire::Malformed;
 
 use crate::files::table::{ChunkBytes, HeadRow};
 use crate::read::asked::Asked;
-use crate::read::direct::{Put, is_number, put};
+use crate::read::direct::{MANY, Put, is_number, put};
 use crate::read::plan::Ask;
 use crate::read::resolve::View;
 use crate::read::source::{Found, column_found, head_found};
@@ -174,6 +174,15 @@ struct Numbers<'p> {
 }
 
 impl Numbers<'_> {
+    #[inline(always)]
+    fn put(&mut self, at: usize, status: Status, event_time: EventTime, bits: u64) {
+        if let (Some(to_status), Some(to_time), Some(to_bits)) =
+            (self.status.get_mut(at), self.event_times.get_mut(at), self.bits.get_mut(at))
+        {
+            (*to_status, *to_time, *to_bits) = (status, event_time.0, bits);
+        }
+    }
+
     fn clear(&mut self) {
         self.status.fill(Status::Missing);
         self.event_times.fill(0);
@@ -255,6 +264,7 @@ pub(crate) fn answer_group(
     asked: &mut Asked,
     view: &View<'_>,
     group: Group<'_>,
+    room: &mut GroupRoom,
     cells: &mut PartCells,
 ) -> Result<Option<bool>> {
     let entry = &row.table.entry;
@@ -271,6 +281,7 @@ pub(crate) fn answer_group(
     let bytes = row.chunk(&head)?;
     let mut history = None;
     let mut from = 0;
+    let asks = asked.len();
     for (index, ask) in asked.each().iter().enumerate() {
         let place = if are_same {
             index
@@ -295,9 +306,9 @@ pub(crate) fn answer_group(
         let Some(bytes) = &bytes else { continue };
         let history = match &mut history {
             Some(history) => history,
-            None => history.insert(History::of(row, bytes, group.times)?),
+            None => history.insert(History::of(row, bytes, (group.times, asks), room)?),
         };
-        history.answer(ask, group, before, cells)?;
+        history.answer(ask, group, before, room, cells)?;
     }
     Ok(Some(history.is_some()))
 }
@@ -328,23 +339,53 @@ fn from_head(
     Ok(())
 }
 
+/// Room that is used again from entity to entity.
+#[derive(Debug, Default)]
+pub(crate) struct GroupRoom {
+    moments: Vec<Moment>,
+    starts: Vec<u32>,
+    /// Of each moment, how many revisions of each column are not after it.
+    up_to: Vec<u32>,
+}
+
+/// For more rows of an entity than this each column goes through its versions, of which many rows
+/// see the same.
+const FEW_ROWS: usize = 32;
+
 /// The older versions of the entity, decoded.
 struct History<'h, 't> {
     row: &'h HeadRow<'t>,
     bytes: &'h ChunkBytes<'t>,
     chunk: Chunk<'h>,
-    /// The moments of the group's rows.
-    moments: Vec<Moment>,
+    /// Whether numbers are read side by side.
+    by_grid: bool,
     walk: Walk<'h>,
     from: usize,
 }
 
 impl<'h, 't> History<'h, 't> {
-    fn of(row: &'h HeadRow<'t>, bytes: &'h ChunkBytes<'t>, times: &[EventTime]) -> Result<Self> {
+    fn of(
+        row: &'h HeadRow<'t>,
+        bytes: &'h ChunkBytes<'t>,
+        (times, asks): (&[EventTime], usize),
+        room: &mut GroupRoom,
+    ) -> Result<Self> {
         let malformed = |fault: Malformed| row.table.corrupt(bytes.start, &fault);
         let chunk = Chunk::decode(&bytes.bytes).map_err(malformed)?;
-        let moments = times.iter().map(|t| chunk.moment(*t)).collect();
-        Ok(Self { row, bytes, chunk, moments, walk: Walk::default(), from: 0 })
+        let GroupRoom { moments, starts, up_to } = room;
+        moments.clear();
+        moments.extend(times.iter().map(|t| chunk.moment(*t)));
+        let mut by_grid = times.len() <= FEW_ROWS && asks * MANY >= chunk.columns();
+        if by_grid {
+            chunk.starts(starts);
+            up_to.clear();
+            let grid = chunk.grid(starts);
+            by_grid = grid.is_some();
+            if let Some(grid) = grid {
+                moments.iter().for_each(|moment| grid.up_to(moment, up_to));
+            }
+        }
+        Ok(Self { row, bytes, chunk, by_grid, walk: Walk::default(), from: 0 })
     }
 
     /// Answers the first `before` rows of the group.
@@ -354,6 +395,7 @@ impl<'h, 't> History<'h, 't> {
         ask: &Ask,
         group: Group<'_>,
         before: usize,
+        room: &GroupRoom,
         cells: &mut PartCells,
     ) -> Result<()> {
         let table = self.row.table;
@@ -369,12 +411,21 @@ impl<'h, 't> History<'h, 't> {
                 return Ok(());
             }
         };
+        let rows = group.first..group.first + group.times.len();
+        if self.by_grid
+            && is_number(ask)
+            && let Some(grid) = self.chunk.grid(&room.starts)
+        {
+            let each = room.up_to.chunks_exact(self.chunk.columns()).take(before);
+            let up_to = each.map(|up_to| up_to.get(place).map_or(0, |up_to| *up_to as usize));
+            let to = cells.numbers_mut(ask.place, rows);
+            return fill_each(&grid, place, ask, (group.times, up_to), to).map_err(malformed);
+        }
         if is_number(ask)
             && let Some(column) = self.chunk.numbers(place, &mut self.walk).map_err(malformed)?
         {
-            let rows = group.first..group.first + group.times.len();
             let to = cells.numbers_mut(ask.place, rows);
-            let moments = &self.moments;
+            let moments = &room.moments;
             return fill_all(&column, ask, (group.times, moments), before, to).map_err(malformed);
         }
         let column = self.chunk.column(place).map_err(malformed)?;
@@ -386,6 +437,32 @@ impl<'h, 't> History<'h, 't> {
         }
         Ok(())
     }
+}
+
+/// Fills the first rows, of each of which it is told how many revisions are not after it.
+#[inline]
+fn fill_each(
+    grid: &Grid<'_, '_>,
+    place: usize,
+    ask: &Ask,
+    (times, up_to): (&[EventTime], impl Iterator<Item = usize>),
+    mut to: Numbers<'_>,
+) -> std::result::Result<(), Malformed> {
+    let is_plain = ask.terms.is_endless();
+    for (at, (up_to, t)) in up_to.zip(times).enumerate() {
+        let Some(newest) = up_to.checked_sub(1) else { continue };
+        let event_time = grid.event_time(place, newest);
+        if ask.terms.is_forgotten(event_time) {
+            continue;
+        }
+        let (kind, bits) = (grid.kind(place, newest)?, grid.bits(place, newest)?);
+        let status = match kind {
+            Kind::Value if is_plain => Status::Value,
+            _ => ask.terms.judge(event_time, kind, *t),
+        };
+        to.put(at, status, event_time, if status == Status::Value { bits } else { 0 });
+    }
+    Ok(())
 }
 
 /// Fills the first `before` rows, of which several in a row mostly see the same version.

@@ -15,7 +15,7 @@ use asofdb_format::ids::{Commit, EventTime, Span};
 use crate::files::table::Table;
 use crate::metrics::{Lookup, Visits};
 use crate::read::asked::Asked;
-use crate::read::direct::{answer_row, put, put_newer};
+use crate::read::direct::{RowRoom, answer_row, put, put_newer};
 use crate::read::how::{Moment, Read, Stand};
 use crate::read::plan::{Ask, Plan, shifted};
 use crate::read::resolve::View;
@@ -56,7 +56,7 @@ impl RowReader {
         let cells = Cells::new(features.features().iter().map(|feature| feature.value_type));
         Self {
             keeper: Arc::clone(keeper),
-            room: Room { older: Vec::new(), spare: cells.clone() },
+            room: Room { row: RowRoom::default(), spare: cells.clone() },
             cells,
             features: features.clone(),
             ready: None,
@@ -200,7 +200,7 @@ fn answer_one(
     };
     match looked {
         Some(Looked::One(row)) => {
-            visits.open_history(answer_row(&row, asked, view, &mut room.older, out)?);
+            visits.open_history(answer_row(&row, asked, view, &mut room.row, out)?);
             return Ok(());
         }
         Some(_) => {
@@ -217,7 +217,7 @@ fn answer_one(
     match look(state, hash, entity, asked.each(), view, visits)? {
         Looked::Nothing => {}
         Looked::One(row) => {
-            visits.open_history(answer_row(&row, asked, view, &mut room.older, out)?);
+            visits.open_history(answer_row(&row, asked, view, &mut room.row, out)?);
         }
         Looked::Best(best) => {
             for (ask, found) in asked.each().iter().zip(best) {
@@ -271,12 +271,12 @@ fn answer_all(
             found = true;
             if is_empty {
                 is_empty = false;
-                visits.open_history(answer_row(&row, asked, view, &mut room.older, out)?);
+                visits.open_history(answer_row(&row, asked, view, &mut room.row, out)?);
                 continue;
             }
             room.spare.make_room(1);
             let mut other = room.spare.row_mut(0);
-            let opened = answer_row(&row, asked, view, &mut room.older, &mut other)?;
+            let opened = answer_row(&row, asked, view, &mut room.row, &mut other)?;
             visits.open_history(opened);
             if !out.take_newer(&mut other) {
                 return Ok(false);
@@ -290,7 +290,7 @@ fn answer_all(
 /// Room that is used again from entity to entity.
 #[derive(Debug)]
 struct Room {
-    older: Vec<usize>,
+    row: RowRoom,
     spare: Cells,
 }
 
