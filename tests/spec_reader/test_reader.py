@@ -11,6 +11,7 @@ import json
 import os
 import random
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -27,7 +28,17 @@ sys.path.insert(0, HERE)
 
 import check  # noqa: E402
 from reader.batch import read_batch  # noqa: E402
-from reader.catalog import BYTES, I64, TEXT, Feature, Names, Stored, ValueType  # noqa: E402
+from reader.catalog import (  # noqa: E402
+    BOOL,
+    F32,
+    F64,
+    I64,
+    TEXT,
+    Feature,
+    Names,
+    Stored,
+    ValueType,
+)
 from reader.chunk import read_chunk  # noqa: E402
 from reader.damage import Damaged, NewerFormat  # noqa: E402
 from reader.directory import read_directory  # noqa: E402
@@ -90,6 +101,21 @@ CHUNK = {
     "commits": "01 d0 0f 02",
     "known": "81 02 00 02 08",
 }
+# The example of numbers side by side.
+NUMBERS = {
+    "widths": "01",
+    "flags": "85",
+    "columns": "03",
+    "counts": "00 04",
+    "ids": "01 02 03",
+    "ends": "",
+    "times": "81 02 14 0a 02",
+    "kinds": "",
+    "codes": "00 02",
+    "bases": "87 02 0e 02 80 18 19",
+    "rests": "81 02 00 02 26",
+    "commits": "01 d0 0f 02",
+}
 HEAD = (
     "02 00 01 00 11 00 00 00 24 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"
     "00 00 1e 00 00 00 00 00 00 00 ea 03 00 00 00 00 00 00 75 31 01 02 00 0a 0b 00 00 00 00 00"
@@ -100,27 +126,51 @@ FEATURES = {
     2: Feature("b", 1, ValueType(TEXT)),
     3: Feature("c", 1, ValueType(I64)),
 }
+NUMBER_FEATURES = {
+    **{number: Feature(f"i{number}", 1, ValueType(I64)) for number in (1, 2, 3)},
+    4: Feature("d", 1, ValueType(F64)),
+    5: Feature("e", 1, ValueType(F32)),
+    6: Feature("f", 1, ValueType(BOOL)),
+    7: Feature("g", 1, ValueType(TEXT)),
+}
 # Feature, event time, known time, commit, kind, source and value.
 Older = tuple[int, int, int, int, int, int, Stored | None]
-# The revisions of the example of a chunk.
+# The revisions of the example of a chunk, and of that of numbers side by side.
 OLDER: list[Older] = [
     (1, 10, 1000, 1000, 0, 0, 7),
     (1, 20, 1001, 1001, 0, 0, 9),
     (2, 10, 1000, 1000, 0, 0, b"x"),
     (2, 20, 999, 1001, 1, 0, None),
 ]
+OLDER_NUMBERS: list[Older] = [
+    (1, 10, 1000, 1000, 0, 0, 7),
+    (1, 20, 1001, 1001, 0, 0, 9),
+    (2, 10, 1000, 1000, 0, 0, 107),
+    (2, 20, 1001, 1001, 0, 0, 105),
+    (3, 10, 1000, 1000, 0, 0, 207),
+    (3, 20, 1001, 1001, 0, 0, 209),
+]
 
 
 def older_revisions(**changed: str) -> list[Older]:
     """The revisions of the example of a chunk, with other bytes in some of its places."""
-    chunk = read_chunk(piece(" ".join({**CHUNK, **changed}.values())), FEATURES, NO_BYTES)
+    return revisions_of({**CHUNK, **changed}, FEATURES)
+
+
+def older_numbers(**changed: str) -> list[Older]:
+    """Those of the example of numbers side by side."""
+    return revisions_of({**NUMBERS, **changed}, NUMBER_FEATURES)
+
+
+def revisions_of(parts: dict[str, str], features: dict[int, Feature]) -> list[Older]:
+    chunk = read_chunk(piece(" ".join(parts.values())), features, NO_BYTES)
     return [
         (
             *(r.feature, r.event_time, r.known_time, r.commit, r.kind, r.source),
             r.value.value if r.value else None,
         )
         for column in chunk.columns
-        for r in chunk.revisions(column, FEATURES[column.feature])
+        for r in chunk.revisions(column, features[column.feature])
     ]
 
 
@@ -184,6 +234,9 @@ class Examples(unittest.TestCase):
         ]
         self.assertEqual(newest, [(1, 30, 1002, 1002, 0, 11), (2, 20, 1002, 1002, 0, b"yz")])
         self.assertEqual(older_revisions(), OLDER)
+
+    def test_the_numbers_side_by_side_are_read_otherwise(self) -> None:
+        self.assertEqual(older_numbers(), OLDER_NUMBERS)
 
     def test_the_integers_are_read_otherwise(self) -> None:
         self.assertEqual(list(read_ints(piece("83 02 14 05 50 01"), 3)), [10, 20, 35])
@@ -277,7 +330,7 @@ class Chunks(unittest.TestCase):
             ("widths", {"widths": "01"}),
             ("flags", {"flags": "57"}),
             ("flags", {"flags": "5d"}),
-            ("flags", {"flags": "d5"}),
+            ("widths", {"flags": "d5"}),
             ("without columns", {"columns": "00", "counts": ""}),
             ("revisions or of too many", {"counts": "01 00 02"}),
             ("revisions or of too many", {"counts": "00 82 80 80 10"}),
@@ -321,6 +374,104 @@ class Chunks(unittest.TestCase):
         for reason, parts in refused:
             with self.subTest(reason=reason, **parts), self.assertRaisesRegex(Damaged, reason):
                 older_revisions(**parts)
+
+    def test_another_form_beside_numbers_side_by_side_holds_other_revisions(self) -> None:
+        times = [(1, NUMBERS["times"]), (0, "80 01 14 14")]
+        commits = [
+            (4, NUMBERS["commits"]),
+            (0, "80 01 d0 0f 02"),
+            (8, "02 01 d0 0f 02 80 01 00 02"),
+        ]
+        for (of_times, listed_times), (of_commits, listed) in product(times, commits):
+            flags = f"{0x80 | of_times | of_commits:02x}"
+            with self.subTest(flags=flags, commits=listed):
+                found = older_numbers(flags=flags, times=listed_times, commits=listed)
+                self.assertEqual(found, OLDER_NUMBERS)
+        # Widths of 2 and 4 bytes for the ids, and bases and rests of other forms.
+        for widths, ids in (("02", "01 00 02 00 03 00"), ("04", "01000000 02000000 03000000")):
+            self.assertEqual(older_numbers(widths=widths, ids=ids), OLDER_NUMBERS)
+        bases, rests = "80 01 0e c8 01", "08 03 02 04 02 00 02 04"
+        self.assertEqual(older_numbers(bases=bases, rests=rests), OLDER_NUMBERS)
+
+    def test_numbers_of_columns_of_other_lengths_lie_elsewhere(self) -> None:
+        # The slope begins anew with the rests of a column, and not with kinds or known times.
+        found = older_numbers(
+            flags="f0",
+            counts="02 02 21",
+            times="80 01 14 14",
+            kinds="01 00 04",
+            rests="82 01 06 0e e4 00",
+            commits="80 01 d0 0f 02",
+            known="80 01 00 02",
+            sources="80 01 0a 02",
+        )
+        expected: list[Older] = [
+            (1, 10, 1000, 1000, 0, 5, 7 + 3 + 0),
+            (1, 20, 1000, 1001, 0, 6, 7 + 3 + 7 + 1),
+            (2, 10, 998, 1000, 1, 7, None),
+            (3, 10, 997, 1000, 0, 8, 207 + 3 + 3),
+            (3, 20, 997, 1001, 0, 9, 207 + 3 + 7 + 0),
+            (3, 30, 997, 1002, 0, 10, 207 + 3 + 14 + 0),
+        ]
+        self.assertEqual(found, expected)
+
+    def test_numbers_of_several_types_are_others(self) -> None:
+        def bits(layout: str, number: float) -> int:
+            return int.from_bytes(struct.pack(layout, number), "little")
+
+        # Form 1 of i64, form 2 with the exponent 2, form 3 with the exponent 1, form 1 of bool.
+        found = older_numbers(
+            columns="04",
+            ids="03 04 05 06",
+            codes="06 00 81 38 05",
+            bases=f"40 00 {'ff' * 8} {'9c' + 'ff' * 7} {'05' + '00' * 7} {'00' * 8}",
+            rests="08 01 00 03 00 fb 01 03 01 02",
+        )
+        self.assertEqual(
+            [revision[-1] for revision in found],
+            [
+                *((1 << 64) - 2, 1),
+                *(bits("<d", -1.01), bits("<d", 1.5)),
+                *(bits("<f", 0.5), bits("<f", 0.7)),
+                *(0, 1),
+            ],
+        )
+
+    def test_what_numbers_side_by_side_may_not_be_is_taken(self) -> None:
+        refused: list[tuple[str, dict[str, str]]] = [
+            ("widths", {"widths": "11"}),
+            ("widths", {"widths": "41"}),
+            ("widths", {"widths": "00"}),
+            ("widths", {"widths": "03"}),
+            ("flags", {"flags": "82", "times": ""}),
+            ("flags", {"flags": "86", "times": ""}),
+            ("flags", {"flags": "87"}),
+            ("flags", {"flags": "8d"}),
+            ("no constant", {"counts": "01 04 00"}),
+            ("has feature 9", {"ids": "01 02 09"}),
+            # Forms 0, 4 and 15, an exponent for form 1, exponents of 10 and far more.
+            ("code 0x0", {"codes": "00 00"}),
+            ("code 0x4", {"codes": "00 08"}),
+            ("code 0xf", {"codes": "00 1e"}),
+            ("code 0x11", {"codes": "00 22"}),
+            ("code 0xa2", {"ids": "01 03 04", "codes": "08 02 00 00 a1"}),
+            ("code 0xa3", {"ids": "01 03 05", "codes": "08 02 00 00 a2"}),
+            ("code 0x1002", {"ids": "01 03 04", "codes": "0d 02 00 00 00 04 40"}),
+            ("code 0xf+1", {"codes": "00 1d"}),
+            ("code 0x4", {"codes": "02 02 30"}),
+            ("form 1 for a feature of type text", {"ids": "01 02 07"}),
+            ("form 2 for a feature of type i64", {"codes": "02 02 10"}),
+            ("form 2 for a feature of type f32", {"ids": "01 02 05", "codes": "02 02 10"}),
+            ("form 3 for a feature of type f64", {"ids": "01 02 04", "codes": "02 02 20"}),
+            ("neither 0 nor 1", {"ids": "01 02 06"}),
+            ("high half of an f32", {"ids": "01 02 05", "bases": "81 01 00 ff ff ff ff 7f 04"}),
+            ("a column of integers", {"codes": "3a 02"}),
+            ("are left", {"commits": ""}),
+            ("a chunk goes on", {"sources": "00"}),
+        ]
+        for reason, parts in refused:
+            with self.subTest(reason=reason, **parts), self.assertRaisesRegex(Damaged, reason):
+                older_numbers(**parts)
 
 
 class Golden(unittest.TestCase):

@@ -1,30 +1,41 @@
 """The chunk of a row: its older revisions, a column for each feature (SPEC 4.10).
 
 The lists of all columns lie side by side: event times and kinds before the values, and behind them
-what tells who may see a revision. A `ChunkColumn` has its own part of each.
+what tells who may see a revision. Values lie in a body for each column, or are numbers and lie side
+by side, too. A `ChunkColumn` has its own part of each.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from .batch import VALUE
-from .catalog import Feature, misfit
+from .catalog import Feature, ValueType, misfit
 from .damage import Damaged
 from .head import ID_WIDTHS, Revision
 from .ints import Ints, read_ints, read_lines, read_parts
-from .values import Column, Piece, read_column
+from .values import (
+    MAX_EXPONENT,
+    NUMBER_FORMS,
+    WHOLE_NUMBERS,
+    Column,
+    Piece,
+    fits,
+    number_column,
+    read_column,
+)
 from .wire import Cursor, signed
 
 MAX_REVISIONS = 16_777_216
 ONE_LIST_OF_TIMES, OWN_TIMES, ONE_LIST_OF_COMMITS, PLACES = 1, 2, 4, 8
 TIMES, COMMITS = ONE_LIST_OF_TIMES | OWN_TIMES, ONE_LIST_OF_COMMITS | PLACES
-OWN_KNOWN_TIMES, HAS_SOURCES, HAS_KINDS = 16, 32, 64
+OWN_KNOWN_TIMES, HAS_SOURCES, HAS_KINDS, NUMBERS = 16, 32, 64, 128
 
 
 @dataclass(frozen=True)
 class Body:
-    """The body of a column, and the event times of its revisions, wherever they lie."""
+    """The values of a column and the event times of its revisions, wherever they lie."""
 
+    # Where the body begins, or the numbers of all columns.
     place: int
     times: Ints
     # Whether the times lie in the body itself, so that a later column may refer to them.
@@ -89,30 +100,31 @@ def read_chunk(cursor: Cursor, features: Mapping[int, Feature], heap: Piece) -> 
     """A chunk that takes up the whole of the cursor's piece."""
     widths = cursor.u8()
     id_width, end_width = widths & 15, widths >> 4
-    if id_width not in ID_WIDTHS or end_width not in ID_WIDTHS:
-        raise cursor.damaged("a chunk with widths that there are not")
     flags = cursor.u8()
-    if flags > 127 or flags & TIMES == TIMES or flags & COMMITS == COMMITS:
+    own_and_numbers = OWN_TIMES | NUMBERS
+    if any(flags & both == both for both in (TIMES, COMMITS, own_and_numbers)):
         raise cursor.damaged(f"a chunk with flags {flags:#x}")
+    end_widths = (0,) if flags & NUMBERS else ID_WIDTHS
+    if id_width not in ID_WIDTHS or end_width not in end_widths:
+        raise cursor.damaged("a chunk with widths that there are not")
     counts = read_counts(cursor, bool(flags & (ONE_LIST_OF_TIMES | ONE_LIST_OF_COMMITS)))
     ids = [cursor.fixed(id_width) for _ in counts]
-    ends = [cursor.fixed(end_width) for _ in counts]
+    ends = [] if flags & NUMBERS else [cursor.fixed(end_width) for _ in counts]
     if any(ids[i] >= ids[i + 1] for i in range(len(ids) - 1)):
         raise cursor.damaged("the features of a chunk do not ascend")
-    times: Sequence[Ints | None] = [None] * len(counts)
+    for number in ids:
+        if number not in features:
+            raise cursor.damaged(f"a chunk has feature {number}, and the metadata has not")
+    types = [features[number].type for number in ids]
+    times: list[Ints] | None = None
     if not flags & OWN_TIMES:
         times = read_lists(cursor, counts, bool(flags & ONE_LIST_OF_TIMES))
     kinds = read_parts(cursor, counts) if flags & HAS_KINDS else None
-    bodies: list[Body] = []
-    first_body = cursor.at
-    for i, end in enumerate(ends):
-        length = first_body + end - cursor.at
-        if length < 0:
-            raise cursor.damaged("the bodies of a chunk do not ascend")
-        feature = features.get(ids[i])
-        if feature is None:
-            raise cursor.damaged(f"a chunk has feature {ids[i]}, and the metadata has not")
-        bodies.append(read_body(cursor.sub(length), counts[i], times[i], bodies, feature, heap))
+    if flags & NUMBERS:
+        assert times is not None
+        bodies = read_numbers(cursor, counts, times, types)
+    else:
+        bodies = read_bodies(cursor, counts, ends, times, types, heap)
     listed = read_listed(cursor, sum(counts)) if flags & PLACES else None
     commits = read_lists(cursor, counts, bool(flags & ONE_LIST_OF_COMMITS))
     known = read_parts(cursor, counts) if flags & OWN_KNOWN_TIMES else None
@@ -137,7 +149,7 @@ def read_chunk(cursor: Cursor, features: Mapping[int, Feature], heap: Piece) -> 
 
 def read_counts(cursor: Cursor, has_one_list: bool) -> list[int]:
     """How many revisions each column has. Where a list is that of all, they are a constant."""
-    # Each column takes bytes for its id and its end, so there are not more than bytes are left.
+    # Each column takes bytes for its id, so there are not more than bytes are left.
     columns = cursor.count()
     if columns == 0:
         raise cursor.damaged("a chunk without columns")
@@ -171,12 +183,32 @@ def read_listed(cursor: Cursor, revisions: int) -> Ints:
     return listed
 
 
+def read_bodies(
+    cursor: Cursor,
+    counts: Sequence[int],
+    ends: Sequence[int],
+    times: Sequence[Ints] | None,
+    types: Sequence[ValueType],
+    heap: Piece,
+) -> list[Body]:
+    """The bodies one behind another, as far as their ends tell."""
+    bodies: list[Body] = []
+    first_body = cursor.at
+    for i, end in enumerate(ends):
+        length = first_body + end - cursor.at
+        if length < 0:
+            raise cursor.damaged("the bodies of a chunk do not ascend")
+        known = times[i] if times else None
+        bodies.append(read_body(cursor.sub(length), counts[i], known, bodies, types[i], heap))
+    return bodies
+
+
 def read_body(
     cursor: Cursor,
     count: int,
     times: Ints | None,
     earlier: Sequence[Body],
-    feature: Feature,
+    value_type: ValueType,
     heap: Piece,
 ) -> Body:
     """A body. The event times are read from it if they are not known."""
@@ -189,7 +221,30 @@ def read_body(
             times = read_ints(cursor, count)
         else:
             times = earlier_times(cursor, reference - 1, count, earlier)
-    return Body(place, times, owns_times, read_column(cursor, count, feature.type, heap))
+    return Body(place, times, owns_times, read_column(cursor, count, value_type, heap))
+
+
+def read_numbers(
+    cursor: Cursor, counts: Sequence[int], times: Sequence[Ints], types: Sequence[ValueType]
+) -> list[Body]:
+    """The numbers of all columns side by side: each is its column's base and a rest together."""
+    place, start = cursor.place, cursor.at
+    codes = read_ints(cursor, len(counts))
+    bases = read_ints(cursor, len(counts))
+    rests = read_lines(cursor, counts)
+    bodies = []
+    for i, code in enumerate(codes):
+        form, exponent = code & 15, code >> 4
+        greatest = 0 if form == WHOLE_NUMBERS else MAX_EXPONENT
+        if form not in NUMBER_FORMS or exponent > greatest:
+            cursor.at = start
+            raise cursor.damaged(f"numbers side by side with the code {code:#x}")
+        if not fits(form, types[i]):
+            cursor.at = start
+            raise cursor.damaged(f"numbers of form {form} for a feature of type {types[i]}")
+        values = number_column(form, exponent, rests[i].above(bases[i]))
+        bodies.append(Body(place, times[i], False, values))
+    return bodies
 
 
 def earlier_times(cursor: Cursor, index: int, count: int, earlier: Sequence[Body]) -> Ints:

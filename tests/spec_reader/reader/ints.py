@@ -70,6 +70,11 @@ class Ints(Sequence[int]):
         base = self.base + self.scale * self.slope * first
         return Ints(length, self.form, base, self.slope, self.scale, self.packed, first)
 
+    def above(self, number: int) -> "Ints":
+        """These numbers, each with another number added."""
+        base, before = self.base + number, self.packed_before
+        return Ints(self.length, self.form, base, self.slope, self.scale, self.packed, before)
+
 
 def read_ints(cursor: Cursor, count: int) -> Ints:
     """So many integers. None take no bytes at all."""

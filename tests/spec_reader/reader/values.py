@@ -17,6 +17,7 @@ from .ints import Ints, read_ints
 from .wire import Cursor
 
 NONE, WHOLE_NUMBERS, DECIMAL_F64, DECIMAL_F32, IN_PLACE, SAME_BYTES, IN_BLOCKS = range(7)
+NUMBER_FORMS = (WHOLE_NUMBERS, DECIMAL_F64, DECIMAL_F32)
 MAX_EXPONENT = 9
 MAX_BLOCK_LEN = 16_777_216
 
@@ -201,12 +202,12 @@ def read_column(cursor: Cursor, count: int, value_type: ValueType, heap: Piece) 
     if form == NONE:
         column = NoValues(cursor.file, cursor.place)
     elif form == WHOLE_NUMBERS:
-        column = Numbers(read_ints(cursor, count))
+        column = number_column(form, 0, read_ints(cursor, count))
     elif form in (DECIMAL_F64, DECIMAL_F32):
         exponent = cursor.u8()
         if exponent > MAX_EXPONENT:
             raise cursor.damaged(f"decimals with the exponent {exponent}")
-        column = Decimals(read_ints(cursor, count), exponent, form == DECIMAL_F32)
+        column = number_column(form, exponent, read_ints(cursor, count))
     elif form == IN_PLACE:
         ends = read_ints(cursor, count)
         total = check_ends(cursor, ends, 0, "ends of values")
@@ -219,6 +220,13 @@ def read_column(cursor: Cursor, count: int, value_type: ValueType, heap: Piece) 
         column = read_blocks(cursor, count, heap)
     cursor.end("a column of values")
     return column
+
+
+def number_column(form: int, exponent: int, whole: Ints) -> Column:
+    """The numbers that whole numbers stand for in one of the forms 1 to 3."""
+    if form == WHOLE_NUMBERS:
+        return Numbers(whole)
+    return Decimals(whole, exponent, form == DECIMAL_F32)
 
 
 def fits(form: int, value_type: ValueType) -> bool:
