@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
+from reader.chunk import SEEN
 from reader.verify import verify_store
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -126,6 +127,7 @@ def main() -> int:
     print(
         f"stores {counts.stores}, files {counts.files}, records compared {counts.records}, "
         f"verdicts compared {counts.verdicts}, "
+        f"chunks {sum(SEEN.values())}, {SEEN[True]} of them with numbers side by side, "
         f"differences {counts.differences}"
     )
     return 1 if counts.differences or not counts.records else 0

@@ -84,9 +84,11 @@ pub fn encode(columns: &[ColumnInput<'_>], out: &mut Vec<u8>, heap: &mut Vec<u8>
     }
 }
 
-/// The integers that the columns' numbers are written as; `None` if one of them holds bytes.
+/// The integers that the columns' numbers are written as; `None` if one of them holds bytes, or
+/// nothing, which may be bytes.
 fn numbers(columns: &[ColumnInput<'_>]) -> Option<Vec<Wholes>> {
-    columns.iter().map(|column| Wholes::of(&payloads(column), column.numbers)).collect()
+    let of = |column| Wholes::of(&payloads(column), column.numbers).filter(|all| !all.are_none);
+    columns.iter().map(of).collect()
 }
 
 fn payloads<'a>(column: &ColumnInput<'a>) -> Vec<&'a Payload> {

@@ -35,7 +35,7 @@ pub(crate) struct Wholes {
     form: u8,
     exponent: u8,
     /// There is no value at all.
-    are_none: bool,
+    pub(crate) are_none: bool,
     /// One a value.
     pub(crate) wholes: Vec<i64>,
 }

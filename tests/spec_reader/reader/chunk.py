@@ -30,6 +30,9 @@ ONE_LIST_OF_TIMES, OWN_TIMES, ONE_LIST_OF_COMMITS, PLACES = 1, 2, 4, 8
 TIMES, COMMITS = ONE_LIST_OF_TIMES | OWN_TIMES, ONE_LIST_OF_COMMITS | PLACES
 OWN_KNOWN_TIMES, HAS_SOURCES, HAS_KINDS, NUMBERS = 16, 32, 64, 128
 
+# How many chunks were read, by whether their numbers lie side by side.
+SEEN = {False: 0, True: 0}
+
 
 @dataclass(frozen=True)
 class Body:
@@ -130,6 +133,7 @@ def read_chunk(cursor: Cursor, features: Mapping[int, Feature], heap: Piece) -> 
     known = read_parts(cursor, counts) if flags & OWN_KNOWN_TIMES else None
     sources = read_parts(cursor, counts) if flags & HAS_SOURCES else None
     cursor.end("a chunk")
+    SEEN[bool(flags & NUMBERS)] += 1
     columns = [
         ChunkColumn(
             place=body.place,
