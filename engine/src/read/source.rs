@@ -1,5 +1,7 @@
 //! What a memtable or a table can offer: the best revision that a read sees, or many of them.
 
+use std::convert::Infallible;
+
 use asofdb_format::chunk::{Chunk, Column};
 use asofdb_format::head::Slot;
 use asofdb_format::ids::{EventTime, SourceId};
@@ -12,7 +14,7 @@ use bytes::Bytes;
 use crate::files::table::{ChunkBytes, HeadRow, Table};
 use crate::read::plan::Ask;
 use crate::read::resolve::View;
-use crate::state::memtable::{EntityNode, Near};
+use crate::state::memtable::{EntityNode, FeatureNode, Near};
 use crate::types::error::Result;
 
 /// A revision that a read sees, its value not yet fetched.
@@ -94,16 +96,40 @@ pub(crate) fn newest_in_memtable<'s>(
     view: &View<'_>,
     mut each: impl FnMut(&Ask, Found<'s>) -> Result<bool>,
 ) -> Result<bool> {
+    each_feature(node, asks, |ask, _, feature| {
+        let seen = feature.newest(ask.t, |order, source| view.sees(order, || source));
+        seen.map_or(Ok(true), |revision| each(ask, Found::of(revision)))
+    })
+}
+
+/// So many features of an entity are looked at side by side.
+const AT_ONCE: usize = 16;
+
+/// Goes through those of the features that a memtable has of an entity, until it is told to stop.
+/// What is looked at of them is fetched for several at once.
+#[inline]
+fn each_feature<'s, E>(
+    node: EntityNode<'s>,
+    asks: &[Ask],
+    mut each: impl FnMut(&Ask, usize, FeatureNode<'s>) -> std::result::Result<bool, E>,
+) -> std::result::Result<bool, E> {
     let mut near = Near::default();
-    for ask in asks {
-        let Some(feature) = node.feature_near(ask.feature, &mut near) else { continue };
-        let seen = feature
-            .newest_first(ask.t)
-            .find(|(order, revision)| view.sees(order, || revision.source));
-        if let Some((_, revision)) = seen
-            && !each(ask, Found::of(revision))?
-        {
-            return Ok(false);
+    let mut place = 0;
+    for asks in asks.chunks(AT_ONCE) {
+        let mut features = [None; AT_ONCE];
+        let mut seen = 0;
+        for (feature, ask) in features.iter_mut().zip(asks) {
+            *feature = node.feature_near(ask.feature, &mut near);
+            seen ^= feature.as_ref().map_or(0, FeatureNode::newest_word);
+        }
+        std::hint::black_box(seen);
+        for (feature, ask) in features.into_iter().zip(asks) {
+            if let Some(feature) = feature
+                && !each(ask, place, feature)?
+            {
+                return Ok(false);
+            }
+            place += 1;
         }
     }
     Ok(true)
@@ -116,16 +142,14 @@ pub(crate) fn offer_memtable<'s>(
     view: &View<'_>,
     best: &mut [Option<Found<'s>>],
 ) {
-    let mut near = Near::default();
-    for (ask, best) in asks.iter().zip(best) {
-        let Some(feature) = node.feature_near(ask.feature, &mut near) else { continue };
-        let seen = feature
-            .newest_first(ask.t)
-            .find(|(order, revision)| view.sees(order, || revision.source));
-        if let Some((_, revision)) = seen {
+    let offer_one = |ask: &Ask, place: usize, feature: FeatureNode<'s>| {
+        let seen = feature.newest(ask.t, |order, source| view.sees(order, || source));
+        if let (Some(revision), Some(best)) = (seen, best.get_mut(place)) {
             offer(best, Found::of(revision));
         }
-    }
+        Ok::<_, Infallible>(true)
+    };
+    let Ok(_) = each_feature(node, asks, offer_one);
 }
 
 /// Offers what a table has in one row, and tells whether its older versions were decoded for it;

@@ -31,7 +31,7 @@ use asofdb_format::revision::Order;
 use bytes::Bytes;
 
 pub(crate) use self::entity::{EntityNode, Near};
-pub(crate) use self::feature::Incoming;
+pub(crate) use self::feature::{FeatureNode, Incoming};
 pub(crate) use self::insert::Inserter;
 use crate::state::append::AppendList;
 use crate::state::arena::{Arena, Place, link, set_link};

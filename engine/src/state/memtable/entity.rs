@@ -176,7 +176,7 @@ impl<'m> EntityNode<'m> {
                 return 0;
             }
         }
-        let more = self.to_come(features.len());
+        let more = self.room_to_come(features.len());
         let room = features.len() + more;
         let len = GROUP_HEAD + room.div_ceil(2) + room * SLOT;
         let (place, grown) = arena.take(len);
@@ -191,7 +191,7 @@ impl<'m> EntityNode<'m> {
 
     /// For how many more features there is to be room beside so many that are new: for as many as
     /// there are already or entities mostly have, and no more than there are in the memtable.
-    fn to_come(&self, new: usize) -> usize {
+    fn room_to_come(&self, new: usize) -> usize {
         let mut known = 0;
         let mut place = self.newest_group();
         while place != 0 && known < MOST_TO_COME {

@@ -128,7 +128,7 @@ impl<'m> FeatureNode<'m> {
 
     /// A word of the newest block: to have it at hand for what comes next.
     #[inline]
-    pub(super) fn newest_word(&self) -> u64 {
+    pub(crate) fn newest_word(&self) -> u64 {
         get(self.memtable.arena.words(get(self.slot, NEWEST), 1), 0)
     }
 
@@ -263,6 +263,29 @@ impl<'m> FeatureNode<'m> {
             source: SourceId(u32::try_from(meta & HALF).unwrap_or_default()),
             payload,
         }
+    }
+
+    /// The newest of its revisions up to `t` that are seen.
+    #[inline]
+    pub(crate) fn newest(
+        &self,
+        t: EventTime,
+        sees: impl Fn(&Order, SourceId) -> bool,
+    ) -> Option<Revision> {
+        let count_and_late = link(self.slot, COUNT);
+        let last = narrow(count_and_late & HALF).checked_sub(1);
+        // Mostly all came in order and the newest one is seen.
+        if let Some(last) = last.filter(|_| count_and_late >> 32 == 0) {
+            let record = self.record(self.newest_block(last + 1), last);
+            if event_time(record) <= t {
+                let revision = self.revision(record);
+                if sees(&revision.order, revision.source) {
+                    return Some(revision);
+                }
+            }
+        }
+        let mut all = self.newest_first(t).map(|(_, revision)| revision);
+        all.find(|revision| sees(&revision.order, revision.source))
     }
 
     /// Its revisions with event times up to `t`, newest first; of equal ones the one that came
