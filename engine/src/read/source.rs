@@ -115,6 +115,7 @@ fn each_feature<'s, E>(
 ) -> std::result::Result<bool, E> {
     let mut near = Near::default();
     let mut place = 0;
+    node.fetch(asks.len());
     for asks in asks.chunks(AT_ONCE) {
         let mut features = [None; AT_ONCE];
         let mut seen = 0;

@@ -39,6 +39,9 @@ const GROUP_HEAD: usize = 3;
 /// one by one.
 const MOST_TO_COME: usize = 32;
 
+/// The words of a line of the cache.
+const LINE: usize = 8;
+
 const HALF: u64 = 0xffff_ffff;
 
 /// One entity's revisions.
@@ -136,6 +139,26 @@ impl<'m> EntityNode<'m> {
     #[inline]
     pub(crate) fn feature(&self, feature: FeatureId) -> Option<FeatureNode<'m>> {
         self.feature_near(feature, &mut Near::default())
+    }
+
+    /// Looks at the memory of all features where so many of them are about to be looked at: none is
+    /// waited for after another.
+    #[inline]
+    pub(crate) fn fetch(&self, asked: usize) {
+        let mut seen = 0;
+        let mut place = self.newest_group();
+        while place != 0 {
+            let group = Near::at(self.memtable, place);
+            if group.count <= asked * 2 {
+                let slots = group.slots.get(..group.count * SLOT).unwrap_or_default();
+                seen ^= slots
+                    .iter()
+                    .step_by(LINE)
+                    .fold(0, |seen, word| seen ^ word.load(Ordering::Relaxed));
+            }
+            place = group.older;
+        }
+        std::hint::black_box(seen);
     }
 
     /// A feature's revisions, looked for behind the one that was asked for last.
