@@ -88,9 +88,8 @@ fn make_numbers() -> SimWorld {
     let sim = SimWorld::new(at(-1));
     let store = Store::open("/numbers", options(&sim)).unwrap();
     let types = [ValueType::I64, ValueType::F64, ValueType::F32];
-    let names: Vec<String> = (0..6).map(|n| format!("only:{n}")).collect();
-    for (name, value_type) in names.iter().zip(types.into_iter().cycle()) {
-        store.define(FeatureSpec::new(name, value_type)).unwrap();
+    for (place, value_type) in (0..6).zip(types.into_iter().cycle()) {
+        store.define(FeatureSpec::new(format!("only:{place}"), value_type)).unwrap();
     }
     for version in 0..8 {
         sim.clock.set(EventTime(at(version).0 + 60_000_000));
@@ -104,11 +103,11 @@ fn make_numbers() -> SimWorld {
                 1 => (number as f64 / 4.0).into(),
                 _ => (number as f32 / 2.0).into(),
             };
-            let (key, name) = (format!("entity-{entity}"), &names[usize::try_from(place).unwrap()]);
+            let (key, name) = (format!("entity-{entity}"), format!("only:{place}"));
             match (version + entity + place) % 11 {
-                0 => batch.put_null(&key, name, e),
-                1 => batch.delete(&key, name, e),
-                _ => batch.put(&key, name, e, value),
+                0 => batch.put_null(&key, &name, e),
+                1 => batch.delete(&key, &name, e),
+                _ => batch.put(&key, &name, e, value),
             };
         }
         store.write(batch, Durability::Synced).unwrap();
