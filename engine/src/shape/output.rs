@@ -1,5 +1,10 @@
-//! Writes merged entities into tables, each of about the size that the options say, dropping
-//! garbage on the way.
+//! Writes merged entities into tables, none much longer than the options say, dropping garbage on
+//! the way.
+//!
+//! Tables of the past are shorter where that is of use: an entity that is erased has a row in every
+//! run, and all of the table is rewritten that has it. A run is made of up to sixteen tables, none
+//! shorter than a MiB, so an erase rewrites a sixteenth of a large run. The present, which every
+//! merge into it rewrites whole, gains nothing from that.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -22,7 +27,7 @@ use crate::files::table::Table;
 use crate::shape::demote::{Window, demote};
 use crate::shape::garbage::{Dropped, Limits, drop_garbage};
 use crate::shape::merge::Merge;
-use crate::shape::placement::superseded_for_all;
+use crate::shape::placement::{bytes, superseded_for_all};
 use crate::state::live::{Keeper, State};
 use crate::state::memtable::Memtable;
 use crate::sync::Shared;
@@ -62,6 +67,12 @@ pub(crate) struct Written {
 /// Tables are not made longer, whatever the options say: places of heads have 32 bits.
 const MAX_TABLE_LEN: u64 = 1 << 30;
 
+/// A run of the past is made of so many tables,
+const TABLES_OF_A_RUN: u64 = 16;
+
+/// if none of them is shorter than this.
+const LEAST_OF_A_RUN: u64 = 1 << 20;
+
 /// Bytes that a merge may have read ahead.
 const READ_AHEAD: usize = 32 << 20;
 
@@ -74,6 +85,23 @@ const WRITE_LEN: usize = 256 << 10;
 /// How long a table is made.
 fn table_len(options: &Options) -> u64 {
     options.table_bytes.clamp(1, MAX_TABLE_LEN)
+}
+
+/// How long a table of the past is made: what is merged is cut evenly, into shares of the run that it
+/// is a part of, or else of itself.
+fn past_len(options: &Options, state: &State, inputs: &[Shared<Table>]) -> u64 {
+    let run_of = |table: &Shared<Table>| table.entry.level.past().map(|past| past.run);
+    let run = inputs
+        .first()
+        .and_then(run_of)
+        .filter(|run| inputs.iter().all(|table| run_of(table) == Some(*run)));
+    let merged = bytes(inputs);
+    let runs = state.tables.past().iter().filter(|known| Some(known.number) == run);
+    let whole = runs.map(|run| bytes(&run.tables)).sum::<u64>().max(merged);
+    let share = (whole / TABLES_OF_A_RUN).max(LEAST_OF_A_RUN);
+    let even = merged / (merged / share).max(1);
+    // What a table has beside its rows, or the last would be a small rest.
+    even.saturating_add(even / 16).max(LEAST_OF_A_RUN).min(table_len(options))
 }
 
 /// How much memory a flush or a part of a merge holds at the most: the heads of tables that are not
@@ -92,6 +120,7 @@ pub(crate) fn memory(options: &Options) -> u64 {
 /// enough to do. The tables are durable when it returns, and no manifest names them yet.
 pub(crate) fn write_all(keeper: &Keeper, state: &State, job: &Job<'_>) -> Result<Written> {
     let names = names_of(state);
+    let past_len = past_len(&keeper.options, state, job.tables);
     let made = state.visible();
     let ranges = ranges(keeper, job);
     let window = READ_AHEAD / (job.tables.len().max(1) * ranges.len());
@@ -106,6 +135,7 @@ pub(crate) fn write_all(keeper: &Keeper, state: &State, job: &Job<'_>) -> Result
             state,
             job,
             names: &names,
+            past_len,
             made,
             here: None,
             past: BTreeMap::new(),
@@ -146,7 +176,7 @@ pub(crate) fn write_all(keeper: &Keeper, state: &State, job: &Job<'_>) -> Result
 
 /// The ranges of hashes that are merged beside one another: hashes are spread evenly.
 fn ranges(keeper: &Keeper, job: &Job<'_>) -> Vec<RangeInclusive<EntityHash>> {
-    let bytes: u64 = job.tables.iter().map(|table| table.entry.len).sum();
+    let bytes = bytes(job.tables);
     let cores = wide(keeper.options.world.scheduler.parallelism());
     // No more tables are made than there were, or parts of half a table.
     let half = (table_len(&keeper.options) / 2).max(1);
@@ -207,6 +237,8 @@ struct Filler<'f> {
     state: &'f State,
     job: &'f Job<'f>,
     names: &'f Names,
+    /// How long a table of the past is made.
+    past_len: u64,
     /// The newest commit of the state that is merged.
     made: Commit,
     here: Option<Output>,
@@ -300,7 +332,11 @@ impl Filler<'_> {
         window: Option<usize>,
         next: EntityHash,
     ) -> Result<Output> {
-        let most = table_len(&self.keeper.options);
+        let is_past = match &self.job.placing {
+            Placing::Together(level) => level.past().is_some(),
+            Placing::Parted { .. } => window.is_some(),
+        };
+        let most = if is_past { self.past_len } else { table_len(&self.keeper.options) };
         match open {
             Some(open) if open.builder.len() < most || open.last == Some(next) => Ok(open),
             full => {

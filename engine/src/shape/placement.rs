@@ -327,7 +327,7 @@ fn count(n: u64) -> f64 {
     n as f64
 }
 
-fn bytes(tables: &[Shared<Table>]) -> u64 {
+pub(crate) fn bytes(tables: &[Shared<Table>]) -> u64 {
     tables.iter().map(|table| table.entry.len).sum()
 }
 

@@ -38,7 +38,9 @@ pub struct Options {
     pub memtable_bytes: usize,
     /// How many full memtables may wait for their flush before writers wait too. Default: 4.
     pub max_sealed_memtables: usize,
-    /// How large a table file is made, in bytes, 1 GiB at the most. Default: 64 MiB.
+    /// How large a table file is made at the most, in bytes, up to 1 GiB. Those of the past are
+    /// smaller where a whole run of them is not sixteen times as large: an erase rewrites one of
+    /// each run. Default: 64 MiB.
     pub table_bytes: u64,
     /// How many flushed tables there may be before they are merged. Default: 8.
     pub max_recent_tables: usize,

@@ -11,6 +11,7 @@
 mod clock;
 mod copying;
 mod parts;
+mod rewrites;
 mod room;
 
 use asofdb::world::sim::SimWorld;
