@@ -51,13 +51,13 @@ impl EventListener for Causes {
     fn compaction_ended(&self, event: &CompactionEnded) {
         let levels: Vec<u8> = event.inputs.iter().map(|table| table.level).collect();
         let cause = match levels.as_slice() {
-            // Policy rewrites a table alone only where much of it has become garbage; erases do it
-            // with each that holds what was erased.
+            // Policy rewrites a table alone only where much of it has become garbage, in the past
+            // also all tables of a run; erases do it with each that holds what was erased.
             [PAST] => "rewrites of one table of the past, for erases or garbage",
             [_] => "rewrites of one other table, for erases or garbage",
             all if all.iter().all(|level| *level == RECENT) => "merges of flushed tables",
             all if all.contains(&PRESENT) || all.contains(&RECENT) => "merges into the present",
-            _ => "merges of windows of the past",
+            _ => "merges within the past, of windows or for garbage",
         };
         self.add(cause, event.bytes_written);
         let past = |table: &&TableRef| table.level == PAST;

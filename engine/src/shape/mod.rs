@@ -16,3 +16,4 @@ pub(crate) mod merge;
 pub(crate) mod output;
 pub(crate) mod placement;
 pub(crate) mod told;
+pub(crate) mod wear;

@@ -11,7 +11,8 @@
 //! 4. merge windows of the past: the runs of one window when they are many, neighbouring windows when
 //!    they are as old as they would together be wide. Their number grows with the logarithm of the
 //!    history, and a version is rewritten as often;
-//! 5. rewrite a table of which a good part has become garbage by the clock alone.
+//! 5. rewrite what a good part of has become garbage by the clock alone
+//!    ([`wear`](crate::shape::wear)).
 
 use asofdb_format::catalog::Bounds;
 use asofdb_format::edit::{Level, Past};
@@ -29,10 +30,7 @@ use crate::types::options::Options;
 const FAN: usize = 4;
 
 /// A window is at most this part of the shortest history of what it holds.
-const WINDOWS_A_HISTORY: i64 = 12;
-
-/// A table is rewritten when this part of it has become garbage since it was made.
-const GARBAGE: f64 = 0.15;
+pub(crate) const WINDOWS_A_HISTORY: i64 = 12;
 
 /// What is to be done.
 #[derive(Debug)]
@@ -170,13 +168,13 @@ impl Policy<'_> {
         table.meta.features.iter().all(all)
     }
 
-    fn is_below(&self, past: Option<&Past>, bounds: Bounds) -> bool {
+    pub(crate) fn is_below(&self, past: Option<&Past>, bounds: Bounds) -> bool {
         past.is_some_and(|past| {
             superseded_for_all(past, bounds, self.seen_by_all, self.state.taken.newest_revert)
         })
     }
 
-    fn bounds(&self, id: FeatureId) -> Option<Bounds> {
+    pub(crate) fn bounds(&self, id: FeatureId) -> Option<Bounds> {
         Some(self.state.catalog.get(id)?.bounds(self.now, self.oldest))
     }
 
@@ -265,36 +263,6 @@ impl Policy<'_> {
         let window = |(first, last)| Window { run: number(), first, last };
         windows.into_iter().map(window).collect()
     }
-
-    /// A table of which much has become garbage since it was made.
-    fn worn(&self) -> Option<Task> {
-        let table = self.state.tables.all().find(|table| self.wear(table) >= GARBAGE)?;
-        Some(Task::Merge { inputs: vec![Shared::clone(table)], place: Place::of(table) })
-    }
-
-    /// About which part of a table has become garbage since it was made, if its versions are spread
-    /// evenly over time.
-    fn wear(&self, table: &Table) -> f64 {
-        let mut garbage = 0.0;
-        for (id, meta) in &table.meta.features {
-            let Some(bounds) = self.bounds(*id) else { continue };
-            if self.is_below(table.entry.level.past(), bounds) {
-                garbage += count(meta.revisions);
-                continue;
-            }
-            let passed =
-                |before: Option<EventTime>, now: Option<EventTime>| passed(meta, before, now);
-            let made = meta.bounds;
-            let superseded = count(meta.revisions.saturating_sub(table.entry.entities));
-            let others = [meta.nulls, meta.deletes, meta.stubs];
-            let values = others.iter().fold(meta.revisions, |left, of| left.saturating_sub(*of));
-            let forgotten = passed(made.forgotten, bounds.forgotten) * count(meta.revisions);
-            let superseded = passed(made.horizon, bounds.horizon) * superseded;
-            let stale = passed(made.stale, bounds.stale) * count(values);
-            garbage += forgotten.max(superseded).max(stale);
-        }
-        garbage / count(table.entry.revisions.max(1))
-    }
 }
 
 /// Whether every revision of a table of the past is garbage for a feature with these bounds: what
@@ -309,22 +277,6 @@ pub(crate) fn superseded_for_all(
     bounds.horizon.is_some_and(|horizon| past.superseded <= horizon)
         && past.superseded.0 <= seen_by_all.0
         && newest_revert <= past.made
-}
-
-/// The part of a feature's time in a table that lies between two readings of a bound.
-fn passed(meta: &FeatureMeta, before: Option<EventTime>, now: Option<EventTime>) -> f64 {
-    let Some(now) = now else { return 0.0 };
-    let from = before.map_or(meta.oldest, |before| before.max(meta.oldest));
-    if now <= from || meta.newest < from {
-        return 0.0;
-    }
-    let span = |to: EventTime| count(to.0.abs_diff(from.0)) + 1.0;
-    span(now.min(meta.newest)) / span(meta.newest)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "an estimate")]
-fn count(n: u64) -> f64 {
-    n as f64
 }
 
 pub(crate) fn bytes(tables: &[Shared<Table>]) -> u64 {
