@@ -29,7 +29,7 @@ use crate::types::options::Options;
 /// So many neighbouring windows are merged into one.
 const FAN: usize = 4;
 
-/// A window is at most this part of the shortest history of what it holds.
+/// A window is at most this part of the shortest history of a feature that has a good part of it.
 pub(crate) const WINDOWS_A_HISTORY: i64 = 12;
 
 /// What is to be done.

@@ -4,14 +4,14 @@
 //! a window of the past in no more time than the window is wide, and where all was superseded soon
 //! after, the table is then dropped unread: to rewrite it meanwhile, again and again, is work for
 //! nothing. So a table of the past waits for what a bound takes from it *soon*, which is within a
-//! twelfth of the feature's history, as a window is that wide at the most:
+//! twelfth of the feature's history:
 //!
 //! - while the horizon is about to reach the moment at which the last of it was superseded, for then
 //!   all of it is garbage;
 //! - while a bound is about to reach the end of its window, for then no more becomes garbage by it.
 //!
-//! What waits is never more than the windows that a bound is in. A wider window, as there may be
-//! where a history was shortened, is rewritten by and by.
+//! What waits is never more than what was written in a twelfth of the history. A wider window, as
+//! there may be where a history was shortened or is that of many features, is rewritten by and by.
 
 use asofdb_format::ids::{EventTime, FeatureId};
 use asofdb_format::meta::FeatureMeta;
