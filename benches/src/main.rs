@@ -178,6 +178,16 @@ fn read(dir: &Path, shape: Shape, sample: u64, only: Option<&str>) -> Outcome<()
         stats.table_bytes as f64 / shape.records() as f64,
         opened.as_secs_f64() * 1e3
     );
+    let mut freshness = [Duration::ZERO; 3];
+    for took in &mut freshness {
+        let begun = Instant::now();
+        let report = store.freshness()?;
+        *took = begun.elapsed();
+        if report.features.len() != names.len() {
+            return Err("freshness tells of other features than there are".into());
+        }
+    }
+    println!("freshness of all features, three times from metadata: {freshness:.1?}");
     check(&store, shape, sample)?;
     let selection = store.select(&names)?;
     let wanted = |line: &str| only.is_none_or(|only| only == line);
