@@ -479,14 +479,18 @@ fn chunks_come_back() {
         let known = names(&mut rng);
         let count = 1 + rng.below(30);
         let shared = orders(&mut rng, count);
+        // Numbers lie side by side where nothing else is among them.
+        let (numbers_alone, are_alike) = (seed % 2 == 0, rng.chance(5));
         let mut columns = Vec::new();
         for (id, meta) in &known.features {
             let numbers = match meta.value_type {
                 ValueType::F64 => Numbers::F64,
                 ValueType::F32 => Numbers::F32,
+                ValueType::Bool | ValueType::I64 => Numbers::Plain,
+                _ if numbers_alone => continue,
                 _ => Numbers::Plain,
             };
-            let count = 1 + rng.below(30);
+            let count = if are_alike { count } else { 1 + rng.below(30) };
             let own = if rng.chance(5) { shared.clone() } else { orders(&mut rng, count) };
             columns.push((*id, numbers, revisions(&mut rng, meta.value_type, &own)));
         }
