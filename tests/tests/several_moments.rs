@@ -1,0 +1,311 @@
+//! Rows and joins over entities of numbers alone, at several moments at once: each cell against the model.
+//!
+//! The numbers of such an entity lie side by side in a table, and a read that looks at several of them, or at several
+//! moments of one entity, finds them by arithmetic over all columns at once. Programs of single cells seldom come
+//! there: a text among the features, or a lone column, and the numbers lie otherwise.
+//!
+//! `ASOFDB_FIRST_SEED=7 ASOFDB_SEEDS=1 cargo test -p asofdb-tests --test several_moments` replays a seed.
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use asofdb::{
+    EventTime, JoinOptions, KnownTime, Options, Read as Asked, ReadMode, Selection, Span, Stamp,
+    Status,
+};
+use asofdb_tests::answer::{Answer, Kind, Outcome, Value};
+use asofdb_tests::engine::{Engine, answer, value};
+use asofdb_tests::generate::Rng;
+use asofdb_tests::model::Model;
+use asofdb_tests::program::Step;
+use asofdb_tests::question::{self, Definition, Put, Question, Read, Reader};
+use asofdb_tests::replay::apply;
+
+const SECOND: i64 = 1_000_000;
+const START: i64 = 1_700_000_000 * SECOND;
+const ENTITIES: [&str; 3] = ["ant", "bee", "cat"];
+
+/// Where the event times of a batch lie.
+#[derive(Clone, Copy, Debug)]
+enum Times {
+    /// All features of an entity have one.
+    One,
+    /// They are a little apart from feature to feature.
+    Near,
+    /// Anywhere in the past.
+    Far,
+}
+
+struct Trial {
+    seed: u64,
+    rng: Rng,
+    engine: Engine,
+    model: Model,
+    names: Vec<String>,
+    stamps: Vec<(String, Stamp)>,
+    cells: usize,
+}
+
+/// What a cell tells that has no origin.
+type Cell = (Status, Option<i64>, Option<Value>);
+
+impl Trial {
+    fn new(seed: u64) -> Trial {
+        let mut rng = Rng::new(seed);
+        let read_mode = *rng.pick(&[ReadMode::Map, ReadMode::Pread]).unwrap();
+        let options = Options::new().clock_lag(Span::ZERO).read_mode(read_mode);
+        let engine = Engine::new(options).unwrap();
+        let (model, names, stamps) = (Model::new(), Vec::new(), Vec::new());
+        Trial { seed, rng, engine, model, names, stamps, cells: 0 }
+    }
+
+    fn step(&mut self, step: &Step) {
+        let (ours, theirs) = (apply(step, &mut self.model), apply(step, &mut self.engine));
+        assert_eq!(ours, theirs, "seed {}: {step:?}", self.seed);
+    }
+
+    fn define(&mut self) {
+        let (has_terms, types) = (self.rng.percent(40), ["i64", "i64", "f64", "f32"]);
+        let most = *self.rng.pick(&[2, 7, 24]).unwrap();
+        for place in 0..self.rng.between(1, most) {
+            let mut some = |longest| {
+                let is_there = has_terms && self.rng.percent(60);
+                is_there.then(|| self.rng.between(1, longest) * SECOND)
+            };
+            let (ttl, forget_after) = (some(60), some(90));
+            let forget_after = ttl.and(forget_after);
+            let value_type = (*self.rng.pick(&types).unwrap()).to_owned();
+            let definition = Definition { value_type, ttl, history: None, forget_after };
+            let name = format!("only:{place:02}");
+            self.names.push(name.clone());
+            self.step(&Step::Define(name, definition));
+        }
+    }
+
+    fn write(&mut self, times: Times, chance: i64, with_kinds: bool) {
+        let mut puts = Vec::new();
+        for entity in ENTITIES {
+            let newest = self.model.now - self.rng.between(0, 2) * SECOND;
+            for name in self.names.clone() {
+                if !self.rng.percent(chance) {
+                    continue;
+                }
+                let e = newest
+                    - match times {
+                        Times::One => 0,
+                        Times::Near => self.rng.between(0, 3_000),
+                        Times::Far => self.rng.between(0, 80) * SECOND / 2,
+                    };
+                let known = with_kinds && self.rng.percent(10);
+                let known = known.then(|| self.model.now - self.rng.between(0, 9) * SECOND);
+                let kind = match self.rng.between(1, 12) {
+                    1 if with_kinds => Kind::Null,
+                    2 if with_kinds => Kind::Deleted,
+                    _ => Kind::Value(self.number(&name)),
+                };
+                puts.push(Put { entity: entity.into(), feature: name, e, known, kind });
+            }
+        }
+        let source = self.rng.percent(50).then(|| format!("job-{}", self.model.batches.len() / 3));
+        self.step(&Step::Write { puts, source, synced: false });
+    }
+
+    fn number(&mut self, name: &str) -> Value {
+        let number = self.rng.between(-1000, 1000);
+        let (_, column) = self.model.resolve(name, self.model.last_commit()).unwrap();
+        match column.newest_definition().value_type.as_str() {
+            "i64" => Value::I64(number * if self.rng.percent(5) { 1 << 40 } else { 1 }),
+            _ => Value::Other(format!("{number}.25").into_bytes()),
+        }
+    }
+
+    /// Versions of some time, in files for the most part.
+    fn fill(&mut self) {
+        let times = *self.rng.pick(&[Times::One, Times::Near, Times::Far]).unwrap();
+        let chance = *self.rng.pick(&[100, 100, 60]).unwrap();
+        let (with_kinds, with_reverts) = (self.rng.percent(50), self.rng.percent(30));
+        let versions = self.rng.between(2, 40);
+        for _ in 0..versions {
+            let forward = self.rng.between(1, 4) * SECOND;
+            self.step(&Step::Clock(self.model.now + forward));
+            self.write(times, chance, with_kinds);
+            match self.rng.between(1, 40) {
+                1 => self.step(&Step::Flush),
+                2 => self.step(&Step::Compact),
+                3..=5 => self.remember(),
+                6 if with_reverts => {
+                    let source = self.model.batches.iter().rev().find_map(|it| it.source.clone());
+                    if let Some(source) = source {
+                        self.step(&Step::Revert(source));
+                    }
+                }
+                _ => {}
+            }
+        }
+        let last = if self.rng.percent(80) { Step::Compact } else { Step::Flush };
+        self.step(&last);
+        if self.rng.percent(30) {
+            self.write(times, 50, with_kinds);
+        }
+    }
+
+    fn remember(&mut self) {
+        let name = format!("stamp-{}", self.stamps.len());
+        self.step(&Step::Stamp(name.clone()));
+        let all = self.engine.store().select(&self.names).unwrap();
+        let row = self.engine.store().read_row("ant", &all, &Asked::latest()).unwrap();
+        self.stamps.push((name, row.stamp));
+    }
+
+    /// A moment at which something may change.
+    fn moment(&mut self) -> i64 {
+        let times: Vec<i64> = self.model.revisions.iter().map(|revision| revision.e).collect();
+        match self.rng.between(1, 6) {
+            1 => self.model.now + self.rng.between(-200, 100) * SECOND,
+            2 => self.rng.pick(&times).unwrap() - 1,
+            3 => self.rng.pick(&times).unwrap() + 1,
+            _ => *self.rng.pick(&times).unwrap(),
+        }
+    }
+
+    /// Some features, in any order.
+    fn some_names(&mut self) -> Vec<String> {
+        if self.rng.percent(50) {
+            return self.names.clone();
+        }
+        let chance = self.rng.between(5, 90);
+        let mut names = self.names.clone();
+        names.retain(|_| self.rng.percent(chance));
+        if names.is_empty() || self.rng.percent(30) {
+            names.reverse();
+        }
+        if names.is_empty() { vec![self.names[0].clone()] } else { names }
+    }
+
+    fn judged(&self, entity: &str, feature: &str, t: i64, options: &question::Options) -> Answer {
+        let (entity, feature) = (entity.into(), feature.to_owned());
+        let question = Question::AsOf(t);
+        let read = Read { entity, feature, question, options: options.clone() };
+        let Outcome::Cell(answer) = self.model.read(&read) else { unreachable!("{read:?}") };
+        answer
+    }
+
+    fn rows(&mut self) {
+        let names = self.some_names();
+        let features = self.engine.store().select(&names).unwrap();
+        let t = self.moment();
+        let mut options = question::Options::default();
+        let mut asked = Asked::as_of(EventTime(t));
+        if self.rng.percent(20) {
+            let known_at = self.moment();
+            options.known_at = Some(known_at);
+            asked = asked.known_at(KnownTime(known_at));
+        }
+        if let Some((name, stamp)) = self.rng.pick(&self.stamps)
+            && self.rng.percent(40)
+        {
+            options.reader = Reader::Stamp(name.clone());
+            asked = asked.stamp(*stamp);
+        }
+        let rows = self.engine.store().read_rows(&ENTITIES, &features, &asked).unwrap();
+        // Whoever wants no origins is answered another way.
+        let mut reader = self.engine.store().reader(&features).unwrap();
+        let cells = reader.read_all(&ENTITIES, &asked).unwrap();
+        for (at, (entity, row)) in ENTITIES.iter().zip(rows).enumerate() {
+            for (place, (name, found)) in names.iter().zip(&row.answers).enumerate() {
+                let wanted = self.judged(entity, name, t, &options);
+                let how = format!("seed {}: {entity} {name} {t} {options:?}", self.seed);
+                assert_eq!(answer(found), wanted, "{how}");
+                let cell = cells.at(at, place).unwrap();
+                let e = cell.event_time().map(|time| time.0);
+                let told = (cell.status(), e, cell.value().as_ref().map(value));
+                assert_eq!(told, cell_of(wanted), "{how}, by a reader");
+                self.cells += 2;
+            }
+        }
+    }
+
+    fn join(&mut self) {
+        let names = self.some_names();
+        let features = self.engine.store().select(&names).unwrap();
+        let mut options = question::Options::default();
+        let mut asked = JoinOptions::new();
+        if self.rng.percent(20) {
+            let known_at = self.moment();
+            options.known_at = Some(known_at);
+            asked = asked.known_at(KnownTime(known_at));
+        }
+        if self.rng.percent(20) {
+            let max_age = self.rng.between(1, 90) * SECOND;
+            options.max_age = Some(max_age);
+            asked = asked.max_age(Span::from_micros(max_age).unwrap());
+        }
+        if self.rng.percent(20) {
+            options.before = true;
+            asked = asked.before();
+        }
+        let most = *self.rng.pick(&[1, 6, 60]).unwrap();
+        let rows: Vec<_> = (0..self.rng.between(1, most))
+            .map(|_| (*self.rng.pick(&ENTITIES).unwrap(), self.moment()))
+            .collect();
+        let joined = self.joined(&features, asked, &rows);
+        for ((entity, t), cells) in rows.iter().zip(joined) {
+            for (name, found) in names.iter().zip(cells) {
+                let wanted = cell_of(self.judged(entity, name, *t, &options));
+                let seed = self.seed;
+                assert_eq!(found, wanted, "seed {seed}: {entity} {name} {t} {options:?} {rows:?}");
+                self.cells += 1;
+            }
+        }
+    }
+
+    fn joined(
+        &self,
+        features: &Selection,
+        asked: JoinOptions,
+        rows: &[(&str, i64)],
+    ) -> Vec<Vec<Cell>> {
+        let spine: Vec<_> = rows.iter().map(|(entity, t)| Some((*entity, EventTime(*t)))).collect();
+        let joined = self.engine.store().joiner(features, asked).unwrap().join(&spine).unwrap();
+        let row = |row| {
+            let column = |column: &asofdb::JoinedColumn| {
+                let e = column.event_time(row).map(|time| time.0);
+                (column.status()[row], e, column.value(row).as_ref().map(value))
+            };
+            joined.columns().iter().map(column).collect()
+        };
+        (0..rows.len()).map(row).collect()
+    }
+}
+
+fn cell_of(answer: Answer) -> Cell {
+    match answer {
+        Answer::Value { e, value, .. } => (Status::Value, Some(e), Some(value)),
+        Answer::Null { e, .. } => (Status::Null, Some(e), None),
+        Answer::Deleted { e } => (Status::Deleted, Some(e), None),
+        Answer::Expired { e } => (Status::Expired, Some(e), None),
+        Answer::Missing => (Status::Missing, None, None),
+    }
+}
+
+fn number_of(name: &str, usual: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
+#[test]
+fn a_cell_among_many_differs_from_the_rule() {
+    let (first, seeds) = (number_of("ASOFDB_FIRST_SEED", 0), number_of("ASOFDB_SEEDS", 60));
+    let mut cells = 0;
+    for seed in first..first + seeds {
+        let mut trial = Trial::new(seed);
+        trial.step(&Step::Clock(START));
+        trial.define();
+        trial.fill();
+        for _ in 0..12 {
+            trial.rows();
+        }
+        for _ in 0..8 {
+            trial.join();
+        }
+        cells += trial.cells;
+    }
+    println!("{seeds} seeds, {cells} cells of rows and joins");
+}
