@@ -253,13 +253,22 @@ impl<'a> Chunk<'a> {
         reader: &mut Reader<'a>,
         walk: &mut Walk<'a>,
     ) -> Decoded<List<'a>> {
-        match self.flags & (ONE_TIMES | OWN_TIMES) {
-            0 => Ok(List { all: self.times, before, count }),
-            ONE_TIMES => Ok(List { all: self.times, before: 0, count }),
-            _ => {
+        match self.listed_times((count, before)) {
+            Some(times) => Ok(times),
+            None => {
                 let all = self.own_times(index, count, reader, walk)?;
                 Ok(List { all, before: 0, count })
             }
+        }
+    }
+
+    /// The event times of a column, if it has none of its own.
+    #[inline(always)]
+    fn listed_times(&self, (count, before): (usize, usize)) -> Option<List<'a>> {
+        match self.flags & (ONE_TIMES | OWN_TIMES) {
+            0 => Some(List { all: self.times, before, count }),
+            ONE_TIMES => Some(List { all: self.times, before: 0, count }),
+            _ => None,
         }
     }
 
@@ -316,15 +325,14 @@ impl<'a> Chunk<'a> {
     fn numbers_beside(
         &self,
         index: usize,
-        (count, before): (usize, usize),
+        extent: (usize, usize),
     ) -> Option<Decoded<(List<'a>, NumberValues<'a>)>> {
         let beside = self.beside.as_ref()?;
         if index >= self.columns {
             return Some(Err(Malformed::new(0, "a column of the chunk")));
         }
-        let before_times = if self.flags & ONE_TIMES == 0 { before } else { 0 };
-        let times = List { all: self.times, before: before_times, count };
-        Some(beside.column(index, before).map(|numbers| (times, numbers)))
+        let times = self.listed_times(extent)?;
+        Some(beside.column(index, extent.1).map(|numbers| (times, numbers)))
     }
 
     /// A moment, to be held against the event times of each column.

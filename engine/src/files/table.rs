@@ -393,9 +393,7 @@ impl<'t> HeadRow<'t> {
         if heap.saturating_add(u64::from(place.heap_len)) > history.end() {
             return Err(self.table.outside(self.at));
         }
-        let bytes = self.table.bytes(start, heap)?;
-        fetch(&bytes);
-        Ok(Some(ChunkBytes { start, heap, bytes }))
+        Ok(Some(ChunkBytes { start, heap, bytes: self.table.bytes(start, heap)? }))
     }
 }
 
@@ -407,6 +405,14 @@ pub(crate) struct ChunkBytes<'t> {
     /// Where the heap behind it begins.
     pub(crate) heap: u64,
     pub(crate) bytes: Piece<'t>,
+}
+
+impl ChunkBytes<'_> {
+    /// Has the lines of a short one at hand: for who is about to decode it.
+    #[inline]
+    pub(crate) fn fetch(&self) {
+        fetch(&self.bytes);
+    }
 }
 
 /// What is read of a table to open it.

@@ -5,8 +5,9 @@
 //! seen, and what follows from it, is [`resolve`](crate::read::resolve)'s to say here as elsewhere.
 //!
 //! A latest row touches: the two starts of a bucket and the row of the directory (a line each), the
-//! head (48 bytes, the entity, 10 to 17 bytes a feature: 5 to 7 lines of a row of 20 numbers, one
-//! after another), and a bit of the pages that were verified. An as-of row touches the chunk, too.
+//! head (48 bytes, the entity, 10 to 17 bytes a feature: 5 to 7 lines of a row of 20 numbers), and a
+//! bit of the pages that were verified. An as-of row touches the chunk, too. The lines of a head, and
+//! those of a short chunk, are fetched at once.
 
 use asofdb_format::chunk::{Chunk, Walk};
 use asofdb_format::head::Head;
@@ -65,7 +66,8 @@ pub(crate) fn answer_row(
     }
     out.clear();
     room.older.clear();
-    let are_at_once = asked.moments.0 == asked.moments.1;
+    let (first, last) = asked.moments;
+    let at_once = (sees_all && first == last).then_some(first);
     let asks = asked.each();
     let mut from = 0;
     for (index, ask) in asks.iter().enumerate() {
@@ -95,9 +97,7 @@ pub(crate) fn answer_row(
     if room.older.is_empty() {
         return Ok(false);
     }
-    let moment = asked.moments.0;
-    let at_once = (sees_all && are_at_once).then_some(moment);
-    from_history(row, &head, asked.each(), view, (sees_all, at_once), room, out)
+    from_history(row, &head, asks, view, (sees_all, at_once), room, out)
 }
 
 #[inline]
@@ -110,15 +110,12 @@ fn from_head(
     out: &mut RowCells<'_>,
 ) -> Result<()> {
     let malformed = |fault: Malformed| row.table.corrupt(row.at, &fault);
-    let kind = head.kind(place).map_err(malformed)?;
-    match number(ask, event_time, kind) {
-        Some(status) => {
-            let bits = if status == Status::Value { head.bits(place) } else { 0 };
-            out.put(ask.place, status, event_time, bits);
-            Ok(())
-        }
-        None => put(ask, &head_found(row, head, place, ask)?, out),
+    if !is_number(ask) {
+        return put(ask, &head_found(row, head, place, ask)?, out);
     }
+    let kind = head.kind(place).map_err(malformed)?;
+    put_number(ask, (event_time, kind, head.bits(place)), out);
+    Ok(())
 }
 
 fn from_history(
@@ -131,6 +128,7 @@ fn from_history(
     out: &mut RowCells<'_>,
 ) -> Result<bool> {
     let Some(bytes) = row.chunk(head)? else { return Ok(false) };
+    bytes.fetch();
     let malformed = |fault: Malformed| row.table.corrupt(bytes.start, &fault);
     let chunk = Chunk::decode(&bytes.bytes).map_err(malformed)?;
     let RowRoom { older, starts, up_to } = room;
@@ -163,15 +161,8 @@ fn from_history(
             let Some(newest) = up_to.checked_sub(1) else { continue };
             let event_time = grid.event_time(place, newest);
             let kind = grid.kind(place, newest).map_err(malformed)?;
-            if let Some(status) = number(ask, event_time, kind) {
-                let bits = grid.bits(place, newest).map_err(malformed)?;
-                out.put(
-                    ask.place,
-                    status,
-                    event_time,
-                    if status == Status::Value { bits } else { 0 },
-                );
-            }
+            let bits = grid.bits(place, newest).map_err(malformed)?;
+            put_number(ask, (event_time, kind, bits), out);
             continue;
         }
         if sees_all
@@ -185,11 +176,7 @@ fn from_history(
             let Some(newest) = up_to.checked_sub(1) else { continue };
             let event_time = column.event_time(newest);
             let kind = column.kind(newest).map_err(malformed)?;
-            if !ask.terms.is_forgotten(event_time) {
-                let status = ask.terms.judge(event_time, kind, ask.t);
-                let bits = if status == Status::Value { column.bits(newest) } else { 0 };
-                out.put(ask.place, status, event_time, bits);
-            }
+            put_number(ask, (event_time, kind, column.bits(newest)), out);
             continue;
         }
         let column = chunk.column(place).map_err(malformed)?;
@@ -204,11 +191,14 @@ fn from_history(
     Ok(true)
 }
 
-/// The status of a version whose value, if it has one, is a number of any bits.
+/// Puts in what a version says whose value, if it has one, is a number of any bits.
 #[inline]
-fn number(ask: &Ask, event_time: EventTime, kind: Kind) -> Option<Status> {
-    let exists = is_number(ask) && !ask.terms.is_forgotten(event_time);
-    exists.then(|| ask.terms.judge(event_time, kind, ask.t))
+fn put_number(ask: &Ask, (event_time, kind, bits): (EventTime, Kind, u64), out: &mut RowCells<'_>) {
+    if ask.terms.is_forgotten(event_time) {
+        return;
+    }
+    let status = ask.terms.judge(event_time, kind, ask.t);
+    out.put(ask.place, status, event_time, if status == Status::Value { bits } else { 0 });
 }
 
 /// Whether any bits are a value.

@@ -371,6 +371,7 @@ impl<'h, 't> History<'h, 't> {
         room: &mut GroupRoom,
     ) -> Result<Self> {
         let malformed = |fault: Malformed| row.table.corrupt(bytes.start, &fault);
+        bytes.fetch();
         let chunk = Chunk::decode(&bytes.bytes).map_err(malformed)?;
         let GroupRoom { moments, starts, up_to } = room;
         moments.clear();
