@@ -362,7 +362,9 @@ impl<'a> Ints<'a> {
             let from = if units >= most_packed { longest } else { 0 };
             return Some((units, from, longest));
         }
-        let index = |units: i64| usize::try_from(units / self.slope + 1).unwrap_or(longest);
+        let index = |units: i64| {
+            usize::try_from(units / self.slope).map_or(longest, |below| below.saturating_add(1))
+        };
         let to = index(units).min(longest);
         let from = if units < most_packed { 0 } else { index(units - most_packed).min(longest) };
         Some((units, from, to))
@@ -513,6 +515,19 @@ mod tests {
         let hourly: Vec<i64> =
             (0..1000).map(|n| 1_700_000_000_000_000 + n * 3_600_000_000).collect();
         assert!(round_trip(&hourly) < 22, "{}", round_trip(&hourly));
+    }
+
+    /// Times before 1970 that rise by one microsecond, and a question about the end of all time.
+    #[test]
+    fn a_limit_at_the_end_of_all_time_wraps() {
+        let values: Vec<i64> = (-9..0).collect();
+        let mut out = Vec::new();
+        encode(&values, &mut out);
+        let column = Ints::decode(&mut Reader::new(&out), values.len()).unwrap();
+        for (limit, up_to) in [(i64::MAX, 9), (-1, 9), (-5, 5), (-10, 0), (i64::MIN, 0)] {
+            let limit = column.limit(values.len(), limit);
+            assert_eq!(column.partition_within(0, values.len(), &limit), up_to);
+        }
     }
 
     #[test]
