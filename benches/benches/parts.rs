@@ -25,6 +25,7 @@ use asofdb_format::head::{self, Head, HistoryPlace};
 use asofdb_format::ids::{Commit, FileNumber, KnownTime, SourceId, StoreId};
 use asofdb_format::ints::{self, Ints};
 use asofdb_format::revision::{Order, Payload, Revision};
+use asofdb_format::timeline::Timeline;
 use asofdb_format::value::Kind;
 use asofdb_format::values::{self, Numbers, Values};
 use asofdb_format::wire::Reader;
@@ -110,7 +111,7 @@ fn head_row(criterion: &mut Criterion) {
     let newest: Vec<Revision> = (0..20).map(|n| revisions(n, 10).pop().unwrap()).collect();
     let newest: Vec<(FeatureId, &Revision)> = (0..20).map(FeatureId).zip(&newest).collect();
     let (mut bytes, mut far) = (Vec::new(), Vec::new());
-    head::encode(&7u64.to_le_bytes(), &newest, HistoryPlace::default(), &mut bytes, &mut far);
+    head::encode(&7u64.to_le_bytes(), &newest, HistoryPlace::default(), &Timeline::none(), (&mut bytes, &mut far));
     criterion.bench_function("head row of 20 features", |b| {
         b.iter(|| {
             let head = Head::decode(black_box(&bytes)).unwrap();
@@ -135,7 +136,8 @@ fn history(criterion: &mut Criterion) {
             .map(|(feature, revisions)| ColumnInput { feature, numbers: Numbers::F64, revisions })
             .collect();
         let (mut bytes, mut heap) = (Vec::new(), Vec::new());
-        chunk::encode(&input, &mut bytes, &mut heap);
+        let timeline = Timeline::none();
+        chunk::encode(&input, &timeline, &mut bytes, &mut heap);
         let mut n = 0;
         criterion.bench_function(
             &format!("history row of 20 features, {versions} versions"),
@@ -146,7 +148,7 @@ fn history(criterion: &mut Criterion) {
                     let chunk = Chunk::decode(black_box(&bytes)).unwrap();
                     let mut found = 0;
                     for index in 0..20 {
-                        let column = chunk.column(index).unwrap();
+                        let column = chunk.column(index, &timeline).unwrap();
                         if let Some(at) = column.up_to(t).checked_sub(1) {
                             black_box(column.place(at).unwrap());
                             found += 1;
@@ -159,7 +161,7 @@ fn history(criterion: &mut Criterion) {
         criterion.bench_function(&format!("chunk of 20 features, {versions} versions"), |b| {
             b.iter(|| {
                 let (mut bytes, mut heap) = (Vec::new(), Vec::new());
-                chunk::encode(black_box(&input), &mut bytes, &mut heap);
+                chunk::encode(black_box(&input), &timeline, &mut bytes, &mut heap);
                 bytes.len()
             });
         });

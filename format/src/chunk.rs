@@ -4,7 +4,7 @@
 //! u8       width of the ids: 1, 2, 4 (low half)
 //!          | width of the ends: 1, 2, 4, or 0 where there are none (high half)
 //! u8       flags: event times 1 one list | 2 each column its own   (neither: side by side)
-//!                 commits     4 one list | 8 places                (neither: side by side)
+//!                 commits     4 one list | 8 places | 12 timeline  (neither: side by side)
 //!                 16 known times of their own | 32 has sources | 64 has kinds
 //!                 128 numbers side by side: there are no ends and no bodies; not with 2
 //! varint   number of columns C, at least 1
@@ -19,6 +19,9 @@
 //! commits  one list: ints of N commits, which are those of every column
 //!          side by side: lines of the C columns' commits, R in all
 //!          places: varint K, ints of K commits, ascending, and lines of R places among them
+//!          timeline: varint X, ints of X places of revisions, ascending, and ints of X commits:
+//!                  theirs; that of each other one is what the table's timeline tells of its event
+//!                  time
 //! known    ints of R differences commit - known time      if flagged; else known at the commit
 //! sources  ints of R source ids                           if flagged; else none
 //!
@@ -32,8 +35,9 @@
 //! ([`lines`](crate::lines)). A read looks at times, kinds and bodies; commits, known times and
 //! sources, which few reads need, lie behind them.
 //!
-//! The chunk names nothing outside itself and the entity's heap behind it, so that a merge may
-//! copy both byte for byte. Revisions of a column ascend strictly by (event time, known time,
+//! The chunk names nothing outside itself and the entity's heap behind it but the table's
+//! [timeline](crate::timeline), so that a merge may copy both byte for byte into a table whose
+//! timeline tells the same. Revisions of a column ascend strictly by (event time, known time,
 //! commit). An earlier column that is referred to holds its own list and has the same number.
 
 mod beside;
@@ -50,6 +54,7 @@ pub use self::grid::Grid;
 pub use self::numbers::{Moment, NumberColumn};
 use crate::ids::{EventTime, FeatureId};
 use crate::ints::Ints;
+use crate::timeline::{self, Timeline};
 use crate::values::NumberValues;
 use crate::wire::{Decoded, Malformed, Reader, narrow, uint, wide};
 
@@ -57,6 +62,7 @@ const ONE_TIMES: u8 = 1;
 const OWN_TIMES: u8 = 2;
 const ONE_COMMITS: u8 = 4;
 const PLACED_COMMITS: u8 = 8;
+const COMMITS_BY_TIME: u8 = ONE_COMMITS | PLACED_COMMITS;
 const OWN_KNOWN: u8 = 16;
 const HAS_SOURCES: u8 = 32;
 const HAS_KINDS: u8 = 64;
@@ -64,6 +70,12 @@ const NUMBERS_BESIDE: u8 = 128;
 
 /// The most revisions that a chunk may have; an entity with more is written in several rows.
 pub const MAX_REVISIONS: u64 = 1 << 24;
+
+/// Whether the commits of a chunk are those that the table's timeline tells.
+#[must_use]
+pub fn goes_by_timeline(chunk: &[u8]) -> bool {
+    chunk.get(1).is_some_and(|flags| flags & COMMITS_BY_TIME == COMMITS_BY_TIME)
+}
 
 /// A chunk, read in place.
 #[derive(Clone, Copy, Debug)]
@@ -102,7 +114,6 @@ impl<'a> Chunk<'a> {
             || !ends_fit
             || both(NUMBERS_BESIDE, OWN_TIMES)
             || both(ONE_TIMES, OWN_TIMES)
-            || both(ONE_COMMITS, PLACED_COMMITS)
         {
             return Err(fault);
         }
@@ -112,7 +123,7 @@ impl<'a> Chunk<'a> {
             return Err(fault);
         }
         let counts = Ints::decode(&mut reader, columns)?;
-        let is_one = flags & (ONE_TIMES | ONE_COMMITS) != 0;
+        let is_one = flags & ONE_TIMES != 0 || flags & COMMITS_BY_TIME == ONE_COMMITS;
         let revisions = total(&counts, is_one).ok_or(fault)?;
         let ids = reader.position();
         reader.take(columns.saturating_mul(usize::from(id_width)))?;
@@ -165,11 +176,18 @@ impl<'a> Chunk<'a> {
         self.bodies.saturating_add(columns.checked_sub(1).map_or(0, told))
     }
 
-    /// Whether the list of commits ascends, if there is one, which no read looks at.
-    pub fn commits_ascend(&self) -> Decoded<bool> {
-        let order = self.orders()?;
-        let Commits::Places(commits, _) = order.commits else { return Ok(true) };
-        Ok((1..commits.len()).all(|index| commits.get(index - 1) < commits.get(index)))
+    /// Whether the list of commits, or of places that have one, ascends, if there is one, which no
+    /// read looks at.
+    pub fn commits_ascend(&self, timeline: &'a Timeline) -> Decoded<bool> {
+        let ascends = |list: &Ints<'_>| (1..list.len()).all(|i| list.get(i - 1) < list.get(i));
+        Ok(match self.orders(timeline)?.commits {
+            Commits::Places(commits, _) => ascends(&commits),
+            Commits::ByTime { places, .. } => {
+                let within = |place| usize::try_from(place).is_ok_and(|at| at < self.revisions);
+                ascends(&places) && places.iter().all(within)
+            }
+            Commits::One(_) | Commits::Lines(_) => true,
+        })
     }
 
     /// How many columns it has.
@@ -301,8 +319,8 @@ impl<'a> Chunk<'a> {
         Ok(times)
     }
 
-    /// The i-th column.
-    pub fn column(&self, index: usize) -> Decoded<Column<'a>> {
+    /// The i-th column of a chunk of a table that has this timeline.
+    pub fn column(&self, index: usize, timeline: &'a Timeline) -> Decoded<Column<'a>> {
         let mut walk = Walk::default();
         let extent = self.extent(index, &mut walk);
         let (times, values) = match self.numbers_beside(index, extent) {
@@ -316,7 +334,7 @@ impl<'a> Chunk<'a> {
                 (times, ColumnValues::Body(reader, end))
             }
         };
-        let (orders, kinds) = (self.orders()?, self.kinds);
+        let (orders, kinds) = (self.orders(timeline)?, self.kinds);
         Ok(Column { times, before: extent.1, orders, kinds, values })
     }
 
@@ -376,14 +394,27 @@ impl<'a> Chunk<'a> {
     }
 
     /// What lies behind the values.
-    fn orders(&self) -> Decoded<Orders<'a>> {
+    fn orders(&self, timeline: &'a Timeline) -> Decoded<Orders<'a>> {
         let mut reader = Reader::new(self.bytes);
         reader.take(self.orders)?;
-        let commits = match self.flags & (ONE_COMMITS | PLACED_COMMITS) {
+        let commits = match self.flags & COMMITS_BY_TIME {
             0 => Commits::Lines(Ints::decode(&mut reader, self.revisions)?),
             ONE_COMMITS => {
                 let count = narrow(self.counts.get(0).cast_unsigned());
                 Commits::One(Ints::decode(&mut reader, count)?)
+            }
+            COMMITS_BY_TIME => {
+                if timeline.is_empty() {
+                    return Err(timeline::MISSING);
+                }
+                let fault = reader.fault("a number of commits up to that of revisions");
+                let count = narrow(reader.varint()?);
+                if count > self.revisions {
+                    return Err(fault);
+                }
+                let places = Ints::decode(&mut reader, count)?;
+                let commits = Ints::decode(&mut reader, count)?;
+                Commits::ByTime { timeline, places, commits }
             }
             _ => {
                 let fault = reader.fault("a number of commits up to that of revisions");

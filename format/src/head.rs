@@ -4,7 +4,8 @@
 //! u16      length of the entity
 //! u16      number of features N, less one
 //! u8       width of the ids: 1, 2, 4 (low four bits) | width of the times: 0 to 8 (high four bits)
-//! u8       width of the commits: 0 to 8 (low four bits) | flags (high four bits):
+//! u8       width of the commits: 0 to 8, or 15: the timeline tells them (low four bits)
+//!          | flags (high four bits):
 //!              1 known times of their own | 2 has sources | 4 has kinds
 //! u16      zero
 //! u32      length of the entity's chunk in the history section, 0: it has none
@@ -16,7 +17,8 @@
 //! entity
 //! ids      N feature ids, ascending
 //! times    N differences T - event time
-//! commits  N differences C - commit
+//! commits  N differences C - commit, unless each is the one that the table's
+//!          [timeline](crate::timeline) tells of the event time
 //! known    N u64 differences commit - known time          if flagged; else known at the commit
 //! sources  N u32 source ids                               if flagged; else none
 //! kinds    N u8 kinds                                     if flagged; else all are values
@@ -32,6 +34,7 @@
 
 use crate::ids::{Commit, EventTime, FeatureId, KnownTime, SourceId};
 use crate::revision::{Order, Payload, Revision};
+use crate::timeline::{self, Timeline};
 use crate::value::{Kind, MAX_VALUE_LEN};
 use crate::wire::{Decoded, Malformed, Writer, low_byte, put_uint, uint, uint_width, wide, window};
 
@@ -49,6 +52,8 @@ pub const MAX_FEATURES: usize = 1 << 16;
 const OWN_KNOWN: u8 = 1;
 const HAS_SOURCES: u8 = 2;
 const HAS_KINDS: u8 = 4;
+/// The width of commits that the timeline tells.
+const BY_TIME: u8 = 15;
 const FAR: u64 = 1 << 63;
 const START_BITS: u32 = 38;
 
@@ -63,14 +68,15 @@ pub struct HistoryPlace {
     pub heap_len: u32,
 }
 
-/// Writes the head of an entity whose newest versions are given ascending by feature.
+/// Writes the head of an entity whose newest versions are given ascending by feature, for a table
+/// that has this timeline; whether the timeline tells their commits.
 pub fn encode(
     entity: &[u8],
     newest: &[(FeatureId, &Revision)],
     history: HistoryPlace,
-    out: &mut Vec<u8>,
-    far: &mut Vec<u8>,
-) {
+    timeline: &Timeline,
+    (out, far): (&mut Vec<u8>, &mut Vec<u8>),
+) -> bool {
     let far_start = far.len();
     let orders = || newest.iter().map(|(_, revision)| revision.order);
     let top_time = orders().map(|order| order.event_time.0).max().unwrap_or_default();
@@ -84,6 +90,8 @@ pub fn encode(
     };
     let time_width = uint_width(orders().map(behind_time).max().unwrap_or_default());
     let commit_width = uint_width(orders().map(behind_commit).max().unwrap_or_default());
+    let told = |order: Order| timeline.commit_of(order.event_time) == Some(order.commit);
+    let by_time = commit_width > 0 && orders().all(told);
     let own_known = orders().any(|order| order.commit.0 != order.known_time.0);
     let has_sources = newest.iter().any(|(_, revision)| revision.source != SourceId::NONE);
     let has_kinds = newest.iter().any(|(_, revision)| revision.kind != Kind::Value);
@@ -96,7 +104,7 @@ pub fn encode(
     out.put_u16(small(entity.len()));
     out.put_u16(small(newest.len().saturating_sub(1)));
     out.push(half(id_width) | half(time_width) << 4);
-    out.push(half(commit_width) | flags << 4);
+    out.push(if by_time { BY_TIME } else { half(commit_width) } | flags << 4);
     out.put_u16(0);
     out.put_u32(history.chunk_len);
     out.put_u32(history.heap_len);
@@ -107,7 +115,9 @@ pub fn encode(
     out.extend_from_slice(entity);
     newest.iter().for_each(|(id, _)| put_uint(out, u64::from(id.0), id_width));
     orders().for_each(|order| put_uint(out, behind_time(order), time_width));
-    orders().for_each(|order| put_uint(out, behind_commit(order), commit_width));
+    if !by_time {
+        orders().for_each(|order| put_uint(out, behind_commit(order), commit_width));
+    }
     if own_known {
         orders().for_each(|order| out.put_u64(order.commit.0.abs_diff(order.known_time.0)));
     }
@@ -136,6 +146,7 @@ pub fn encode(
         out.put_u64(slot);
     }
     out.extend_from_slice(&near);
+    by_time
 }
 
 /// What the first [`FIXED_LEN`] bytes of a head tell: where its parts are.
@@ -158,6 +169,7 @@ pub struct HeadShape {
     near: u32,
     id_width: u8,
     time_width: u8,
+    /// [`BY_TIME`], or how many bytes.
     commit_width: u8,
 }
 
@@ -176,7 +188,8 @@ impl HeadShape {
         let time_width = low_byte(first >> 36 & 15);
         let commit_width = low_byte(first >> 40 & 15);
         let flags = low_byte(first >> 44 & 15);
-        let widths_are_good = matches!(id_width, 1 | 2 | 4) && time_width <= 8 && commit_width <= 8;
+        let widths_are_good = matches!(id_width, 1 | 2 | 4) && time_width <= 8
+            && (commit_width <= 8 || commit_width == BY_TIME);
         if !widths_are_good || flags > 7 || first >> 48 != 0 {
             return Err(Malformed::new(4, "the widths and flags of a head"));
         }
@@ -184,7 +197,10 @@ impl HeadShape {
         let ids = FIXED + entity_len;
         let times = ids + count * u32::from(id_width);
         let commits = times + count * u32::from(time_width);
-        let known = commits + count * u32::from(commit_width);
+        let known = match commit_width {
+            BY_TIME => commits,
+            width => commits + count * u32::from(width),
+        };
         let width_if = |flag: u8, width: u32| if flags & flag == 0 { 0 } else { width };
         let sources = known + count * width_if(OWN_KNOWN, 8);
         let kinds = sources + count * width_if(HAS_SOURCES, 4);
@@ -351,21 +367,26 @@ impl<'a> Head<'a> {
         EventTime(self.shape.top_time.wrapping_sub_unsigned(behind))
     }
 
-    /// The i-th version's place in the order.
-    #[must_use]
+    /// The i-th version's place in the order, in a table that has this timeline.
     #[inline]
-    pub fn order(&self, index: usize) -> Order {
-        let behind = self.integer(self.shape.commits, index, self.shape.commit_width);
-        let commit = self.shape.top_commit.wrapping_sub_unsigned(behind);
+    pub fn order(&self, index: usize, timeline: &Timeline) -> Decoded<Order> {
+        let event_time = self.event_time(index);
+        let commit = match self.shape.commit_width {
+            BY_TIME => timeline.commit_of(event_time).ok_or(timeline::MISSING)?.0,
+            width => {
+                let behind = self.integer(self.shape.commits, index, width);
+                self.shape.top_commit.wrapping_sub_unsigned(behind)
+            }
+        };
         let unknown = match self.shape.known {
             0 => 0,
             known => self.integer(known, index, 8),
         };
-        Order {
-            event_time: self.event_time(index),
+        Ok(Order {
+            event_time,
             known_time: KnownTime(commit.wrapping_sub_unsigned(unknown)),
             commit: Commit(commit),
-        }
+        })
     }
 
     /// The i-th version's source.
@@ -478,14 +499,15 @@ mod tests {
         let newest: Vec<_> = ids.into_iter().zip(&all).collect();
         let history = HistoryPlace { start: 77, chunk_len: 5, heap_len: 6 };
         let (mut out, mut far) = (Vec::new(), vec![1, 2, 3]);
-        encode(b"entity", &newest, history, &mut out, &mut far);
+        let none = Timeline::none();
+        encode(b"entity", &newest, history, &none, (&mut out, &mut far));
         let head = Head::decode(&out).unwrap();
         assert_eq!(head.entity(), b"entity");
         assert_eq!(head.history(), history);
         assert_eq!(HeadShape::decode(&out).unwrap().near_start(), head.near_start());
         for (index, (id, revision)) in newest.iter().enumerate() {
             assert_eq!(head.find(*id, 0), Ok(index));
-            assert_eq!(head.order(index), revision.order);
+            assert_eq!(head.order(index, &none), Ok(revision.order));
             assert_eq!(head.kind(index), Ok(revision.kind));
             assert_eq!(head.source(index), revision.source);
             match &revision.payload {
@@ -510,7 +532,8 @@ mod tests {
             let _ = HeadShape::decode(&bytes);
             if let Ok(head) = Head::decode(&bytes) {
                 for index in 0..head.len().min(100) {
-                    let _ = (head.order(index), head.kind(index), head.raw(index), head.source(index));
+                    let _ = (head.order(index, &Timeline::none()), head.kind(index));
+                    let _ = (head.raw(index), head.source(index));
                 }
                 let _ = head.find(FeatureId(3), 0);
             }

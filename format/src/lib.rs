@@ -12,6 +12,7 @@
 //! | [`edit`], [`catalog`] | the payload of a manifest frame |
 //! | [`certificate`] | what proves an erase |
 //! | [`pages`], [`table`], [`meta`], [`freshness`] | a table file: sections, checksums, what is known of it |
+//! | [`timeline`] | which event times came with which commit |
 //! | [`directory`], [`head`], [`chunk`] | a table's entities, their newest versions, their history |
 //! | [`ints`], [`lines`], [`values`] | columns of integers, lists of them, columns of values |
 //!
@@ -39,6 +40,7 @@ pub mod meta;
 pub mod pages;
 pub mod revision;
 pub mod table;
+pub mod timeline;
 pub mod value;
 pub mod values;
 pub mod wire;

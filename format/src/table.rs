@@ -8,6 +8,7 @@
 //! directory tag 4
 //! metadata  tag 5
 //! freshness tag 8    ignorable, see [`freshness`](crate::freshness)
+//! timeline  tag 9    where a head or a chunk goes by it, see [`timeline`](crate::timeline)
 //! checksums tag 6    one for each page of all that stands before it
 //! sections           varint count; each: varint tag, u8 1: ignorable, varint start, varint length
 //! footer             u64 start of the sections' table | u32 its length | u32 its CRC-32
@@ -20,6 +21,7 @@
 //! means that the table is of a newer format.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::chunk::{self, ColumnInput, MAX_REVISIONS};
 use crate::directory;
@@ -31,6 +33,7 @@ use crate::ids::{FeatureId, SourceId};
 use crate::meta::{FeatureMeta, TableMeta};
 use crate::pages::PageSums;
 use crate::revision::Revision;
+use crate::timeline::Timeline;
 use crate::value::ValueType;
 use crate::values::Numbers;
 use crate::wire::{Decoded, Malformed, Reader, Writer, narrow, wide};
@@ -41,6 +44,7 @@ pub const FOOTER_LEN: usize = 32;
 const MAGIC: &[u8; 8] = b"asofdbT\n";
 const CHECKSUMS: u64 = 6;
 const FRESHNESS: u64 = 8;
+const TIMELINE: u64 = 9;
 
 /// About what a row takes in the directory.
 const ROW_LEN: usize = 9;
@@ -83,6 +87,8 @@ pub struct Layout {
     pub meta: Extent,
     /// How fresh the features are; tables of earlier days do not tell.
     pub freshness: Option<Extent>,
+    /// Which event times came with which commits, if any head or chunk goes by that.
+    pub timeline: Option<Extent>,
     /// Checksums of pages.
     pub checksums: Extent,
     /// CRC-32 of the checksums section.
@@ -154,7 +160,8 @@ impl Footer {
                 Ok((tag, ignorable, Extent { start, len: reader.varint()? }))
             };
             let (tag, ignorable, extent) = entry().map_err(|fault| fault.offset(base))?;
-            if !(1..=CHECKSUMS).contains(&tag) && tag != FRESHNESS && ignorable == 0 {
+            let is_known = (1..=CHECKSUMS).contains(&tag) || matches!(tag, FRESHNESS | TIMELINE);
+            if !is_known && ignorable == 0 {
                 return Err(TableFault::Unknown(tag));
             }
             if ignorable > 1 {
@@ -183,6 +190,7 @@ impl Footer {
             directory: section(4)?,
             meta: section(5)?,
             freshness: found.get(&FRESHNESS).copied(),
+            timeline: found.get(&TIMELINE).copied(),
             checksums: section(CHECKSUMS)?,
             checksums_sum: self.checksums_sum,
             identity: self.identity,
@@ -227,6 +235,9 @@ pub struct TableBuilder {
     counted: Vec<(FeatureId, FeatureMeta)>,
     next: usize,
     gauge: Gauge,
+    timeline: Arc<Timeline>,
+    /// Whether a head or a chunk goes by it.
+    is_by_time: bool,
     sums: PageSums,
     unwritten: Vec<u8>,
     /// Room for a chunk and its heap, used again.
@@ -280,15 +291,17 @@ pub struct Finished {
 }
 
 impl TableBuilder {
-    /// Begins a table.
+    /// Begins a table whose chunks may go by a timeline.
     #[must_use]
-    pub fn new(header: &Header, names: Names) -> Self {
+    pub fn new(header: &Header, names: Names, timeline: Arc<Timeline>) -> Self {
         let mut builder = Self {
             names,
             meta: TableMeta::empty(),
             counted: Vec::new(),
             next: 0,
             gauge: Gauge::default(),
+            timeline,
+            is_by_time: false,
             sums: PageSums::default(),
             unwritten: Vec::new(),
             room: (Vec::new(), Vec::new()),
@@ -362,7 +375,8 @@ impl TableBuilder {
     }
 
     /// Adds an entity whose revisions are all those of one row of another table: its chunk and heap
-    /// are copied as they are.
+    /// are copied as they are. If the chunk goes by a timeline, that of this table must tell the same
+    /// of them.
     pub fn add_copied(
         &mut self,
         entity: &[u8],
@@ -396,7 +410,7 @@ impl TableBuilder {
         }
         let (mut chunk, mut heap) = std::mem::take(&mut self.room);
         if !columns.is_empty() {
-            chunk::encode(&columns, &mut chunk, &mut heap);
+            chunk::encode(&columns, &self.timeline, &mut chunk, &mut heap);
         }
         self.add_row(entity, &newest, &chunk, &heap);
         chunk.clear();
@@ -421,13 +435,15 @@ impl TableBuilder {
             let short = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
             history.chunk_len = short(chunk.len());
             history.heap_len = short(heap.len());
+            self.is_by_time |= chunk::goes_by_timeline(chunk);
             self.history_len += wide(chunk.len() + heap.len());
             self.push(chunk);
             self.push(heap);
         }
         let hash = EntityHash::of(entity);
         self.rows.push((hash, u32::try_from(self.heads.len()).unwrap_or(u32::MAX)));
-        head::encode(entity, newest, history, self.heads.open(), &mut self.far);
+        let to = (self.heads.open(), &mut self.far);
+        self.is_by_time |= head::encode(entity, newest, history, &self.timeline, to);
         self.meta.entities += 1;
         self.meta.min_hash = self.meta.min_hash.min(hash);
         self.meta.max_hash = self.meta.max_hash.max(hash);
@@ -492,6 +508,8 @@ impl TableBuilder {
         self.meta.features = std::mem::take(&mut self.counted).into_iter().collect();
         let meta = self.meta.encode();
         let fresh = std::mem::take(&mut self.gauge).finish().encode();
+        let times = (self.meta.min_event_time, self.meta.max_event_time);
+        let timeline = self.is_by_time.then(|| self.timeline.between(times.0, times.1).encode());
         let heads = std::mem::take(&mut self.heads).finish();
         extent(1, narrow(self.history_len));
         let sections = [
@@ -501,8 +519,9 @@ impl TableBuilder {
             (5, vec![meta]),
             (FRESHNESS, vec![fresh]),
         ];
+        let timeline = timeline.map(|timeline| (TIMELINE, vec![timeline]));
         let mut out = vec![self.unwritten];
-        for (tag, pieces) in sections {
+        for (tag, pieces) in sections.into_iter().chain(timeline) {
             extent(tag, pieces.iter().map(Vec::len).sum());
             pieces.iter().for_each(|piece| self.sums.update(piece));
             out.extend(pieces);

@@ -11,6 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use asofdb_format::batch::{BatchHead, Entry, EntryEncoder, EntryValue};
 use asofdb_format::catalog::{Bounds, Definition, Terms};
@@ -28,12 +29,13 @@ use asofdb_format::lines::{self, Lists};
 use asofdb_format::meta::TableMeta;
 use asofdb_format::revision::{Order, Payload, Revision};
 use asofdb_format::table::{FOOTER_LEN, Footer, Names, TableBuilder};
+use asofdb_format::timeline::{Step, Timeline};
 use asofdb_format::value::{Kind, ValueType};
 use asofdb_format::values::{self, Numbers, Place, Values};
 use asofdb_format::wire::Reader;
 use asofdb_format::{
     FORMAT_VERSION, batch, chunk, directory, edit, frame, freshness, head, header, ints, pages,
-    table, value,
+    table, timeline, value,
 };
 use bytes::Bytes;
 
@@ -94,6 +96,7 @@ fn public_constants() -> BTreeMap<String, u64> {
         ("chunk::MAX_REVISIONS", chunk::MAX_REVISIONS),
         ("freshness::POINTS", wide(freshness::POINTS)),
         ("freshness::SAMPLE", wide(freshness::SAMPLE)),
+        ("timeline::MAX_STEPS", wide(timeline::MAX_STEPS)),
         ("values::IN_PLACE_LEN", wide(values::IN_PLACE_LEN)),
         ("values::BLOCK_LEN", wide(values::BLOCK_LEN)),
     ];
@@ -296,7 +299,9 @@ fn tags_of_edits() {
 #[test]
 fn tags_of_sections() {
     let header = Header::new(FileKind::Table, store(), FileNumber(3), MADE);
-    let mut builder = TableBuilder::new(&header, Names::default());
+    let step = Step { commit: Commit(1), from: EventTime(1) };
+    let timeline = Arc::new(Timeline::of(vec![step], 1));
+    let mut builder = TableBuilder::new(&header, Names::default(), timeline);
     let long = Payload::Raw(Bytes::from(vec![1; 100]));
     let revisions =
         [revision(1, 1, 1, Kind::Value, long.clone()), { revision(2, 1, 1, Kind::Value, long) }];
@@ -314,6 +319,7 @@ fn tags_of_sections() {
         ("directory", layout.directory),
         ("metadata", layout.meta),
         ("freshness", layout.freshness.unwrap()),
+        ("timeline", layout.timeline.unwrap()),
         ("checksums", layout.checksums),
     ];
     let mut reader = Reader::new(&bytes[range]);
@@ -505,7 +511,7 @@ fn the_examples_of_head_and_chunk() {
         revisions,
     };
     let (mut bytes, mut heap) = (Vec::new(), Vec::new());
-    chunk::encode(&[column(1, &numbers), column(2, &texts)], &mut bytes, &mut heap);
+    chunk::encode(&[column(1, &numbers), column(2, &texts)], &Timeline::none(), &mut bytes, &mut heap);
     assert_eq!(bytes, example("chunk"));
     assert!(heap.is_empty());
 
@@ -517,7 +523,7 @@ fn the_examples_of_head_and_chunk() {
     let history = HistoryPlace { start: 0, chunk_len, heap_len: 0 };
     let newest = [(FeatureId(1), &newest[0]), (FeatureId(2), &newest[1])];
     let (mut bytes, mut far) = (Vec::new(), Vec::new());
-    head::encode(b"u1", &newest, history, &mut bytes, &mut far);
+    head::encode(b"u1", &newest, history, &Timeline::none(), (&mut bytes, &mut far));
     assert_eq!(bytes, example("head"));
     assert!(far.is_empty());
 }
@@ -566,11 +572,11 @@ fn the_numbers_of_the_example() {
         revisions,
     });
     let (mut bytes, mut heap) = (Vec::new(), Vec::new());
-    chunk::encode(&input.collect::<Vec<_>>(), &mut bytes, &mut heap);
+    chunk::encode(&input.collect::<Vec<_>>(), &Timeline::none(), &mut bytes, &mut heap);
     assert_eq!(bytes, example("numbers side by side"), "{bytes:02x?}");
     assert!(heap.is_empty());
     let chunk = Chunk::decode(&bytes).unwrap();
-    assert_eq!(chunk.column(1).unwrap().place(1), Ok(Place::Bits(105)));
+    assert_eq!(chunk.column(1, &Timeline::none()).unwrap().place(1), Ok(Place::Bits(105)));
     for (byte, what) in [(0x91, "ends of a byte each"), (0x31, "ends of three bytes")] {
         let mut other = bytes.clone();
         other[0] = byte;
@@ -579,4 +585,31 @@ fn the_numbers_of_the_example() {
     let mut other = bytes.clone();
     other[1] = other[1] & !1 | 2;
     assert!(Chunk::decode(&other).is_err(), "times of each column's own");
+}
+
+#[test]
+fn the_examples_of_a_timeline() {
+    let steps = [(1000, 10), (1001, 20), (1007, 35)];
+    let step = |(commit, from)| Step { commit: Commit(commit), from: EventTime(from) };
+    let timeline = Timeline::of(steps.map(step).to_vec(), 3);
+    assert_eq!(timeline.encode(), example("timeline"), "{:02x?}", timeline.encode());
+    let told = |t| timeline.commit_of(EventTime(t));
+    assert_eq!([9, 19, 20].map(told), [1000, 1000, 1001].map(|commit| Some(Commit(commit))));
+
+    let times = [10i64, 12, 14, 16, 18, 20, 22, 36];
+    let commits = [1000, 1000, 1005, 1000, 1000, 1001, 1001, 1007];
+    let at = |(time, commit): (&i64, i64)| {
+        revision(*time, commit, commit, Kind::Value, Payload::Bits(7))
+    };
+    let revisions: Vec<Revision> = times.iter().zip(commits).map(at).collect();
+    let column =
+        ColumnInput { feature: FeatureId(1), numbers: Numbers::Plain, revisions: &revisions };
+    let (mut bytes, mut heap) = (Vec::new(), Vec::new());
+    chunk::encode(&[column], &timeline, &mut bytes, &mut heap);
+    assert_eq!(bytes, example("chunk by a timeline"), "{bytes:02x?}");
+    let chunk = Chunk::decode(&bytes).unwrap();
+    let column = chunk.column(0, &timeline).unwrap();
+    let found: Vec<i64> = (0..column.len()).map(|index| column.order(index).commit.0).collect();
+    assert_eq!(found, commits);
+    assert!(chunk.column(0, &Timeline::none()).is_err(), "there is no timeline");
 }

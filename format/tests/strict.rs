@@ -7,8 +7,11 @@ use asofdb_format::head::Head;
 use asofdb_format::meta::TableMeta;
 use asofdb_format::pages::PageSums;
 use asofdb_format::table::{FOOTER_LEN, Footer};
+use asofdb_format::timeline::Timeline;
 use asofdb_format::value::{MAX_VECTOR_DIM, ValueType};
 use asofdb_format::wire::{Writer, wide};
+
+static NONE: Timeline = Timeline::none();
 
 /// Two columns; their numbers of revisions are bytes 3 and 4, the ends of their bodies 7 and 8.
 const CHUNK: &str = "11 55 02 00 04 01 02 06 0a 81 02 14 0a 02 01 00 08 01 81 02 0e 02 02 04 00 02 78 \
@@ -34,30 +37,30 @@ fn bytes_of_a_chunk_that_no_column_holds_go_unseen() {
     let sound = bytes(CHUNK);
     let chunk = Chunk::decode(&sound).unwrap();
     for index in 0..chunk.columns() {
-        assert!(chunk.column(index).unwrap().values().is_ok());
-        assert!(chunk.commits_ascend().unwrap());
+        assert!(chunk.column(index, &NONE).unwrap().values().is_ok());
+        assert!(chunk.commits_ascend(&NONE).unwrap());
     }
     let mut longer = sound.clone();
     longer.push(0);
     let chunk = Chunk::decode(&longer).unwrap();
-    assert!(chunk.column(0).is_err() && chunk.column(1).is_err());
-    assert!(chunk.commits_ascend().is_err());
+    assert!(chunk.column(0, &NONE).is_err() && chunk.column(1, &NONE).is_err());
+    assert!(chunk.commits_ascend(&NONE).is_err());
     // The last body may claim a byte of what lies behind it; its values do not.
     let mut claimed = sound.clone();
     *claimed.get_mut(8).unwrap() += 1;
     let chunk = Chunk::decode(&claimed).unwrap();
-    let ends_well = |index| chunk.column(index).is_ok_and(|column| column.values().is_ok());
+    let ends_well = |index| chunk.column(index, &NONE).is_ok_and(|column| column.values().is_ok());
     assert!(!ends_well(1));
 }
 
 #[test]
 fn commits_of_a_chunk_that_fall_go_unseen() {
     let mut chunk = bytes(PLACES);
-    assert!(Chunk::decode(&chunk).unwrap().commits_ascend().unwrap());
+    assert!(Chunk::decode(&chunk).unwrap().commits_ascend(&NONE).unwrap());
     // 1777 twice, and 1778 before 1777.
     for first in [777u16, 778] {
         chunk.splice(24..26, first.to_le_bytes());
-        assert!(!Chunk::decode(&chunk).unwrap().commits_ascend().unwrap());
+        assert!(!Chunk::decode(&chunk).unwrap().commits_ascend(&NONE).unwrap());
     }
 }
 
@@ -78,7 +81,7 @@ fn one_list_is_that_of_columns_of_different_lengths() {
 
 #[test]
 fn two_forms_of_a_list_are_flagged_and_one_is_read() {
-    for flags in [0x55 | 2, 0x55 | 8, 0x55 | 128] {
+    for flags in [0x55 | 2, 0x55 | 128] {
         let mut chunk = bytes(CHUNK);
         *chunk.get_mut(1).unwrap() = flags;
         assert!(Chunk::decode(&chunk).is_err(), "{flags:x}");

@@ -2,15 +2,17 @@
 #![no_main]
 
 use asofdb_format::chunk::{self, Chunk, ColumnInput, Walk};
-use asofdb_format::ids::{EventTime, FeatureId};
+use asofdb_format::ids::{Commit, EventTime, FeatureId};
 use asofdb_format::revision::Payload;
-use asofdb_fuzz::columns::{MOST, chunk_columns, features, numbers};
+use asofdb_format::timeline::{Step, Timeline};
+use asofdb_fuzz::columns::{MOST, chunk_columns, features, numbers, timeline};
 use asofdb_fuzz::heap;
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 
 fn written(u: &mut Unstructured<'_>) -> Result<()> {
     let features = features(u)?;
+    let timeline = timeline(u, &features)?;
     let columns: Vec<ColumnInput<'_>> = features
         .iter()
         .map(|(feature, revisions)| ColumnInput {
@@ -20,8 +22,8 @@ fn written(u: &mut Unstructured<'_>) -> Result<()> {
         })
         .collect();
     let (mut out, mut heap) = (Vec::new(), Vec::new());
-    chunk::encode(&columns, &mut out, &mut heap);
-    assert_eq!(chunk_columns(&out, &heap), Ok(features.clone()));
+    chunk::encode(&columns, &timeline, &mut out, &mut heap);
+    assert_eq!(chunk_columns(&out, &heap, &timeline), Ok(features.clone()));
     let chunk = Chunk::decode(&out).unwrap();
     let mut starts = Vec::new();
     chunk.starts(&mut starts);
@@ -71,11 +73,11 @@ fn side_by_side(bytes: &[u8]) {
 }
 
 /// A chunk is read in place: whatever its counts say, nothing is allocated for them.
-fn in_place(bytes: &[u8]) {
+fn in_place(bytes: &[u8], timeline: &Timeline) {
     let Ok(chunk) = Chunk::decode(bytes) else { return };
     for index in 0..chunk.columns().min(MOST) {
-        let Ok(column) = chunk.column(index) else { continue };
-        assert_eq!(chunk.column(index).is_ok(), index < chunk.columns());
+        let Ok(column) = chunk.column(index, timeline) else { continue };
+        assert_eq!(chunk.column(index, timeline).is_ok(), index < chunk.columns());
         for index in [0, 1, column.len() / 2, column.len() - 1, column.len(), usize::MAX] {
             let _ = (column.order(index), column.kind(index), column.source(index));
             let _ = (column.event_time(index), column.place(index));
@@ -97,10 +99,14 @@ fn in_place(bytes: &[u8]) {
 }
 
 fuzz_target!(|bytes: &[u8]| {
-    heap::bounded(bytes.len(), 1, || in_place(bytes));
+    let step = |(commit, from)| Step { commit: Commit(commit), from: EventTime(from) };
+    let timeline = Timeline::of([(7, -60), (9, 0), (30, 3_600)].map(step).to_vec(), 3);
+    for timeline in [&timeline, &Timeline::none()] {
+        heap::bounded(bytes.len(), 1, || in_place(bytes, timeline));
+    }
     heap::bounded(bytes.len(), 16, || side_by_side(bytes));
     let (chunk, heap) = bytes.split_at(bytes.len() / 2);
-    let _ = chunk_columns(chunk, heap);
-    let _ = chunk_columns(bytes, bytes);
+    let _ = chunk_columns(chunk, heap, &timeline);
+    let _ = chunk_columns(bytes, bytes, &timeline);
     let _ = written(&mut Unstructured::new(bytes));
 });

@@ -2,9 +2,10 @@
 #![no_main]
 
 use asofdb_format::head::{self, Head, HeadShape, HistoryPlace, Slot};
-use asofdb_format::ids::FeatureId;
+use asofdb_format::ids::{Commit, EventTime, FeatureId};
 use asofdb_format::revision::Payload;
-use asofdb_fuzz::columns::{MOST, features};
+use asofdb_format::timeline::{Step, Timeline};
+use asofdb_fuzz::columns::{MOST, features, timeline};
 use asofdb_fuzz::heap;
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
@@ -18,13 +19,15 @@ fn written(u: &mut Unstructured<'_>) -> Result<()> {
     let entity: Vec<u8> = u.arbitrary()?;
     let entity = &entity[..entity.len().min(65_535)];
     let (mut out, mut far) = (Vec::new(), vec![9; u.int_in_range(0..=9)?]);
-    head::encode(entity, &newest, history, &mut out, &mut far);
+    let timeline = timeline(u, &features)?;
+    head::encode(entity, &newest, history, &timeline, (&mut out, &mut far));
     let head = Head::decode(&out).unwrap();
     assert_eq!((head.entity(), head.history(), head.len()), (entity, history, newest.len()));
     assert_eq!(HeadShape::decode(&out).unwrap().near_start(), head.near_start());
     for (index, (id, revision)) in newest.iter().enumerate() {
         assert_eq!(head.find(*id, 0), Ok(index));
-        assert_eq!((head.order(index), head.source(index)), (revision.order, revision.source));
+        assert_eq!(head.order(index, &timeline), Ok(revision.order));
+        assert_eq!(head.source(index), revision.source);
         assert_eq!(head.kind(index), Ok(revision.kind));
         match &revision.payload {
             Payload::None => {}
@@ -42,6 +45,8 @@ fn written(u: &mut Unstructured<'_>) -> Result<()> {
 }
 
 fn read(bytes: &[u8]) {
+    let step = Step { commit: Commit(7), from: EventTime(0) };
+    let timeline = Timeline::of(vec![step], 1);
     let shape = HeadShape::decode(bytes);
     if let Ok(head) = Head::decode(bytes) {
         assert_eq!(shape.unwrap().near_start(), head.near_start());
@@ -49,7 +54,8 @@ fn read(bytes: &[u8]) {
         head.event_times_into(&mut times);
         head.bits_into(&mut bits);
         for index in 0..head.len().min(MOST) {
-            let _ = (head.order(index), head.kind(index), head.raw(index), head.source(index));
+            let _ = (head.order(index, &timeline), head.order(index, &Timeline::none()));
+            let _ = (head.kind(index), head.raw(index), head.source(index));
             assert_eq!((head.event_time(index).0, head.bits(index)), (times[index], bits[index]));
             let _ = head.find(head.feature(index), 0);
         }

@@ -10,8 +10,9 @@ use asofdb_format::head::{self, Head, HistoryPlace};
 use asofdb_format::ids::{EventTime, FeatureId, KnownTime};
 use asofdb_format::meta::TableMeta;
 use asofdb_format::revision::{Order, Payload, Revision};
+use asofdb_format::timeline::Timeline;
 use asofdb_format::value::Kind;
-use asofdb_fuzz::columns::{features, moment, numbers, payload};
+use asofdb_fuzz::columns::{features, moment, numbers, payload, timeline};
 use asofdb_fuzz::{records, tables};
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
@@ -105,11 +106,15 @@ fn columns(u: &mut Unstructured<'_>) -> Result<()> {
         })
         .collect();
     let (mut out, mut heap) = (Vec::new(), Vec::new());
-    chunk::encode(&inputs, &mut out, &mut heap);
+    let timeline = timeline(u, &features)?;
+    if !timeline.is_empty() {
+        assert_eq!(Timeline::decode(&timeline.encode()).as_ref(), Ok(&timeline));
+    }
+    chunk::encode(&inputs, &timeline, &mut out, &mut heap);
     let chunk = Chunk::decode(&out).unwrap();
     for (index, (feature, revisions)) in features.iter().enumerate() {
         assert_eq!((chunk.feature(index), chunk.find(*feature, 0)), (*feature, Ok(index)));
-        let column = chunk.column(index).unwrap();
+        let column = chunk.column(index, &timeline).unwrap();
         let orders: Vec<_> = (0..column.len()).map(|index| column.order(index)).collect();
         assert!(orders.windows(2).all(|pair| key(pair[0]) < key(pair[1]) && pair[0] < pair[1]));
         assert!(orders.iter().copied().eq(revisions.iter().map(|revision| revision.order)));
@@ -119,7 +124,7 @@ fn columns(u: &mut Unstructured<'_>) -> Result<()> {
     let newest: Vec<(FeatureId, &Revision)> =
         features.iter().map(|(id, revisions)| (*id, &revisions[revisions.len() - 1])).collect();
     let (mut out, mut far) = (Vec::new(), Vec::new());
-    head::encode(b"e", &newest, HistoryPlace::default(), &mut out, &mut far);
+    head::encode(b"e", &newest, HistoryPlace::default(), &timeline, (&mut out, &mut far));
     let head = Head::decode(&out).unwrap();
     let top = newest.iter().map(|(_, revision)| revision.order.event_time).max();
     assert_eq!(Some(head.top_time()), top);

@@ -3,6 +3,7 @@
 use asofdb_format::chunk::{Chunk, Column};
 use asofdb_format::ids::{Commit, EventTime, FeatureId, KnownTime, SourceId};
 use asofdb_format::revision::{Order, Payload, Revision};
+use asofdb_format::timeline::{Step, Timeline};
 use asofdb_format::value::Kind;
 use asofdb_format::values::{self, Numbers, Place};
 use asofdb_format::wire::{Decoded, Malformed};
@@ -105,11 +106,33 @@ pub fn column_revisions(chunk: &[u8], heap: &[u8], column: &Column<'_>) -> Decod
     Ok(all)
 }
 
-/// All columns of a chunk, up to [`MOST`].
-pub fn chunk_columns(bytes: &[u8], heap: &[u8]) -> Decoded<Vec<(FeatureId, Vec<Revision>)>> {
+/// A timeline: none, or one that tells the commits of many of these features' revisions.
+pub fn timeline(
+    u: &mut Unstructured<'_>,
+    features: &[(FeatureId, Vec<Revision>)],
+) -> Result<Timeline> {
+    Ok(match u.int_in_range(0..=3)? {
+        0 => Timeline::none(),
+        every => timeline_of(features, every),
+    })
+}
+
+/// A timeline with a step of every so many-th revision, of those that ascend.
+pub fn timeline_of(features: &[(FeatureId, Vec<Revision>)], every: usize) -> Timeline {
+    let orders = features.iter().flat_map(|(_, own)| own.iter().map(|revision| revision.order));
+    let step = |order: Order| Step { commit: order.commit, from: order.event_time };
+    Timeline::of(orders.map(step).step_by(every).collect(), MOST)
+}
+
+/// All columns of a chunk of a table that has this timeline, up to [`MOST`].
+pub fn chunk_columns(
+    bytes: &[u8],
+    heap: &[u8],
+    timeline: &Timeline,
+) -> Decoded<Vec<(FeatureId, Vec<Revision>)>> {
     let chunk = Chunk::decode(bytes)?;
     let columns = (0..chunk.columns().min(MOST)).map(|index| {
-        let column = chunk.column(index)?;
+        let column = chunk.column(index, timeline)?;
         let _ = column.up_to(EventTime(0));
         Ok((chunk.feature(index), column_revisions(bytes, heap, &column)?))
     });

@@ -1,6 +1,8 @@
 //! Tables made of a fuzzer's bytes, and a reader of tables that follows SPEC.md 4.7 to 4.10 and
 //! stops at the first thing that is not as it says.
 
+use std::sync::Arc;
+
 use asofdb_format::catalog::Bounds;
 use asofdb_format::directory::{self, Directory};
 use asofdb_format::hash::EntityHash;
@@ -10,11 +12,12 @@ use asofdb_format::ids::{FeatureId, FileNumber, StoreId};
 use asofdb_format::meta::{FeatureMeta, TableMeta};
 use asofdb_format::revision::{Payload, Revision};
 use asofdb_format::table::{FOOTER_LEN, Finished, Footer, Layout, Names, TableBuilder};
+use asofdb_format::timeline::Timeline;
 use asofdb_format::value::{Kind, ValueType};
 use bytes::Bytes;
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 
-use crate::columns::{MOST, chunk_columns, features, is_raw};
+use crate::columns::{MOST, chunk_columns, features, is_raw, timeline_of};
 
 /// An entity with its revisions by feature.
 pub type Row = (Vec<u8>, Vec<(FeatureId, Vec<Revision>)>);
@@ -40,7 +43,9 @@ pub fn write(rows: &[Row]) -> (Vec<u8>, Finished) {
         names.features.insert(*id, feature);
     }
     let header = Header::new(FileKind::Table, StoreId([1; 16]), FileNumber(2), 3);
-    let mut builder = TableBuilder::new(&header, names);
+    let all: Vec<_> = rows.iter().flat_map(|row| row.1.iter().cloned()).collect();
+    let timeline = timeline_of(&all, 1 + rows.len() % 2);
+    let mut builder = TableBuilder::new(&header, names, Arc::new(timeline));
     for (entity, features) in rows {
         let features: Vec<(FeatureId, &[Revision])> =
             features.iter().map(|(id, revisions)| (*id, revisions.as_slice())).collect();
@@ -66,6 +71,10 @@ pub fn read(bytes: &[u8], layout: &Layout) -> Option<Vec<Row>> {
     let far = section(layout.far.start, layout.far.end())?;
     let history = section(layout.history.start, layout.history.end())?;
     let meta = TableMeta::decode(section(layout.meta.start, layout.meta.end())?).ok()?;
+    let timeline = match layout.timeline {
+        Some(extent) => Timeline::decode(section(extent.start, extent.end())?).ok()?,
+        None => Timeline::none(),
+    };
     let fixed = index.get(..directory::FIXED_LEN)?;
     let directory = Directory::decode(fixed, layout.directory.len).ok()?;
     let mut rows = Vec::new();
@@ -85,9 +94,9 @@ pub fn read(bytes: &[u8], layout: &Layout) -> Option<Vec<Row>> {
         let chunk = history.get(start..start.checked_add(at.chunk_len as usize)?)?;
         let heap = history.get(start + chunk.len()..)?.get(..at.heap_len as usize)?;
         let mut features =
-            if chunk.is_empty() { Vec::new() } else { chunk_columns(chunk, heap).ok()? };
+            if chunk.is_empty() { Vec::new() } else { chunk_columns(chunk, heap, &timeline).ok()? };
         for index in 0..head.len().min(MOST) {
-            let revision = newest(&head, index, &meta, near, far)?;
+            let revision = newest((&head, &timeline), index, &meta, near, far)?;
             let feature = head.feature(index);
             if head.find(feature, 0) != Ok(index) {
                 return None;
@@ -103,7 +112,7 @@ pub fn read(bytes: &[u8], layout: &Layout) -> Option<Vec<Row>> {
 }
 
 fn newest(
-    head: &Head<'_>,
+    (head, timeline): (&Head<'_>, &Timeline),
     index: usize,
     meta: &TableMeta,
     near: &[u8],
@@ -124,5 +133,6 @@ fn newest(
     } else {
         Payload::Bits(head.bits(index))
     };
-    Some(Revision { order: head.order(index), kind, source: head.source(index), payload })
+    let order = head.order(index, timeline).ok()?;
+    Some(Revision { order, kind, source: head.source(index), payload })
 }

@@ -4,7 +4,7 @@
 
 use std::ops::{Range, RangeInclusive};
 
-use asofdb_format::chunk::{Chunk, Column};
+use asofdb_format::chunk::{self, Chunk, Column};
 use asofdb_format::directory::Directory;
 use asofdb_format::hash::EntityHash;
 use asofdb_format::head::{Head, HeadShape, Slot};
@@ -54,6 +54,8 @@ pub(crate) struct TableScan {
     heads: Window,
     history: Window,
     far: Window,
+    /// Whether chunks that go by the table's timeline can be copied, too.
+    pub(crate) copies_by_time: bool,
     /// Where the lists of rows come from.
     pub(crate) spare: Spare,
 }
@@ -82,6 +84,7 @@ impl TableScan {
             heads: window(),
             history: window(),
             far: window(),
+            copies_by_time: false,
             spare: Spare::default(),
         }
     }
@@ -195,12 +198,15 @@ impl TableScan {
         let (chunk_bytes, heap_bytes) = whole.split_at(narrow(u64::from(place.chunk_len)));
         let malformed = |fault: Malformed| table.corrupt(start, &fault);
         let chunk = Chunk::decode(chunk_bytes).map_err(malformed)?;
-        to.raw = Some(RawHistory {
-            chunk: whole.slice(..chunk_bytes.len()),
-            heap: whole.slice(chunk_bytes.len()..),
-        });
+        if self.copies_by_time || !chunk::goes_by_timeline(chunk_bytes) {
+            to.raw = Some(RawHistory {
+                chunk: whole.slice(..chunk_bytes.len()),
+                heap: whole.slice(chunk_bytes.len()..),
+            });
+        }
+        let timeline = table.timeline()?;
         for index in 0..chunk.columns() {
-            let column = chunk.column(index).map_err(malformed)?;
+            let column = chunk.column(index, timeline).map_err(malformed)?;
             let feature = chunk.feature(index);
             let mut revisions = self.spare.take();
             read_column(table, &column, chunk_bytes, heap_bytes, &mut revisions)
@@ -218,6 +224,7 @@ impl TableScan {
         to: &mut EntityRevisions,
     ) -> Result<()> {
         let malformed = |fault: Malformed| table.corrupt(at, &fault);
+        let timeline = table.timeline()?;
         for index in 0..head.len() {
             let feature = head.feature(index);
             let kind = head.kind(index).map_err(malformed)?;
@@ -239,8 +246,8 @@ impl TableScan {
                     return Err(malformed(fault));
                 }
             };
-            let revision =
-                Revision { order: head.order(index), kind, source: head.source(index), payload };
+            let order = head.order(index, timeline).map_err(malformed)?;
+            let revision = Revision { order, kind, source: head.source(index), payload };
             match to.features.binary_search_by_key(&feature, |entry| entry.0) {
                 Ok(found) => {
                     if let Some((_, revisions)) = to.features.get_mut(found) {

@@ -8,7 +8,7 @@
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::AtomicU64;
 
 use asofdb_format::directory::{self, Directory};
@@ -20,7 +20,9 @@ use asofdb_format::header::{FileKind, HEADER_LEN};
 use asofdb_format::ids::StoreId;
 use asofdb_format::meta::TableMeta;
 use asofdb_format::pages::{self, PAGE_LEN};
+use asofdb_format::revision::Order;
 use asofdb_format::table::{FOOTER_LEN, Footer, Layout, TableFault};
+use asofdb_format::timeline::Timeline;
 use asofdb_format::values::{self, InBlock};
 use asofdb_format::wire::{Malformed, narrow, wide};
 use bytes::Bytes;
@@ -41,6 +43,8 @@ pub(crate) struct Table {
     /// How fresh its features are; tables of earlier days do not tell.
     pub(crate) freshness: Option<Freshness>,
     pub(crate) layout: Layout,
+    /// Read when it is first asked for: reads that see all revisions have no use for it.
+    timeline: OnceLock<Timeline>,
     path: PathBuf,
     directory: Directory,
     sums: Vec<u8>,
@@ -108,6 +112,7 @@ impl Table {
             meta: opened.meta,
             freshness: opened.freshness,
             layout: opened.layout,
+            timeline: OnceLock::new(),
             path,
             directory: opened.directory,
             sums: opened.sums,
@@ -134,6 +139,19 @@ impl Table {
 
     pub(crate) const fn directory(&self) -> &Directory {
         &self.directory
+    }
+
+    /// Which event times came with which commits.
+    pub(crate) fn timeline(&self) -> Result<&Timeline> {
+        static NONE: Timeline = Timeline::none();
+        let Some(section) = self.layout.timeline else { return Ok(&NONE) };
+        if let Some(known) = self.timeline.get() {
+            return Ok(known);
+        }
+        let bytes = self.bytes(section.start, section.end())?;
+        let decoded = Timeline::decode(&bytes).map_err(|fault| self.corrupt(section.start, &fault));
+        let decoded = decoded?;
+        Ok(self.timeline.get_or_init(|| decoded))
     }
 
     /// Who holds its bytes.
@@ -378,6 +396,13 @@ impl<'t> HeadRow<'t> {
     #[inline]
     pub(crate) fn head(&self) -> Result<Head<'_>> {
         Head::of(self.shape, &self.bytes).map_err(|fault| self.table.corrupt(self.at, &fault))
+    }
+
+    /// Where a version stands in the order.
+    #[inline]
+    pub(crate) fn order(&self, head: &Head<'_>, index: usize) -> Result<Order> {
+        let order = head.order(index, self.table.timeline()?);
+        order.map_err(|fault| self.table.corrupt(self.at, &fault))
     }
 
     /// Where the entity's chunk and its heap begin in the file, and the chunk's bytes; `None` if

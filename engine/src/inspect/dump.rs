@@ -1,6 +1,7 @@
 //! What a file holds, in the order in which it holds it.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use asofdb_format::batch::{BatchReader, Entry};
 use asofdb_format::catalog::Bounds;
@@ -225,6 +226,12 @@ fn table(path: &Path, disk: &dyn Disk, out: Out<'_>) -> Result<()> {
     for (id, feature) in table.opened.freshness.iter().flat_map(|of| &of.features) {
         out(freshness_item(*id, feature));
     }
+    let timeline = Arc::clone(&table.timeline);
+    for step in timeline.steps() {
+        let fields =
+            vec![("from", Field::Moment(step.from.0)), ("commit", Field::Moment(step.commit.0))];
+        out(Item::new("step", 2, fields));
+    }
     for index in 0..table.directory.rows() {
         let row = table.row(index)?;
         let entity = row.entity(&table)?;
@@ -259,6 +266,7 @@ fn sections(table: &TableFile, out: Out<'_>) {
         ("directory", Some(layout.directory)),
         ("metadata", Some(layout.meta)),
         ("freshness", layout.freshness),
+        ("timeline", layout.timeline),
         ("checksums", Some(layout.checksums)),
     ] {
         let Some(section) = section else { continue };

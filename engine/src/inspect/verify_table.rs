@@ -118,10 +118,11 @@ fn check_entry(table: &TableFile, entry: &TableEntry, faults: &mut Faults) {
 
 /// Sections lie behind one another, so that every byte before the checksums has one.
 fn check_layout(table: &TableFile, faults: &mut Faults) {
-    let Layout { history, far, heads, directory, meta, freshness, checksums, .. } =
+    let Layout { history, far, heads, directory, meta, freshness, timeline, checksums, .. } =
         table.opened.layout;
     let mut end = wide(HEADER_LEN);
-    let sections = [history, far, heads, directory, meta].into_iter().chain(freshness);
+    let sections = [history, far, heads, directory, meta].into_iter();
+    let sections = sections.chain(freshness).chain(timeline);
     for section in sections.chain([checksums]) {
         if section.start < end {
             let fault = Malformed::new(0, "a section that begins behind the one before it");

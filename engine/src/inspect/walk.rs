@@ -12,6 +12,7 @@ use asofdb_format::head::{self, Head, HeadShape, Slot};
 use asofdb_format::ids::{Commit, EventTime, FeatureId};
 use asofdb_format::pages::{self, PAGE_LEN};
 use asofdb_format::revision::{Payload, Revision};
+use asofdb_format::timeline::Timeline;
 use asofdb_format::value::{Kind, ValueType};
 use asofdb_format::values::{self, Place as ValuePlace};
 use asofdb_format::wire::{Malformed, narrow, wide};
@@ -31,6 +32,7 @@ pub(super) struct TableFile {
     pub(super) opened: OpenedTable,
     pub(super) directory: Directory,
     pub(super) len: u64,
+    pub(super) timeline: Arc<Timeline>,
     pages: Pages,
     rows: Window,
     heads: Window,
@@ -80,12 +82,20 @@ impl TableFile {
         let fixed = rows.bytes(&pages, section.start, fixed_end)?;
         let directory = Directory::decode(&fixed, section.len)
             .map_err(|fault| pages.corrupt(section.start, &fault))?;
+        let timeline = match opened.layout.timeline {
+            None => Timeline::none(),
+            Some(section) => {
+                let bytes = Window::default().bytes(&pages, section.start, section.end())?;
+                Timeline::decode(&bytes).map_err(|fault| pages.corrupt(section.start, &fault))?
+            }
+        };
         let records_left = opened.meta.revisions;
         let window = Window::default;
         Ok(Self {
             opened,
             directory,
             len,
+            timeline: Arc::new(timeline),
             pages,
             rows,
             heads: window(),
@@ -164,13 +174,14 @@ impl TableFile {
             return Err(self.pages.outside(row.at));
         }
         let bytes = self.chunks.bytes(&self.pages, start, heap)?;
+        let timeline = Arc::clone(&self.timeline);
         let chunk = if place.chunk_len == 0 {
             None
         } else {
             Some(Chunk::decode(&bytes).map_err(|fault| self.corrupt(start, &fault))?)
         };
         if let Some(chunk) = &chunk
-            && !chunk.commits_ascend().map_err(|fault| self.corrupt(start, &fault))?
+            && !chunk.commits_ascend(&timeline).map_err(|fault| self.corrupt(start, &fault))?
         {
             return Err(self.corrupt(start, &Malformed::new(0, "a list of commits that ascends")));
         }
@@ -190,7 +201,7 @@ impl TableFile {
                 && chunk.feature(next) == feature
             {
                 let fail = |fault: Malformed| self.pages.corrupt(start, &fault);
-                let column = chunk.column(next).map_err(fail)?;
+                let column = chunk.column(next, &timeline).map_err(fail)?;
                 let at = ChunkAt { bytes: &bytes, start, heap, heap_len: place.heap_len };
                 self.column(feature, &column, &at, each)?;
                 next += 1;
@@ -261,7 +272,8 @@ impl TableFile {
             (Kind::Value, _) => (Payload::Bits(head.bits(index)), None),
             _ => (Payload::None, None),
         };
-        let order = head.order(index);
+        let order = head.order(index, &self.timeline);
+        let order = order.map_err(|fault| self.corrupt(row.at, &fault))?;
         let revision = Revision { order, kind, source: head.source(index), payload };
         let record = Record { feature, revision, place: Place::Head, at: row.at, value_at };
         Ok((record, near_end))

@@ -87,7 +87,7 @@ pub(crate) fn answer_row(
         };
         let event_time = head.event_time(place);
         let is_seen = event_time <= ask.t
-            && (sees_all || view.sees(&head.order(place), || head.source(place)));
+            && (sees_all || view.sees(&row.order(&head, place)?, || head.source(place)));
         if is_seen {
             from_head(row, &head, place, ask, event_time, out)?;
         } else {
@@ -179,7 +179,7 @@ fn from_history(
             put_number(ask, (event_time, kind, column.bits(newest)), out);
             continue;
         }
-        let column = chunk.column(place).map_err(malformed)?;
+        let column = chunk.column(place, row.table.timeline()?).map_err(malformed)?;
         let seen = (0..column.up_to(ask.t))
             .rev()
             .find(|index| sees_all || view.sees(&column.order(*index), || column.source(*index)));

@@ -429,7 +429,7 @@ impl<'h, 't> History<'h, 't> {
             let moments = &room.moments;
             return fill_all(&column, ask, (group.times, moments), before, to).map_err(malformed);
         }
-        let column = self.chunk.column(place).map_err(malformed)?;
+        let column = self.chunk.column(place, table.timeline()?).map_err(malformed)?;
         for (at, t) in group.times.iter().enumerate().take(before) {
             if let Some(newest) = column.up_to(*t).checked_sub(1) {
                 let found = column_found(table, self.bytes, &column, newest);

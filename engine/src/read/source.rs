@@ -175,8 +175,8 @@ pub(crate) fn offer_row<'s>(
             }
         };
         from = place;
-        let seen =
-            head.event_time(place) <= ask.t && view.sees(&head.order(place), || head.source(place));
+        let seen = head.event_time(place) <= ask.t
+            && view.sees(&row.order(&head, place)?, || head.source(place));
         if seen {
             offer(best, head_found(row, &head, place, ask)?);
         } else {
@@ -208,7 +208,7 @@ pub(crate) fn offer_row<'s>(
             }
         };
         from = place;
-        let column = chunk.column(place).map_err(malformed)?;
+        let column = chunk.column(place, table.timeline()?).map_err(malformed)?;
         let mut left = column.up_to(ask.t);
         while left > 0 {
             left -= 1;
@@ -249,7 +249,7 @@ pub(crate) fn head_found<'s>(
         }
         _ => ValuePlace::Bits(head.bits(place)),
     };
-    Ok(Found { order: head.order(place), kind, source: head.source(place), value })
+    Ok(Found { order: row.order(head, place)?, kind, source: head.source(place), value })
 }
 
 pub(crate) fn column_found<'s>(
@@ -337,7 +337,7 @@ pub(crate) fn gather_row<'s>(
     let head = row.head()?;
     let Ok(place) = head.find(ask.feature, 0) else { return Ok(false) };
     let mut gather = Gather { wanted, count: 0, last: None, found };
-    let order = head.order(place);
+    let order = row.order(&head, place)?;
     if order.event_time <= ask.t
         && gather.wants(order.event_time)
         && view.sees(&order, || head.source(place))
@@ -348,7 +348,7 @@ pub(crate) fn gather_row<'s>(
     let malformed = |fault: Malformed| row.table.corrupt(bytes.start, &fault);
     let chunk = Chunk::decode(&bytes.bytes).map_err(malformed)?;
     let Ok(place) = chunk.find(ask.feature, 0) else { return Ok(true) };
-    let column = chunk.column(place).map_err(malformed)?;
+    let column = chunk.column(place, row.table.timeline()?).map_err(malformed)?;
     let mut left = column.up_to(ask.t);
     while left > 0 {
         left -= 1;

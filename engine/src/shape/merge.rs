@@ -9,6 +9,7 @@ use std::ops::RangeInclusive;
 use asofdb_format::hash::EntityHash;
 use asofdb_format::ids::FeatureId;
 use asofdb_format::revision::Revision;
+use asofdb_format::timeline::Timeline;
 use bytes::Bytes;
 
 use crate::files::scan::{EntityRevisions, TableScan};
@@ -63,9 +64,14 @@ impl Source<'_> {
 }
 
 impl<'m> Merge<'m> {
-    /// Reads tables and memtables side by side.
-    pub(crate) fn new(tables: &[Shared<Table>], memtables: &[&'m Memtable]) -> Result<Self> {
-        Self::of(tables, memtables, EntityHash(0)..=EntityHash(u64::MAX), usize::MAX)
+    /// Reads tables and memtables side by side, for tables that have a timeline.
+    pub(crate) fn new(
+        tables: &[Shared<Table>],
+        memtables: &[&'m Memtable],
+        timeline: &Timeline,
+    ) -> Result<Self> {
+        let all = EntityHash(0)..=EntityHash(u64::MAX);
+        Self::of(tables, memtables, all, usize::MAX, timeline)
     }
 
     /// Reads tables side by side, those entities whose hashes lie in a range, and holds about so
@@ -74,8 +80,9 @@ impl<'m> Merge<'m> {
         tables: &[Shared<Table>],
         range: RangeInclusive<EntityHash>,
         window: usize,
+        timeline: &Timeline,
     ) -> Result<Self> {
-        Self::of(tables, &[], range, window)
+        Self::of(tables, &[], range, window, timeline)
     }
 
     fn of(
@@ -83,17 +90,22 @@ impl<'m> Merge<'m> {
         memtables: &[&'m Memtable],
         range: RangeInclusive<EntityHash>,
         window: usize,
+        timeline: &Timeline,
     ) -> Result<Self> {
         let in_range = |table: &&Shared<Table>| {
             table.entry.min_hash <= *range.end() && *range.start() <= table.entry.max_hash
         };
         let tables = tables.iter().filter(in_range);
-        let scan = |table| TableScan::new(Shared::clone(table), range.clone(), window);
-        let tables = tables.map(|table| Rest::Table(Box::new(scan(table))));
+        let mut sources: Vec<Source<'m>> = Vec::new();
+        for table in tables {
+            let mut scan = TableScan::new(Shared::clone(table), range.clone(), window);
+            let times = (table.entry.min_event_time, table.entry.max_event_time);
+            scan.copies_by_time = table.timeline()?.agrees(timeline, times.0, times.1);
+            sources.push(Source { rest: Rest::Table(Box::new(scan)), at: None });
+        }
         let memtables =
             memtables.iter().map(|memtable| Rest::Memtable(memtable.entities().into_iter()));
-        let mut sources: Vec<Source<'m>> =
-            tables.chain(memtables).map(|rest| Source { rest, at: None }).collect();
+        sources.extend(memtables.map(|rest| Source { rest, at: None }));
         let mut spare = Spare::default();
         for source in &mut sources {
             source.advance(&mut spare)?;

@@ -18,7 +18,8 @@ use asofdb_format::ids::{Commit, EventTime, FeatureId};
 use asofdb_format::meta::FeatureMeta;
 use asofdb_format::revision::Revision;
 use asofdb_format::table::{Names, TableBuilder};
-use asofdb_format::wire::wide;
+use asofdb_format::timeline::{Step, Timeline};
+use asofdb_format::wire::{narrow, wide};
 use parking_lot::Mutex;
 
 use crate::files::names;
@@ -121,20 +122,22 @@ pub(crate) fn memory(options: &Options) -> u64 {
 pub(crate) fn write_all(keeper: &Keeper, state: &State, job: &Job<'_>) -> Result<Written> {
     let names = names_of(state);
     let past_len = past_len(&keeper.options, state, job.tables);
+    let timeline = Arc::new(timeline_of(keeper, job, past_len)?);
     let made = state.visible();
     let ranges = ranges(keeper, job);
     let window = READ_AHEAD / (job.tables.len().max(1) * ranges.len());
     let fill = |range: RangeInclusive<EntityHash>| {
         let mut merge = if job.memtables.is_empty() {
-            Merge::in_range(job.tables, range, window)?
+            Merge::in_range(job.tables, range, window, &timeline)?
         } else {
-            Merge::new(job.tables, job.memtables)?
+            Merge::new(job.tables, job.memtables, &timeline)?
         };
         let mut filler = Filler {
             keeper,
             state,
             job,
             names: &names,
+            timeline: &timeline,
             past_len,
             made,
             here: None,
@@ -172,6 +175,25 @@ pub(crate) fn write_all(keeper: &Keeper, state: &State, job: &Job<'_>) -> Result
         return Err(error);
     }
     Ok(written)
+}
+
+/// The timeline of what is written: the steps of all that is merged. Where a table gets few of the
+/// records of each batch, steps take more room than commits.
+fn timeline_of(keeper: &Keeper, job: &Job<'_>, past_len: u64) -> Result<Timeline> {
+    let mut steps: Vec<Step> = Vec::new();
+    for table in job.tables {
+        steps.extend(table.timeline()?.steps());
+    }
+    job.memtables.iter().for_each(|memtable| steps.extend(&memtable.aside().steps));
+    let in_tables: u64 = job.tables.iter().map(|table| table.entry.revisions).sum();
+    let in_memory: u64 = job.memtables.iter().map(|memtable| memtable.revisions()).sum();
+    let len = match &job.placing {
+        Placing::Together(level) if level.past().is_some() => past_len,
+        Placing::Together(_) | Placing::Parted { .. } => table_len(&keeper.options),
+    };
+    let tables = bytes(job.tables).div_ceil(len.max(1)).max(1);
+    let most = (in_tables + in_memory) / tables / wide(Step::LEAST_RECORDS);
+    Ok(Timeline::of(steps, narrow(most)))
 }
 
 /// The ranges of hashes that are merged beside one another: hashes are spread evenly.
@@ -237,6 +259,7 @@ struct Filler<'f> {
     state: &'f State,
     job: &'f Job<'f>,
     names: &'f Names,
+    timeline: &'f Arc<Timeline>,
     /// How long a table of the past is made.
     past_len: u64,
     /// The newest commit of the state that is merged.
@@ -344,7 +367,7 @@ impl Filler<'_> {
                     let level = self.level(window, full.superseded);
                     self.written.tables.push(full.finish(self.keeper, level)?);
                 }
-                Output::create(self.keeper, self.names.clone())
+                Output::create(self.keeper, self.names.clone(), self.timeline)
             }
         }
     }
@@ -431,13 +454,13 @@ fn append(file: &dyn FileWriter, path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 impl Output {
-    fn create(keeper: &Keeper, names: Names) -> Result<Self> {
+    fn create(keeper: &Keeper, names: Names, timeline: &Arc<Timeline>) -> Result<Self> {
         let number = keeper.next_file();
         let header = Header::new(FileKind::Table, keeper.store, number, keeper.now().0);
         let path = names::numbered(&keeper.dir, FileKind::Table, number);
         let disk = &keeper.options.world.disk;
         let file = disk.create(&path).map_err(|source| Error::io("create", &path, source))?;
-        let builder = TableBuilder::new(&header, names);
+        let builder = TableBuilder::new(&header, names, Arc::clone(timeline));
         let unfinished = Unfinished { disk: Arc::clone(disk), path: Some(path.clone()) };
         Ok(Self {
             builder,

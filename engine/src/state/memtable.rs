@@ -28,6 +28,7 @@ use std::sync::Arc;
 use asofdb_format::hash::EntityHash;
 use asofdb_format::ids::{Commit, EventTime, FeatureId, FileNumber, KnownTime, SourceId};
 use asofdb_format::revision::Order;
+use asofdb_format::timeline::Step;
 use bytes::Bytes;
 
 pub(crate) use self::entity::{EntityNode, Near};
@@ -73,6 +74,8 @@ pub(crate) struct Aside {
     pub(crate) marks: BTreeMap<String, Mark>,
     pub(crate) commits: CommitSpans,
     pub(crate) tallies: BTreeMap<FeatureId, Tally>,
+    /// Which event times came with which commits, ascending by commit.
+    pub(crate) steps: Vec<Step>,
 }
 
 /// A mark of progress, and the batch that set it.
@@ -142,6 +145,12 @@ impl Memtable {
 
     pub(crate) fn aside(&self) -> MutexGuard<'_, Aside> {
         self.aside.lock()
+    }
+
+    /// Adds a step to what is kept beside the revisions.
+    pub(crate) fn add_step(&self, aside: &mut Aside, step: Step) {
+        aside.steps.push(step);
+        self.bytes.fetch_add(size_of::<Step>(), Ordering::Relaxed);
     }
 
     /// The first commit of its log's batches, if there is any.

@@ -17,6 +17,7 @@ use asofdb_format::frame::{FrameKind, MAX_PAYLOAD_LEN};
 use asofdb_format::header::{FileKind, Header};
 use asofdb_format::ids::{Commit, FeatureId, FileNumber, KnownTime, SourceId};
 use asofdb_format::revision::Order;
+use asofdb_format::timeline::Step;
 use asofdb_format::value::{MAX_VALUE_LEN, ValueType};
 use asofdb_format::wire::{Decoded, Malformed, wide};
 
@@ -457,6 +458,7 @@ pub(crate) fn apply(
     let mut touched: Vec<FeatureId> = Vec::new();
     // Counted here first, so that the lock is taken once.
     let mut tallies: Vec<Tally> = Vec::new();
+    let mut times = Vec::new();
     let mut inserter = memtable.inserter();
     while let Some(entry) = batch.next_entry()? {
         check(&entry).map_err(|what| Malformed::new(0, what))?;
@@ -477,11 +479,16 @@ pub(crate) fn apply(
         if let Some(tally) = tallies.get_mut(place) {
             tally.count(&order, kind, value);
         }
+        times.push(entry.event_time.0);
         inserter.put(entry.entity, Incoming { feature, order, kind, source, value });
     }
     inserter.end();
+    let step = Step::of(commit, &mut times);
     let mut aside = memtable.aside();
     aside.commits.add(commit);
+    if let Some(step) = step {
+        memtable.add_step(&mut aside, step);
+    }
     if let Some((id, label)) = &batch.head.source {
         aside.sources.insert(*id, Arc::from(label.as_str()));
     }

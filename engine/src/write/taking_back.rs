@@ -9,6 +9,7 @@ use asofdb_format::edit::Edit;
 use asofdb_format::hash::ErasedEntity;
 use asofdb_format::ids::{Commit, FeatureId, SourceId};
 use asofdb_format::revision::Revision;
+use asofdb_format::timeline::Timeline;
 use bytes::Bytes;
 
 use crate::shape::background::Background;
@@ -279,7 +280,7 @@ impl Found {
         };
         let tables: Vec<_> = state.tables.all().filter(may_hold).cloned().collect();
         let memtables: Vec<_> = state.memtables.iter().map(|memtable| &**memtable).collect();
-        let mut merge = Merge::new(&tables, &memtables)?;
+        let mut merge = Merge::new(&tables, &memtables, &Timeline::none())?;
         let mut batches = BTreeSet::new();
         let mut sources: BTreeMap<SourceId, Commit> = BTreeMap::new();
         let (mut records, mut entities) = (0, 0);

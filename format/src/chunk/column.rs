@@ -4,6 +4,7 @@ use crate::chunk::List;
 use crate::ids::{Commit, EventTime, KnownTime, SourceId};
 use crate::ints::Ints;
 use crate::revision::Order;
+use crate::timeline::Timeline;
 use crate::value::Kind;
 use crate::values::{NumberValues, Place, Values};
 use crate::wire::{Decoded, Malformed, Reader};
@@ -21,11 +22,17 @@ pub(super) enum Commits<'a> {
     One(Ints<'a>),
     Lines(Ints<'a>),
     Places(Ints<'a>, Ints<'a>),
+    /// Those of a timeline, but for revisions at some places, ascending.
+    ByTime {
+        timeline: &'a Timeline,
+        places: Ints<'a>,
+        commits: Ints<'a>,
+    },
 }
 
 impl Commits<'_> {
-    /// The commit of the i-th revision of a list before which so many lie.
-    fn get(&self, before: usize, index: usize) -> i64 {
+    /// The commit of the i-th revision of a list before which so many lie, of an event time.
+    fn get(&self, before: usize, index: usize, event_time: EventTime) -> i64 {
         match self {
             Self::One(list) => list.get(index),
             Self::Lines(all) => all.at(index, before.saturating_add(index)),
@@ -34,6 +41,13 @@ impl Commits<'_> {
                     Ok(place) if place < commits.len() => commits.get(place),
                     // No writer has such a place; the largest commit is one that no reader sees.
                     _ => i64::MAX,
+                }
+            }
+            Self::ByTime { timeline, places, commits } => {
+                let place = i64::try_from(before.saturating_add(index)).unwrap_or(i64::MAX);
+                match places.partition_above(place).checked_sub(1) {
+                    Some(at) if places.get(at) == place => commits.get(at),
+                    _ => timeline.commit_of(event_time).map_or(i64::MAX, |commit| commit.0),
                 }
             }
         }
@@ -84,11 +98,12 @@ impl<'a> Column<'a> {
     #[must_use]
     #[inline]
     pub fn order(&self, index: usize) -> Order {
-        let commit = self.orders.commits.get(self.before, index);
+        let event_time = self.event_time(index);
+        let commit = self.orders.commits.get(self.before, index, event_time);
         let place = self.before.saturating_add(index);
         let behind = self.orders.known.as_ref().map_or(0, |known| known.get(place));
         Order {
-            event_time: self.event_time(index),
+            event_time,
             known_time: KnownTime(commit.wrapping_sub(behind)),
             commit: Commit(commit),
         }

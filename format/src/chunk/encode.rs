@@ -1,14 +1,15 @@
 //! Writes chunks: of every list the form that takes the least room.
 
-use crate::ids::FeatureId;
+use crate::ids::{Commit, EventTime, FeatureId};
 use crate::ints;
 use crate::lines::{self, Lists};
 use crate::revision::{Payload, Revision};
+use crate::timeline::Timeline;
 use crate::values::{self, Numbers, Wholes};
 use crate::wire::{Writer, put_uint, wide};
 
 use super::{
-    HAS_KINDS, HAS_SOURCES, NUMBERS_BESIDE, ONE_COMMITS, ONE_TIMES, OWN_KNOWN, OWN_TIMES,
+    COMMITS_BY_TIME, HAS_KINDS, HAS_SOURCES, NUMBERS_BESIDE, ONE_COMMITS, ONE_TIMES, OWN_KNOWN, OWN_TIMES,
     PLACED_COMMITS, beside,
 };
 
@@ -23,8 +24,13 @@ pub struct ColumnInput<'a> {
     pub revisions: &'a [Revision],
 }
 
-/// Writes a chunk of columns ascending by feature, and its heap.
-pub fn encode(columns: &[ColumnInput<'_>], out: &mut Vec<u8>, heap: &mut Vec<u8>) {
+/// Writes a chunk of columns ascending by feature, and its heap, for a table that has this timeline.
+pub fn encode(
+    columns: &[ColumnInput<'_>],
+    timeline: &Timeline,
+    out: &mut Vec<u8>,
+    heap: &mut Vec<u8>,
+) {
     let counts: Vec<usize> = columns.iter().map(|column| column.revisions.len()).collect();
     let all = |integer: fn(&Revision) -> i64| -> Vec<i64> {
         columns.iter().flat_map(|column| column.revisions.iter().map(integer)).collect()
@@ -49,7 +55,8 @@ pub fn encode(columns: &[ColumnInput<'_>], out: &mut Vec<u8>, heap: &mut Vec<u8>
     }
     let commits = all(|revision| revision.order.commit.0);
     let mut order = Vec::new();
-    let commits_flag = encode_commits(Lists { all: &commits, counts: &counts }, &mut order);
+    let commits = Lists { all: &commits, counts: &counts };
+    let commits_flag = encode_commits(commits, times.all, timeline, &mut order);
 
     let last_id = columns.last().map_or(0, |column| u64::from(column.feature.0));
     let last_end = ends.last().copied().unwrap_or_default();
@@ -194,11 +201,27 @@ fn write_own_times(revisions: &[Revision], owner: Option<usize>, out: &mut Vec<u
     }
 }
 
-/// Writes commits: one list that is that of every column; or all side by side; or the commits
-/// that there are, and places among them.
-fn encode_commits(commits: Lists<'_>, out: &mut Vec<u8>) -> u8 {
+/// Writes commits: those of the timeline, but for some; one list that is that of every column; all side
+/// by side; or the commits that there are, and places among them.
+fn encode_commits(
+    commits: Lists<'_>,
+    times: &[i64],
+    timeline: &Timeline,
+    out: &mut Vec<u8>,
+) -> u8 {
+    let others = Others::of(commits.all, times, timeline);
+    // To look for what may be a little shorter takes longer than that is worth.
+    if let Some(few) = others.as_ref().filter(|few| few.places.len() * FEW <= commits.all.len()) {
+        return few.write(out);
+    }
+    let by_time = |bits: u64| others.as_ref().filter(|others| others.bits() < bits);
     if commits.are_one() {
-        ints::encode(first_of(commits), out);
+        let one = first_of(commits);
+        let bits = Lists { all: one, counts: &[one.len()] }.plan().bits(one.len());
+        if let Some(others) = by_time(bits) {
+            return others.write(out);
+        }
+        ints::encode(one, out);
         return ONE_COMMITS;
     }
     let mut distinct = commits.all.to_vec();
@@ -212,8 +235,12 @@ fn encode_commits(commits: Lists<'_>, out: &mut Vec<u8>) -> u8 {
     let places = Lists { all: &places, counts: commits.counts };
     let table = Lists { all: &distinct, counts: &[distinct.len()] }.plan();
     let (flat, placed) = (commits.plan(), places.plan());
-    let bits = table.bits(distinct.len()) + placed.bits(places.all.len());
-    if flat.bits(commits.all.len()) <= bits {
+    let flat_bits = flat.bits(commits.all.len());
+    let placed_bits = table.bits(distinct.len()) + placed.bits(places.all.len());
+    if let Some(others) = by_time(flat_bits.min(placed_bits)) {
+        return others.write(out);
+    }
+    if flat_bits <= placed_bits {
         flat.write(commits, out);
         return 0;
     }
@@ -221,6 +248,46 @@ fn encode_commits(commits: Lists<'_>, out: &mut Vec<u8>) -> u8 {
     ints::encode(&distinct, out);
     placed.write(places, out);
     PLACED_COMMITS
+}
+
+/// If there are so many times as many revisions as do not have the commit that the timeline tells, the
+/// chunk goes by it.
+const FEW: usize = 8;
+
+/// Revisions that do not have the commit that the timeline tells.
+struct Others {
+    places: Vec<i64>,
+    commits: Vec<i64>,
+}
+
+impl Others {
+    /// `None` if there is no timeline.
+    fn of(commits: &[i64], times: &[i64], timeline: &Timeline) -> Option<Self> {
+        if timeline.is_empty() {
+            return None;
+        }
+        let mut others = Self { places: Vec::new(), commits: Vec::new() };
+        for (place, (commit, time)) in (0i64..).zip(commits.iter().zip(times)) {
+            if timeline.commit_of(EventTime(*time)) != Some(Commit(*commit)) {
+                others.places.push(place);
+                others.commits.push(*commit);
+            }
+        }
+        Some(others)
+    }
+
+    /// About how much room they take.
+    fn bits(&self) -> u64 {
+        let plan = |all: &[i64]| Lists { all, counts: &[all.len()] }.plan().bits(all.len());
+        8 + plan(&self.places) + plan(&self.commits)
+    }
+
+    fn write(&self, out: &mut Vec<u8>) -> u8 {
+        out.put_varint(wide(self.places.len()));
+        ints::encode(&self.places, out);
+        ints::encode(&self.commits, out);
+        COMMITS_BY_TIME
+    }
 }
 
 fn width_of(max: u64) -> usize {

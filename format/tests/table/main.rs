@@ -15,6 +15,7 @@
 mod random;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use asofdb_format::catalog::Bounds;
 use asofdb_format::chunk::{self, Chunk, Column, ColumnInput, Walk};
@@ -28,6 +29,7 @@ use asofdb_format::meta::{FeatureMeta, TableMeta};
 use asofdb_format::pages;
 use asofdb_format::revision::{Order, Payload, Revision};
 use asofdb_format::table::{Extent, FOOTER_LEN, Footer, Layout, Names, TableBuilder, TableFault};
+use asofdb_format::timeline::Timeline;
 use asofdb_format::value::{Kind, ValueType};
 use asofdb_format::values::{self, Numbers, Place};
 use asofdb_format::wire::{Malformed, narrow, uint, wide};
@@ -144,7 +146,13 @@ impl<'a> Table<'a> {
         } else {
             Payload::Bits(head.bits(index))
         };
-        Ok(Revision { order: head.order(index), kind, source: head.source(index), payload })
+        let order = head.order(index, &self.timeline()?)?;
+        Ok(Revision { order, kind, source: head.source(index), payload })
+    }
+
+    fn timeline(&self) -> Result<Timeline, Malformed> {
+        let Some(extent) = self.layout.timeline else { return Ok(Timeline::none()) };
+        Timeline::decode(section(self.bytes, extent)?)
     }
 
     /// All of a row: for each feature its revisions, ascending. `most` bounds the work on bytes
@@ -159,8 +167,9 @@ impl<'a> Table<'a> {
             let heap_start = place.start.saturating_add(u64::from(place.chunk_len));
             let heap = at(history, heap_start, u64::from(place.heap_len))?;
             let chunk = Chunk::decode(bytes)?;
+            let timeline = self.timeline()?;
             for index in 0..chunk.columns().min(most) {
-                let revisions = column_revisions(bytes, heap, &chunk.column(index)?, most)?;
+                let revisions = column_revisions(bytes, heap, &chunk.column(index, &timeline)?, most)?;
                 features.insert(chunk.feature(index), revisions);
             }
         }
@@ -310,6 +319,38 @@ fn every_revision_of_many_entities_comes_back() {
     check_table(1000, 700);
 }
 
+#[test]
+fn commits_that_event_times_tell_take_room() {
+    let order = |n: i64| Order {
+        event_time: EventTime(n * 1_000 + n * n % 997),
+        known_time: KnownTime(n * n),
+        commit: Commit(n * n),
+    };
+    let mut rng = Rng(11);
+    let revisions = |first: i64, rng: &mut Rng| {
+        let orders: Vec<Order> = (0..40).map(|n| order(first + n * 7)).collect();
+        revisions(rng, ValueType::I64, &orders)
+    };
+    let features: Vec<(FeatureId, Vec<Revision>)> =
+        (1..6).map(|id| (FeatureId(id), revisions(i64::from(id), &mut rng))).collect();
+    let row = (b"ant".to_vec(), features);
+    let timeline = timeline_of(std::slice::from_ref(&row));
+    let len = |timeline: &Timeline| {
+        let input = row.1.iter().map(|(feature, revisions)| ColumnInput {
+            feature: *feature,
+            numbers: Numbers::Plain,
+            revisions,
+        });
+        let (mut chunk, mut heap) = (Vec::new(), Vec::new());
+        chunk::encode(&input.collect::<Vec<_>>(), timeline, &mut chunk, &mut heap);
+        (chunk.len(), chunk::goes_by_timeline(&chunk))
+    };
+    let ((by_time, goes), (plain, other)) = (len(&timeline), len(&Timeline::none()));
+    assert!(goes && !other && by_time + 200 < plain, "{by_time} and {plain} bytes");
+    let (bytes, _) = build(&Names::default(), &[row], false);
+    assert!(layout_of(&bytes).unwrap().timeline.is_some());
+}
+
 /// The chunk is encoded otherwise than a builder would: what is copied is told from what is made
 /// again.
 #[test]
@@ -325,13 +366,13 @@ fn a_copied_chunk_is_made_again_or_is_not_that_of_its_row() {
     let (older, _) = all.split_at(all.len() - 1);
     let column = ColumnInput { feature: FeatureId(1), numbers: Numbers::Plain, revisions: older };
     let (mut chunk, mut heap) = (Vec::new(), Vec::new());
-    chunk::encode(&[column], &mut chunk, &mut heap);
+    chunk::encode(&[column], &Timeline::none(), &mut chunk, &mut heap);
     let rows: Vec<RowOf> = vec![(b"ant".to_vec(), vec![(FeatureId(1), all.clone())])];
     let (made, _) = build(&names, &rows, false);
     let contains = |bytes: &[u8]| bytes.windows(chunk.len()).any(|window| window == chunk);
     assert!(!contains(&made), "a builder encodes it so too: the test tells nothing");
     let header = Header::new(FileKind::Table, StoreId([7; 16]), FileNumber(3), 1);
-    let mut builder = TableBuilder::new(&header, names.clone());
+    let mut builder = TableBuilder::new(&header, names.clone(), Arc::default());
     builder.add_copied(b"ant", &[(FeatureId(1), &all)], (&chunk, &heap));
     let copied = builder.finish().0.concat();
     assert!(contains(&copied));
@@ -410,7 +451,17 @@ fn an_entity_that_is_too_heavy_gets_several_rows() {
 // ---------------------------------------------------------------------------------------------
 // Chunks
 
+/// With a timeline that tells every commit, with one that tells some, and without one.
 fn check_chunk(columns: &[(FeatureId, Numbers, Vec<Revision>)]) -> usize {
+    let features = columns.iter().map(|(id, _, revisions)| (*id, revisions.clone()));
+    let whole = timeline_of(&[(b"e".to_vec(), features.collect())]);
+    let half = Timeline::of(whole.steps().step_by(2).collect(), 1_000);
+    check_chunk_of(columns, &whole);
+    check_chunk_of(columns, &half);
+    check_chunk_of(columns, &Timeline::none())
+}
+
+fn check_chunk_of(columns: &[(FeatureId, Numbers, Vec<Revision>)], timeline: &Timeline) -> usize {
     let inputs: Vec<ColumnInput<'_>> = columns
         .iter()
         .map(|(feature, numbers, revisions)| ColumnInput {
@@ -420,7 +471,7 @@ fn check_chunk(columns: &[(FeatureId, Numbers, Vec<Revision>)]) -> usize {
         })
         .collect();
     let (mut bytes, mut heap) = (Vec::new(), Vec::new());
-    chunk::encode(&inputs, &mut bytes, &mut heap);
+    chunk::encode(&inputs, timeline, &mut bytes, &mut heap);
     let chunk = Chunk::decode(&bytes).unwrap();
     assert_eq!(chunk.columns(), columns.len());
     let mut from = 0;
@@ -429,7 +480,7 @@ fn check_chunk(columns: &[(FeatureId, Numbers, Vec<Revision>)]) -> usize {
         assert_eq!(chunk.find(*feature, 0), Ok(index));
         assert_eq!(chunk.find(*feature, from), Ok(index));
         from = index;
-        let column = chunk.column(index).unwrap();
+        let column = chunk.column(index, timeline).unwrap();
         assert_eq!(&column_revisions(&bytes, &heap, &column, usize::MAX).unwrap(), revisions);
         for revision in revisions {
             let t = revision.order.event_time;

@@ -1,6 +1,7 @@
 //! Random tables: names, rows and revisions of every kind, from a seed.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use asofdb_format::catalog::Bounds;
 use asofdb_format::hash::EntityHash;
@@ -10,6 +11,7 @@ use asofdb_format::ids::{Commit, EventTime, FeatureId, FileNumber, KnownTime, So
 use asofdb_format::meta::FeatureMeta;
 use asofdb_format::revision::{Order, Payload, Revision};
 use asofdb_format::table::{Finished, Names, TableBuilder};
+use asofdb_format::timeline::{Step, Timeline};
 use asofdb_format::value::{Kind, ValueType, Vector};
 use asofdb_format::values::{BLOCK_LEN, IN_PLACE_LEN};
 use asofdb_format::wire::wide;
@@ -175,9 +177,16 @@ pub(crate) fn rows(rng: &mut Rng, names: &Names, entities: u64) -> Vec<RowOf> {
     all
 }
 
+/// Of each commit the least event time; those that do not ascend are left out.
+pub(crate) fn timeline_of(rows: &[RowOf]) -> Timeline {
+    let features = rows.iter().flat_map(|(_, features)| features);
+    let orders = features.flat_map(|(_, revisions)| revisions.iter().map(|r| r.order));
+    Timeline::of(orders.map(|o| Step { commit: o.commit, from: o.event_time }).collect(), 1_000)
+}
+
 pub(crate) fn build(names: &Names, rows: &[RowOf], pieces: bool) -> (Vec<u8>, Finished) {
     let header = Header::new(FileKind::Table, StoreId([7; 16]), FileNumber(3), 1);
-    let mut builder = TableBuilder::new(&header, names.clone());
+    let mut builder = TableBuilder::new(&header, names.clone(), Arc::new(timeline_of(rows)));
     let mut bytes = Vec::new();
     for (entity, features) in rows {
         let features: Vec<(FeatureId, &[Revision])> =
