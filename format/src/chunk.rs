@@ -1,15 +1,16 @@
 //! The history of one entity in a table: a column a feature, older versions ascending.
 //!
 //! ```text
-//! u8       width of the ids: 1, 2, 4 (low half)
+//! u8       width of the ids: 1, 2, 4, or 0: a run (low half)
 //!          | width of the ends: 1, 2, 4, or 0 where there are none (high half)
 //! u8       flags: event times 1 one list | 2 each column its own   (neither: side by side)
 //!                 commits     4 one list | 8 places | 12 timeline  (neither: side by side)
 //!                 16 known times of their own | 32 has sources | 64 has kinds
 //!                 128 numbers side by side: there are no ends and no bodies; not with 2
-//! varint   number of columns C, at least 1
+//! varint   number of columns C, 1 to MAX_FEATURES
 //! ints     C numbers of revisions, each at least 1; R in all
-//! ids      C feature ids, ascending
+//! ids      C feature ids, ascending; a run: varint, the first, and each is one more than the one
+//!          before
 //! ends     C ends of the columns' bodies, counted from the first body
 //! times    one list: ints of N event times, which are those of every column
 //!          side by side: lines of the C columns' event times, R in all
@@ -52,6 +53,7 @@ use self::column::{ColumnValues, Commits, Orders};
 pub use self::encode::{ColumnInput, encode};
 pub use self::grid::Grid;
 pub use self::numbers::{Moment, NumberColumn};
+use crate::head::{MAX_FEATURES, place_in_run};
 use crate::ids::{EventTime, FeatureId};
 use crate::ints::Ints;
 use crate::timeline::{self, Timeline};
@@ -88,6 +90,8 @@ pub struct Chunk<'a> {
     counts: Ints<'a>,
     revisions: usize,
     ids: usize,
+    /// The first feature of a run.
+    first_id: u32,
     ends: usize,
     /// None of a column that has its own.
     times: Ints<'a>,
@@ -110,7 +114,7 @@ impl<'a> Chunk<'a> {
         let both = |a: u8, b: u8| flags & (a | b) == a | b;
         let is_beside = flags & NUMBERS_BESIDE != 0;
         let ends_fit = if is_beside { end_width == 0 } else { matches!(end_width, 1 | 2 | 4) };
-        if !matches!(id_width, 1 | 2 | 4)
+        if !matches!(id_width, 0 | 1 | 2 | 4)
             || !ends_fit
             || both(NUMBERS_BESIDE, OWN_TIMES)
             || both(ONE_TIMES, OWN_TIMES)
@@ -118,13 +122,17 @@ impl<'a> Chunk<'a> {
             return Err(fault);
         }
         let fault = reader.fault("a number of columns, each of one revision at least");
-        let columns = reader.count()?;
-        if columns == 0 {
+        let columns = narrow(reader.varint()?);
+        if !(1..=MAX_FEATURES).contains(&columns) {
             return Err(fault);
         }
         let counts = Ints::decode(&mut reader, columns)?;
         let is_one = flags & ONE_TIMES != 0 || flags & COMMITS_BY_TIME == ONE_COMMITS;
         let revisions = total(&counts, is_one).ok_or(fault)?;
+        let first_id = if id_width == 0 { reader.varint_u32()? } else { 0 };
+        if columns - 1 > (u32::MAX - first_id) as usize {
+            return Err(reader.fault("ids below 2^32"));
+        }
         let ids = reader.position();
         reader.take(columns.saturating_mul(usize::from(id_width)))?;
         let ends = reader.position();
@@ -152,6 +160,7 @@ impl<'a> Chunk<'a> {
             counts,
             revisions,
             ids,
+            first_id,
             ends,
             times,
             kinds,
@@ -201,8 +210,10 @@ impl<'a> Chunk<'a> {
     #[must_use]
     #[inline]
     pub fn feature(&self, index: usize) -> FeatureId {
-        let width = usize::from(self.id_width);
-        let id = uint(self.bytes, self.ids + index * width, width);
+        let id = match usize::from(self.id_width) {
+            0 => u64::from(self.first_id).saturating_add(wide(index)),
+            width => uint(self.bytes, self.ids + index * width, width),
+        };
         FeatureId(u32::try_from(id).unwrap_or(u32::MAX))
     }
 
@@ -210,6 +221,9 @@ impl<'a> Chunk<'a> {
     /// passes what it was told last.
     #[inline]
     pub fn find(&self, feature: FeatureId, from: usize) -> Result<usize, usize> {
+        if self.id_width == 0 {
+            return place_in_run(feature, FeatureId(self.first_id), from, self.columns);
+        }
         let (mut low, mut high) = (from, self.columns);
         // Callers mostly ask for the very next one.
         for next in [from, from + 1] {

@@ -3,7 +3,8 @@
 //! ```text
 //! u16      length of the entity
 //! u16      number of features N, less one
-//! u8       width of the ids: 1, 2, 4 (low four bits) | width of the times: 0 to 8 (high four bits)
+//! u8       width of the ids: 1, 2, 4, or 0: a run (low four bits)
+//!          | width of the times: 0 to 8 (high four bits)
 //! u8       width of the commits: 0 to 8, or 15: the timeline tells them (low four bits)
 //!          | flags (high four bits):
 //!              1 known times of their own | 2 has sources | 4 has kinds
@@ -15,7 +16,8 @@
 //! i64      greatest event time T of the N versions
 //! i64      greatest commit C of the N versions
 //! entity
-//! ids      N feature ids, ascending
+//! ids      N feature ids, ascending; a run: a u32, the first, and each is one more than the one
+//!          before
 //! times    N differences T - event time
 //! commits  N differences C - commit, unless each is the one that the table's
 //!          [timeline](crate::timeline) tells of the event time
@@ -52,6 +54,8 @@ pub const MAX_FEATURES: usize = 1 << 16;
 const OWN_KNOWN: u8 = 1;
 const HAS_SOURCES: u8 = 2;
 const HAS_KINDS: u8 = 4;
+/// How long the first id of a run is.
+const RUN_LEN: usize = 4;
 /// The width of commits that the timeline tells.
 const BY_TIME: u8 = 15;
 const FAR: u64 = 1 << 63;
@@ -84,6 +88,7 @@ pub fn encode(
     let behind_time = |order: Order| top_time.abs_diff(order.event_time.0);
     let behind_commit = |order: Order| top_commit.abs_diff(order.commit.0);
     let id_width = match newest.last() {
+        _ if newest.len() > RUN_LEN && is_run(newest.iter().map(|(id, _)| *id)) => 0,
         Some((FeatureId(id), _)) if *id > 0xffff => 4,
         Some((FeatureId(id), _)) if *id > 0xff => 2,
         _ => 1,
@@ -113,7 +118,10 @@ pub fn encode(
     out.put_i64(top_time);
     out.put_i64(top_commit);
     out.extend_from_slice(entity);
-    newest.iter().for_each(|(id, _)| put_uint(out, u64::from(id.0), id_width));
+    match newest.first() {
+        Some((first, _)) if id_width == 0 => out.put_u32(first.0),
+        _ => newest.iter().for_each(|(id, _)| put_uint(out, u64::from(id.0), id_width)),
+    }
     orders().for_each(|order| put_uint(out, behind_time(order), time_width));
     if !by_time {
         orders().for_each(|order| put_uint(out, behind_commit(order), commit_width));
@@ -147,6 +155,26 @@ pub fn encode(
     }
     out.extend_from_slice(&near);
     by_time
+}
+
+/// Whether each id is one more than the one before.
+pub(crate) fn is_run(ids: impl Iterator<Item = FeatureId> + Clone) -> bool {
+    ids.clone().zip(ids.skip(1)).all(|(one, next)| one.0.checked_add(1) == Some(next.0))
+}
+
+/// The place of a feature in a run of so many from a first one on, searched from a place on.
+#[inline]
+pub(crate) fn place_in_run(
+    feature: FeatureId,
+    first: FeatureId,
+    from: usize,
+    count: usize,
+) -> Result<usize, usize> {
+    match feature.0.checked_sub(first.0).map(|place| place as usize) {
+        Some(place) if (from..count).contains(&place) => Ok(place),
+        Some(place) => Err(place.clamp(from, count.max(from))),
+        None => Err(from),
+    }
 }
 
 /// What the first [`FIXED_LEN`] bytes of a head tell: where its parts are.
@@ -188,14 +216,17 @@ impl HeadShape {
         let time_width = low_byte(first >> 36 & 15);
         let commit_width = low_byte(first >> 40 & 15);
         let flags = low_byte(first >> 44 & 15);
-        let widths_are_good = matches!(id_width, 1 | 2 | 4) && time_width <= 8
+        let widths_are_good = matches!(id_width, 0 | 1 | 2 | 4) && time_width <= 8
             && (commit_width <= 8 || commit_width == BY_TIME);
         if !widths_are_good || flags > 7 || first >> 48 != 0 {
             return Err(Malformed::new(4, "the widths and flags of a head"));
         }
         // At most 2^16 features of 41 bytes each.
         let ids = FIXED + entity_len;
-        let times = ids + count * u32::from(id_width);
+        let times = match id_width {
+            0 => ids + 4,
+            width => ids + count * u32::from(width),
+        };
         let commits = times + count * u32::from(time_width);
         let known = match commit_width {
             BY_TIME => commits,
@@ -316,7 +347,7 @@ impl<'a> Head<'a> {
         Commit(self.shape.top_commit)
     }
 
-    /// The ids of its features, as they are written: so many bytes each.
+    /// The ids of its features, as they are written: so many bytes each, or the first of a run.
     #[must_use]
     #[inline]
     pub fn ids(&self) -> (usize, &'a [u8]) {
@@ -335,7 +366,10 @@ impl<'a> Head<'a> {
     #[must_use]
     #[inline]
     pub fn feature(&self, index: usize) -> FeatureId {
-        let id = self.integer(self.shape.ids, index, self.shape.id_width);
+        let id = match self.shape.id_width {
+            0 => self.integer(self.shape.ids, 0, 4).saturating_add(wide(index)),
+            width => self.integer(self.shape.ids, index, width),
+        };
         FeatureId(u32::try_from(id).unwrap_or(u32::MAX))
     }
 
@@ -347,6 +381,9 @@ impl<'a> Head<'a> {
         // Callers mostly ask for the very next one.
         if low < high && self.feature(low) == feature {
             return Ok(low);
+        }
+        if self.shape.id_width == 0 {
+            return place_in_run(feature, self.feature(0), from, high);
         }
         while low < high {
             let middle = low.midpoint(high);

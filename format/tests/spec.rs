@@ -577,7 +577,7 @@ fn the_numbers_of_the_example() {
     assert!(heap.is_empty());
     let chunk = Chunk::decode(&bytes).unwrap();
     assert_eq!(chunk.column(1, &Timeline::none()).unwrap().place(1), Ok(Place::Bits(105)));
-    for (byte, what) in [(0x91, "ends of a byte each"), (0x31, "ends of three bytes")] {
+    for (byte, what) in [(0x90, "ends of a byte each"), (0x30, "ends of three bytes")] {
         let mut other = bytes.clone();
         other[0] = byte;
         assert!(Chunk::decode(&other).is_err(), "{what}");

@@ -1,5 +1,6 @@
 //! What is asked of an entity, looked at once for all entities that are asked for it.
 
+use asofdb_format::head::Head;
 use asofdb_format::ids::EventTime;
 
 use crate::read::plan::Ask;
@@ -11,8 +12,9 @@ pub(crate) struct Asked {
     list: Vec<Ask>,
     /// Whether each of them has its moment.
     is_spread: bool,
-    /// The features as heads write them, in 1, 2 and 4 bytes each; empty where they do not fit.
-    ids: [Vec<u8>; 3],
+    /// The features as heads write them, in 1, 2 and 4 bytes each, and as a run; empty where they do
+    /// not fit.
+    ids: [Vec<u8>; 4],
     /// Every answer stands where its ask does, every value is fresh and any bits are a number.
     pub(crate) is_plain: bool,
     /// The earliest and the latest moment asked about.
@@ -26,7 +28,7 @@ impl Asked {
             ask.place == index && is_any_bits && ask.terms.is_endless()
         };
         let is_plain = list.iter().enumerate().all(plain);
-        let ids = [1, 2, 4].map(|width| {
+        let wide = [1, 2, 4].map(|width| {
             let fits = |ask: &Ask| width == 4 || ask.feature.0 >> (8 * width) == 0;
             let mut bytes = Vec::new();
             if list.iter().all(fits) {
@@ -35,6 +37,12 @@ impl Asked {
             }
             bytes
         });
+        let [one, two, four] = wide;
+        let first = list.first().map_or(0, |ask| ask.feature.0);
+        let distance = |ask: &Ask| ask.feature.0.checked_sub(first).map(|id| id as usize);
+        let is_run = list.iter().enumerate().all(|(place, ask)| distance(ask) == Some(place));
+        let run = if is_run { first.to_le_bytes().to_vec() } else { Vec::new() };
+        let ids = [one, two, four, run];
         let moments = || list.iter().map(|ask| ask.t);
         let first = moments().min().unwrap_or(EventTime::MIN);
         let last = moments().max().unwrap_or(EventTime::MIN);
@@ -66,11 +74,13 @@ impl Asked {
         self.list.len()
     }
 
-    /// Whether these are the features, as ids of so many bytes.
+    /// Whether these are the features of a head.
     #[inline]
-    pub(crate) fn are(&self, (width, ids): (usize, &[u8])) -> bool {
-        let [one, two, four] = &self.ids;
+    pub(crate) fn are(&self, head: &Head<'_>) -> bool {
+        let [one, two, four, run] = &self.ids;
+        let (width, ids) = head.ids();
         let own = match width {
+            0 => return run.as_slice() == ids && head.len() == self.list.len(),
             1 => one,
             2 => two,
             _ => four,

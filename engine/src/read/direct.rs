@@ -52,7 +52,7 @@ pub(crate) fn answer_row(
         commit: entry.max_commit,
     });
     let head = row.head()?;
-    let are_same = asked.are(head.ids());
+    let are_same = asked.are(&head);
     if are_same
         && sees_all
         && asked.is_plain

@@ -277,7 +277,7 @@ pub(crate) fn answer_group(
         return Ok(None);
     }
     let head = row.head()?;
-    let are_same = asked.are(head.ids());
+    let are_same = asked.are(&head);
     let bytes = row.chunk(&head)?;
     let mut history = None;
     let mut from = 0;

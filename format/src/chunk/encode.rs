@@ -1,5 +1,6 @@
 //! Writes chunks: of every list the form that takes the least room.
 
+use crate::head::is_run;
 use crate::ids::{Commit, EventTime, FeatureId};
 use crate::ints;
 use crate::lines::{self, Lists};
@@ -60,7 +61,8 @@ pub fn encode(
 
     let last_id = columns.last().map_or(0, |column| u64::from(column.feature.0));
     let last_end = ends.last().copied().unwrap_or_default();
-    let id_width = width_of(last_id);
+    let ids = columns.iter().map(|column| column.feature);
+    let id_width = if columns.len() > 2 && is_run(ids) { 0 } else { width_of(last_id) };
     let end_width = if beside.is_some() { 0 } else { width_of(last_end) };
     let flag = |set: bool, flag: u8| if set { flag } else { 0 };
     out.push(low(id_width) | low(end_width) << 4);
@@ -76,7 +78,10 @@ pub fn encode(
     let whole: Vec<i64> =
         counts.iter().map(|&count| i64::try_from(count).unwrap_or(i64::MAX)).collect();
     ints::encode(&whole, out);
-    columns.iter().for_each(|column| put_uint(out, u64::from(column.feature.0), id_width));
+    match columns.first() {
+        Some(first) if id_width == 0 => out.put_varint(u64::from(first.feature.0)),
+        _ => columns.iter().for_each(|c| put_uint(out, u64::from(c.feature.0), id_width)),
+    }
     ends.iter().for_each(|&end| put_uint(out, end, end_width));
     times_form.write(times, out);
     if any(&kinds) {

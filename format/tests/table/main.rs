@@ -351,6 +351,23 @@ fn commits_that_event_times_tell_take_room() {
     assert!(layout_of(&bytes).unwrap().timeline.is_some());
 }
 
+/// A chunk of many columns that are all alike is shorter than a byte for each.
+#[test]
+fn columns_that_take_no_bytes_are_more_than_a_reader_believes() {
+    let order =
+        |n: i64| Order { event_time: EventTime(n), known_time: KnownTime(n), commit: Commit(n) };
+    let same = Revision {
+        order: order(1),
+        kind: Kind::Value,
+        source: SourceId::NONE,
+        payload: Payload::Bits(7),
+    };
+    let revisions = vec![same.clone(), Revision { order: order(2), ..same }];
+    let columns: Vec<_> =
+        (5..2_005).map(|id| (FeatureId(id), Numbers::Plain, revisions.clone())).collect();
+    assert!(check_chunk(&columns) < 100);
+}
+
 /// The chunk is encoded otherwise than a builder would: what is copied is told from what is made
 /// again.
 #[test]
