@@ -111,7 +111,13 @@ fn head_row(criterion: &mut Criterion) {
     let newest: Vec<Revision> = (0..20).map(|n| revisions(n, 10).pop().unwrap()).collect();
     let newest: Vec<(FeatureId, &Revision)> = (0..20).map(FeatureId).zip(&newest).collect();
     let (mut bytes, mut far) = (Vec::new(), Vec::new());
-    head::encode(&7u64.to_le_bytes(), &newest, HistoryPlace::default(), &Timeline::none(), (&mut bytes, &mut far));
+    head::encode(
+        &7u64.to_le_bytes(),
+        &newest,
+        HistoryPlace::default(),
+        &Timeline::none(),
+        (&mut bytes, &mut far),
+    );
     criterion.bench_function("head row of 20 features", |b| {
         b.iter(|| {
             let head = Head::decode(black_box(&bytes)).unwrap();

@@ -216,7 +216,8 @@ impl HeadShape {
         let time_width = low_byte(first >> 36 & 15);
         let commit_width = low_byte(first >> 40 & 15);
         let flags = low_byte(first >> 44 & 15);
-        let widths_are_good = matches!(id_width, 0 | 1 | 2 | 4) && time_width <= 8
+        let widths_are_good = matches!(id_width, 0 | 1 | 2 | 4)
+            && time_width <= 8
             && (commit_width <= 8 || commit_width == BY_TIME);
         if !widths_are_good || flags > 7 || first >> 48 != 0 {
             return Err(Malformed::new(4, "the widths and flags of a head"));

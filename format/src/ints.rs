@@ -216,6 +216,8 @@ pub struct Ints<'a> {
     packed: &'a [u8],
     count: usize,
     width: u32,
+    /// The bits of a packed integer.
+    mask: u64,
     base: i64,
     slope: i64,
     scale: i64,
@@ -245,13 +247,14 @@ impl<'a> Ints<'a> {
         // The slice goes on to the end of the input, so that most windows are whole.
         let packed = reader.rest();
         reader.take(narrow(bits.div_ceil(8)))?;
-        Ok(Self { packed, count, width, base, slope, scale })
+        let mask = if width == 0 { 0 } else { u64::MAX >> (64 - width) };
+        Ok(Self { packed, count, width, mask, base, slope, scale })
     }
 
     /// A column of none.
     #[must_use]
     pub const fn none() -> Self {
-        Self { packed: &[], count: 0, width: 0, base: 0, slope: 0, scale: 1 }
+        Self { packed: &[], count: 0, width: 0, mask: 0, base: 0, slope: 0, scale: 1 }
     }
 
     /// How many integers there are.
@@ -332,6 +335,17 @@ pub struct Limit {
     within: Option<(i64, usize, usize)>,
 }
 
+/// Where lists begin and how long they are, of which it is told where each begins and where the last
+/// one ends.
+#[inline(always)]
+fn lists_of(starts: &[u32]) -> impl Iterator<Item = (usize, usize)> {
+    let nexts = starts.get(1..).unwrap_or_default();
+    starts
+        .iter()
+        .zip(nexts)
+        .map(|(start, next)| (*start as usize, next.saturating_sub(*start) as usize))
+}
+
 /// So many integers are counted rather than halved.
 const FEW: usize = 6;
 
@@ -395,26 +409,24 @@ impl<'a> Ints<'a> {
     /// where the last one ends. Adds an index for each list.
     #[inline]
     pub fn partition_each(&self, starts: &[u32], limit: &Limit, out: &mut Vec<u32>) {
-        let lists = starts.windows(2).map(|pair| match pair {
-            [start, next] => (*start as usize, next.saturating_sub(*start) as usize),
-            _ => (0, 0),
-        });
         let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let Some((units, from, to)) = limit.within.filter(|(_, from, to)| to - from <= FEW) else {
-            out.extend(lists.map(|(start, len)| small(self.partition_within(start, len, limit))));
+            out.extend(
+                lists_of(starts)
+                    .map(|(start, len)| small(self.partition_within(start, len, limit))),
+            );
             return;
         };
         // Few integers are in question: they are counted, one list beside another, and no step waits
-        // for the one before it. The width is at most 57, or there would be nothing to be within.
-        let (width, mask) = (self.width as usize, (1u64 << self.width) - 1);
-        out.extend(lists.map(|(start, len)| {
+        // for the one before it.
+        let all = *self;
+        out.extend(lists_of(starts).map(move |(start, len)| {
             let (from, to) = (from.min(len), to.min(len));
             let mut up_to = from;
             for index in from..to {
-                let bit = (start + index) * width;
-                let packed = (window(self.packed, bit / 8) >> (bit % 8)) & mask;
-                let line = self.slope.wrapping_mul(index.cast_signed() as i64);
-                up_to += usize::from(line.wrapping_add(packed.cast_signed()) <= units);
+                let line = all.slope.wrapping_mul(index.cast_signed() as i64);
+                let units_here = line.wrapping_add(all.packed(start + index).cast_signed());
+                up_to += usize::from(units_here <= units);
             }
             small(up_to)
         }));
@@ -423,14 +435,12 @@ impl<'a> Ints<'a> {
     /// A packed integer.
     #[inline(always)]
     fn packed(&self, place: usize) -> u64 {
-        match self.width {
-            0 => 0,
-            64 => window(self.packed, place.saturating_mul(8)),
-            width => {
-                let bit = place.saturating_mul(width as usize);
-                (window(self.packed, bit / 8) >> (bit % 8)) & ((1 << width) - 1)
-            }
+        if self.mask == 0 {
+            return 0;
         }
+        // Past the end it is some integer.
+        let bit = place.wrapping_mul(self.width as usize);
+        (window(self.packed, bit / 8) >> (bit % 8)) & self.mask
     }
 }
 

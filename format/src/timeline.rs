@@ -118,10 +118,8 @@ impl Timeline {
 
     /// The steps, ascending.
     pub fn steps(&self) -> impl Iterator<Item = Step> + '_ {
-        let step = |(from, commit): (&i64, &i64)| Step {
-            commit: Commit(*commit),
-            from: EventTime(*from),
-        };
+        let step =
+            |(from, commit): (&i64, &i64)| Step { commit: Commit(*commit), from: EventTime(*from) };
         self.times.iter().zip(&self.commits).map(step)
     }
 
@@ -276,7 +274,8 @@ mod tests {
 
     #[test]
     fn what_came_late_in_a_batch_is_taken_for_its_beginning() {
-        let mut times: Vec<i64> = (0..100).map(|i| if i % 10 == 3 { i } else { 5_000 + i }).collect();
+        let mut times: Vec<i64> =
+            (0..100).map(|i| if i % 10 == 3 { i } else { 5_000 + i }).collect();
         times.reverse();
         assert_eq!(Step::of(Commit(9), &mut times), Some(step(9, 5_000)));
         let mut same = [7; 4];

@@ -229,6 +229,31 @@ impl<'a> NumberValues<'a> {
         is_known.then_some(Self { form, exponent, base, before, all })
     }
 
+    /// Tells the bits of the numbers at some places: what is the same for all is looked at once.
+    #[inline(always)]
+    pub(crate) fn each(
+        &self,
+        places: impl Iterator<Item = usize>,
+        mut told: impl FnMut(usize, u64),
+    ) {
+        let Self { base, before, all, .. } = *self;
+        let whole =
+            move |index: usize| base.wrapping_add(all.at(index, before.wrapping_add(index)));
+        match self.form {
+            DECIMAL_F64 => {
+                let power = power_of_ten(self.exponent);
+                for index in places {
+                    told(index, decimal(whole(index), power).to_bits());
+                }
+            }
+            _ => {
+                for index in places {
+                    told(index, self.bits(index));
+                }
+            }
+        }
+    }
+
     /// The bits of the i-th number.
     #[must_use]
     #[inline(always)]
@@ -282,16 +307,20 @@ pub fn decompress(block: &[u8], len: usize) -> Decoded<Bytes> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "encoders write mantissas that f64 holds exactly")]
-#[inline]
-fn f64_from(mantissa: i64, exponent: u8) -> u64 {
-    (mantissa as f64 / power_of_ten(exponent)).to_bits()
+#[inline(always)]
+fn decimal(mantissa: i64, power: f64) -> f64 {
+    mantissa as f64 / power
 }
 
-#[expect(clippy::cast_precision_loss, reason = "encoders write mantissas that f64 holds exactly")]
+#[inline]
+fn f64_from(mantissa: i64, exponent: u8) -> u64 {
+    decimal(mantissa, power_of_ten(exponent)).to_bits()
+}
+
 #[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is the meaning of the form")]
 #[inline]
 fn f32_from(mantissa: i64, exponent: u8) -> u64 {
-    u64::from(((mantissa as f64 / power_of_ten(exponent)) as f32).to_bits())
+    u64::from((decimal(mantissa, power_of_ten(exponent)) as f32).to_bits())
 }
 
 #[inline]

@@ -300,10 +300,10 @@ pub const fn low_byte(value: u64) -> u8 {
 #[must_use]
 #[inline(always)]
 pub fn window(bytes: &[u8], at: usize) -> u64 {
-    if let Some(eight) = bytes.get(at..at.saturating_add(8)) {
-        return eight.try_into().map_or(0, u64::from_le_bytes);
+    match bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        Some(eight) => u64::from_le_bytes(*eight),
+        None => window_at_the_end(bytes, at),
     }
-    window_at_the_end(bytes, at)
 }
 
 #[cold]

@@ -511,7 +511,12 @@ fn the_examples_of_head_and_chunk() {
         revisions,
     };
     let (mut bytes, mut heap) = (Vec::new(), Vec::new());
-    chunk::encode(&[column(1, &numbers), column(2, &texts)], &Timeline::none(), &mut bytes, &mut heap);
+    chunk::encode(
+        &[column(1, &numbers), column(2, &texts)],
+        &Timeline::none(),
+        &mut bytes,
+        &mut heap,
+    );
     assert_eq!(bytes, example("chunk"));
     assert!(heap.is_empty());
 

@@ -14,10 +14,10 @@ use asofdb::{
     Value, ValueType, Vector, inspect,
 };
 
-const KINDS: [&str; 6] = ["log", "recent", "run", "past", "taken_back", "numbers"];
+const KINDS: [&str; 7] = ["log", "recent", "run", "past", "taken_back", "numbers", "timeline"];
 
-/// Written before tables told of freshness, and not made anew.
-const BEFORE_FRESHNESS: &str = "before_freshness";
+/// Written before tables told of freshness, or had timelines and runs of ids, and not made anew.
+const BEFORE: [&str; 3] = ["before_freshness", "before_timelines", "numbers_before_timelines"];
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/v1")
@@ -117,9 +117,51 @@ fn make_numbers() -> SimWorld {
     sim
 }
 
+/// Batches in the order of event time, of which a few records come some batches late: event times tell
+/// nearly all commits.
+fn make_timeline() -> SimWorld {
+    let sim = SimWorld::new(at(-1));
+    let store = Store::open("/timeline", options(&sim)).unwrap();
+    let types = [ValueType::I64, ValueType::Text, ValueType::F64, ValueType::F64];
+    for (place, value_type) in (0..).zip(types) {
+        store.define(FeatureSpec::new(format!("stream:{place}"), value_type)).unwrap();
+    }
+    let mut arrivals: Vec<(i64, i64, i64)> = Vec::new();
+    for n in 0..320 {
+        let late = if n % 29 == 3 { 40 } else { 0 };
+        arrivals.push((n + late, n, n * 7 % 20));
+    }
+    arrivals.sort_unstable();
+    for (batch_at, arrived) in (0..).zip(arrivals.chunks(16)) {
+        // Commits are moments: they come at no regular steps.
+        sim.clock.set(EventTime(at(batch_at + 1).0 + batch_at * batch_at * 77_777));
+        let mut batch = Batch::new();
+        for (_, n, series) in arrived {
+            let e = EventTime(at(0).0 + n * 60_000_000 + n * n % 1_013);
+            let (key, place) = (format!("entity-{}", series / 4), series % 4);
+            #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+            let value: Value = match place {
+                0 => (n * 3).into(),
+                1 => format!("state {}", n % 5).into(),
+                _ => (*n as f64 / 100.0).into(),
+            };
+            batch.put(&key, &format!("stream:{place}"), e, value);
+        }
+        store.write(batch, Durability::Synced).unwrap();
+        if batch_at % 6 == 5 {
+            store.flush().unwrap();
+        }
+    }
+    store.compact().unwrap();
+    store.close().unwrap();
+    sim
+}
+
 fn make(kind: &str) -> SimWorld {
-    if kind == "numbers" {
-        return make_numbers();
+    match kind {
+        "numbers" => return make_numbers(),
+        "timeline" => return make_timeline(),
+        _ => {}
     }
     let sim = SimWorld::new(at(-1));
     let options = match kind {
@@ -170,9 +212,9 @@ fn answers(dir: &Path) -> String {
 
 #[test]
 fn a_store_of_an_earlier_day_is_read_otherwise() {
-    for kind in KINDS.into_iter().chain([BEFORE_FRESHNESS]) {
+    for kind in KINDS.into_iter().chain(BEFORE) {
         let dir = folder().join(kind);
-        if kind != BEFORE_FRESHNESS && std::env::var_os("ASOFDB_REWRITE").is_some() {
+        if !BEFORE.contains(&kind) && std::env::var_os("ASOFDB_REWRITE").is_some() {
             let sim = make(kind);
             let made = tempfile::tempdir().unwrap();
             sim.disk.copy_to_real(made.path()).unwrap();

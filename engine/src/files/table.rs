@@ -8,8 +8,8 @@
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 
 use asofdb_format::directory::{self, Directory};
 use asofdb_format::edit::TableEntry;

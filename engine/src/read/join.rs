@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use asofdb_format::hash::EntityHash;
 use asofdb_format::ids::{EventTime, KnownTime, Span};
-use asofdb_format::wire::wide;
+use asofdb_format::wire::{wide, window};
 use parking_lot::Mutex;
 
 use crate::files::table::HeadRow;
@@ -42,6 +42,8 @@ pub struct Joiner {
     asks: Vec<Ask>,
     state: Shared<State>,
     stamp: Stamp,
+    /// Room that earlier parts needed: a system takes long to hand out what is then used once.
+    spare: Mutex<Vec<PartCells>>,
     /// Keeps compaction from dropping what the join sees.
     _held: Snapshot,
 }
@@ -51,7 +53,23 @@ struct SpineRow<'e> {
     row: usize,
     hash: EntityHash,
     entity: &'e [u8],
+    /// What the entity begins with: short ones are told apart without a look at where they lie, which
+    /// in the order of hashes is anywhere.
+    begins: u64,
     t: EventTime,
+}
+
+impl SpineRow<'_> {
+    #[inline]
+    fn is_of_entity(&self, other: &Self) -> bool {
+        let is_like =
+            (self.hash, self.begins) == (other.hash, other.begins) && self.len() == other.len();
+        is_like && (self.len() <= size_of::<u64>() || self.entity == other.entity)
+    }
+
+    const fn len(&self) -> usize {
+        self.entity.len()
+    }
 }
 
 /// About how many answers are made before they go to their columns.
@@ -78,7 +96,8 @@ impl Joiner {
             .collect::<Result<_>>()?;
         let stamp = pinned.stamp();
         let (keeper, features) = (Arc::clone(keeper), features.clone());
-        Ok(Self { keeper, features, options, asks, state: pinned.state, stamp, _held: held })
+        let (state, spare) = (pinned.state, Mutex::new(Vec::new()));
+        Ok(Self { keeper, features, options, asks, state, stamp, spare, _held: held })
     }
 
     /// The features, in the order of the columns.
@@ -103,21 +122,23 @@ impl Joiner {
             if let Ok(t) = i64::try_from(t) {
                 let entity = entity.as_ref();
                 let hash = EntityHash::of(entity);
-                spine.push(SpineRow { row, hash, entity, t: EventTime(t) });
+                let begins = window(entity, 0);
+                spine.push(SpineRow { row, hash, entity, begins, t: EventTime(t) });
             }
         }
-        spine.sort_unstable_by(|a, b| {
-            (a.hash, a.entity, a.t, a.row).cmp(&(b.hash, b.entity, b.t, b.row))
-        });
+        sort(&mut spine);
         let types = self.features().iter().map(|feature| feature.value_type);
         let mut columns: Vec<JoinedColumn> =
             types.map(|value_type| JoinedColumn::missing(value_type, rows.len())).collect();
         // Answers on their way to the columns take as much room as there: a bounded number at a time.
         let rows_at_once = (CELLS_AT_ONCE / self.features.len().max(1)).max(1024);
+        let mut spare = std::mem::take(&mut *self.spare.lock());
         for part in spine.chunks(rows_at_once) {
-            let answers = self.state.monitor.watched(self.answer_all(part))?;
+            let answers = self.state.monitor.watched(self.answer_all(part, &mut spare))?;
             self.take_over(&answers, &mut columns);
+            spare.extend(answers.into_iter().map(|(_, cells)| cells));
         }
+        *self.spare.lock() = spare;
         Ok(Joined { rows: rows.len(), columns, stamp: self.stamp })
     }
 
@@ -174,17 +195,25 @@ impl Joiner {
         })
     }
 
-    fn answer_all<'s, 'e>(&self, spine: &'s [SpineRow<'e>]) -> Result<Answers<'s, 'e>> {
+    /// Answers rows, some a thread, into cells that were used before as long as there are any.
+    fn answer_all<'s, 'e>(
+        &self,
+        spine: &'s [SpineRow<'e>],
+        spare: &mut Vec<PartCells>,
+    ) -> Result<Answers<'s, 'e>> {
+        let has_bytes = self.asks.iter().any(|ask| is_bytes(ask.value_type));
+        let mut cells = || spare.pop().unwrap_or_else(|| PartCells::none(has_bytes));
         let threads = self.threads_for(spine.len());
         if threads == 1 {
-            return Ok(vec![(spine, self.answer_part(spine)?)]);
+            return Ok(vec![(spine, self.answer_part(spine, cells())?)]);
         }
         let parts = split(spine, threads);
         let results: Vec<Mutex<Option<Result<PartCells>>>> =
             parts.iter().map(|_| Mutex::new(None)).collect();
         let jobs = parts.iter().zip(&results).map(|(part, result)| {
+            let cells = cells();
             let job: Box<dyn FnOnce() + Send + '_> =
-                Box::new(move || *result.lock() = Some(self.answer_part(part)));
+                Box::new(move || *result.lock() = Some(self.answer_part(part, cells)));
             job
         });
         self.keeper.options.world.scheduler.run_all(jobs.collect());
@@ -197,15 +226,14 @@ impl Joiner {
         Ok(all)
     }
 
-    fn answer_part(&self, spine: &[SpineRow<'_>]) -> Result<PartCells> {
-        let has_bytes = self.asks.iter().any(|ask| is_bytes(ask.value_type));
-        let mut cells = PartCells::missing(self.asks.len(), spine.len(), has_bytes);
-        let spare = PartCells::missing(0, 0, has_bytes);
+    fn answer_part(&self, spine: &[SpineRow<'_>], mut cells: PartCells) -> Result<PartCells> {
+        cells.reset(self.asks.len(), spine.len());
+        let spare = cells.of_none();
         let mut room = Room { spare, group: GroupRoom::default() };
         let mut asked = Asked::new(self.asks.clone());
         let mut times = Vec::new();
         let mut first = 0;
-        for rows in spine.chunk_by(|a, b| a.entity == b.entity) {
+        for rows in spine.chunk_by(SpineRow::is_of_entity) {
             times.clear();
             times.extend(rows.iter().map(|row| row.t));
             let group = Group { first, times: &times };
@@ -330,6 +358,17 @@ impl Joiner {
     }
 }
 
+/// Brings the rows of each entity together, ascending by time.
+fn sort(spine: &mut [SpineRow<'_>]) {
+    spine.sort_unstable_by_key(|row| (row.hash, row.t, row.row));
+    for same in spine.chunk_by_mut(|a, b| a.hash == b.hash) {
+        let Some((first, others)) = same.split_first() else { continue };
+        if !others.iter().all(|row| row.is_of_entity(first)) {
+            same.sort_unstable_by_key(|row| (row.entity, row.t, row.row));
+        }
+    }
+}
+
 /// Splits a sorted spine into about equal parts between entities.
 fn split<'s, 'e>(spine: &'s [SpineRow<'e>], parts: usize) -> Vec<&'s [SpineRow<'e>]> {
     let mut out = Vec::with_capacity(parts);
@@ -338,7 +377,7 @@ fn split<'s, 'e>(spine: &'s [SpineRow<'e>], parts: usize) -> Vec<&'s [SpineRow<'
         let mut at = rest.len() / left;
         // A part may also end between two rows of one entity: both are then looked up.
         while at > 0 && at < rest.len() && rest.len() > 4096 {
-            let same = rest.get(at - 1).map(|row| row.entity) == rest.get(at).map(|row| row.entity);
+            let same = rest.get(at - 1).zip(rest.get(at)).is_some_and(|(a, b)| a.is_of_entity(b));
             if !same || at.is_multiple_of(4096) {
                 break;
             }
@@ -402,5 +441,38 @@ impl<'s> Sources<'s> {
             visits.open_history(offer_row(row, asks, view, &mut best)?);
         }
         Ok(best)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn row(row: usize, entity: &'static [u8], t: i64) -> SpineRow<'static> {
+        let (hash, begins) = (EntityHash(7), window(entity, 0));
+        SpineRow { row, hash, entity, begins, t: EventTime(t) }
+    }
+
+    #[test]
+    fn rows_of_entities_with_one_hash_are_taken_for_one_entity() {
+        for (one, other) in [
+            (&b"ant"[..], &b"bee"[..]),
+            (b"ant", b"ant\0"),
+            (b"", b"\0\0\0\0\0\0\0\0"),
+            (b"the same beginning, one", b"the same beginning, two"),
+        ] {
+            let mut spine =
+                vec![row(0, one, 5), row(1, other, 3), row(2, one, 1), row(3, other, 9)];
+            sort(&mut spine);
+            let groups: Vec<Vec<usize>> = spine
+                .chunk_by(SpineRow::is_of_entity)
+                .map(|rows| rows.iter().map(|row| row.row).collect())
+                .collect();
+            let mut expected = vec![vec![2, 0], vec![1, 3]];
+            if one > other {
+                expected.reverse();
+            }
+            assert_eq!(groups, expected, "{one:?} and {other:?}");
+        }
     }
 }

@@ -7,7 +7,7 @@
 //! The rows of one entity stand beside one another and ascend by time, so that each column of the
 //! entity's history is decoded once for all of them and its answers are written side by side.
 
-use asofdb_format::chunk::{Chunk, Grid, Moment, NumberColumn, Walk};
+use asofdb_format::chunk::{Chunk, Moment, NumberColumn, Walk};
 use asofdb_format::head::Head;
 use asofdb_format::ids::EventTime;
 use asofdb_format::revision::Order;
@@ -53,16 +53,21 @@ pub(crate) struct PartRow<'p> {
 }
 
 impl PartCells {
-    pub(crate) fn missing(features: usize, rows: usize, has_bytes: bool) -> Self {
-        let cells = features * rows;
+    /// Cells of no rows.
+    pub(crate) const fn none(has_bytes: bool) -> Self {
         Self {
-            rows,
-            status: vec![Status::Missing; cells],
-            event_times: vec![0; cells],
-            bits: vec![0; cells],
+            rows: 0,
+            status: Vec::new(),
+            event_times: Vec::new(),
+            bits: Vec::new(),
             has_bytes,
-            values: if has_bytes { vec![None; cells] } else { Vec::new() },
+            values: Vec::new(),
         }
+    }
+
+    /// Others of no rows.
+    pub(crate) const fn of_none(&self) -> Self {
+        Self::none(self.has_bytes)
     }
 
     /// Makes it one of so many rows, all missing.
@@ -174,15 +179,6 @@ struct Numbers<'p> {
 }
 
 impl Numbers<'_> {
-    #[inline(always)]
-    fn put(&mut self, at: usize, status: Status, event_time: EventTime, bits: u64) {
-        if let (Some(to_status), Some(to_time), Some(to_bits)) =
-            (self.status.get_mut(at), self.event_times.get_mut(at), self.bits.get_mut(at))
-        {
-            (*to_status, *to_time, *to_bits) = (status, event_time.0, bits);
-        }
-    }
-
     fn clear(&mut self) {
         self.status.fill(Status::Missing);
         self.event_times.fill(0);
@@ -222,7 +218,7 @@ impl Numbers<'_> {
         version: (EventTime, Kind, u64),
     ) {
         let (event_time, kind, bits) = version;
-        if ask.terms.is_forgotten(event_time) {
+        if from >= to || ask.terms.is_forgotten(event_time) {
             return;
         }
         let rows = from..to;
@@ -420,7 +416,8 @@ impl<'h, 't> History<'h, 't> {
             let each = room.up_to.chunks_exact(self.chunk.columns()).take(before);
             let up_to = each.map(|up_to| up_to.get(place).map_or(0, |up_to| *up_to as usize));
             let to = cells.numbers_mut(ask.place, rows);
-            return fill_each(&grid, place, ask, (group.times, up_to), to).map_err(malformed);
+            let column = grid.column(place).map_err(malformed)?;
+            return fill_each(&column, ask, (group.times, up_to), to).map_err(malformed);
         }
         if is_number(ask)
             && let Some(column) = self.chunk.numbers(place, &mut self.walk).map_err(malformed)?
@@ -443,26 +440,39 @@ impl<'h, 't> History<'h, 't> {
 /// Fills the first rows, of each of which it is told how many revisions are not after it.
 #[inline]
 fn fill_each(
-    grid: &Grid<'_, '_>,
-    place: usize,
+    column: &NumberColumn<'_>,
     ask: &Ask,
-    (times, up_to): (&[EventTime], impl Iterator<Item = usize>),
-    mut to: Numbers<'_>,
+    (times, up_to): (&[EventTime], impl Iterator<Item = usize> + Clone),
+    to: Numbers<'_>,
 ) -> std::result::Result<(), Malformed> {
     // As [`Numbers::fill`] does for many rows: to call it for each would cost a join an eighth.
     let is_plain = ask.terms.is_endless();
-    for (at, (up_to, t)) in up_to.zip(times).enumerate() {
+    let Numbers { status, event_times, bits } = to;
+    let cells = status.iter_mut().zip(event_times).zip(bits);
+    if is_plain && column.is_all_values() {
+        // Rows ascend by time: those that see nothing are the first.
+        let none = up_to.clone().take_while(|up_to| *up_to == 0).count();
+        let mut cells = cells.skip(none);
+        column.each(up_to.skip(none).map(|up_to| up_to.wrapping_sub(1)), |event_time, bits| {
+            if let Some(((status, to_time), to_bits)) = cells.next() {
+                (*status, *to_time, *to_bits) = (Status::Value, event_time.0, bits);
+            }
+        });
+        return Ok(());
+    }
+    for ((up_to, t), ((to_status, to_time), to_bits)) in up_to.zip(times).zip(cells) {
         let Some(newest) = up_to.checked_sub(1) else { continue };
-        let event_time = grid.event_time(place, newest);
-        if ask.terms.is_forgotten(event_time) {
+        let event_time = column.event_time(newest);
+        if !is_plain && ask.terms.is_forgotten(event_time) {
             continue;
         }
-        let (kind, bits) = (grid.kind(place, newest)?, grid.bits(place, newest)?);
+        let kind = column.kind(newest)?;
         let status = match kind {
             Kind::Value if is_plain => Status::Value,
             _ => ask.terms.judge(event_time, kind, *t),
         };
-        to.put(at, status, event_time, if status == Status::Value { bits } else { 0 });
+        (*to_status, *to_time) = (status, event_time.0);
+        *to_bits = if status == Status::Value { column.bits(newest) } else { 0 };
     }
     Ok(())
 }

@@ -10,8 +10,8 @@ use crate::values::{self, Numbers, Wholes};
 use crate::wire::{Writer, put_uint, wide};
 
 use super::{
-    COMMITS_BY_TIME, HAS_KINDS, HAS_SOURCES, NUMBERS_BESIDE, ONE_COMMITS, ONE_TIMES, OWN_KNOWN, OWN_TIMES,
-    PLACED_COMMITS, beside,
+    COMMITS_BY_TIME, HAS_KINDS, HAS_SOURCES, NUMBERS_BESIDE, ONE_COMMITS, ONE_TIMES, OWN_KNOWN,
+    OWN_TIMES, PLACED_COMMITS, beside,
 };
 
 /// One feature's older versions, as a chunk is made of.
@@ -208,12 +208,7 @@ fn write_own_times(revisions: &[Revision], owner: Option<usize>, out: &mut Vec<u
 
 /// Writes commits: those of the timeline, but for some; one list that is that of every column; all side
 /// by side; or the commits that there are, and places among them.
-fn encode_commits(
-    commits: Lists<'_>,
-    times: &[i64],
-    timeline: &Timeline,
-    out: &mut Vec<u8>,
-) -> u8 {
+fn encode_commits(commits: Lists<'_>, times: &[i64], timeline: &Timeline, out: &mut Vec<u8>) -> u8 {
     let others = Others::of(commits.all, times, timeline);
     // To look for what may be a little shorter takes longer than that is worth.
     if let Some(few) = others.as_ref().filter(|few| few.places.len() * FEW <= commits.all.len()) {

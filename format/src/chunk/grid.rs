@@ -2,8 +2,8 @@
 //! looked at one beside another, and no look waits for the one before it.
 
 use crate::chunk::beside::Beside;
-use crate::chunk::numbers::Moment;
-use crate::chunk::{Chunk, ONE_TIMES};
+use crate::chunk::numbers::{Moment, NumberColumn};
+use crate::chunk::{Chunk, List, ONE_TIMES};
 use crate::ids::EventTime;
 use crate::value::Kind;
 use crate::wire::{Decoded, narrow};
@@ -72,6 +72,22 @@ impl Grid<'_, '_> {
     #[inline(always)]
     fn before(&self, column: usize) -> usize {
         self.starts.get(column).map_or(usize::MAX, |start| *start as usize)
+    }
+
+    /// A column, for who reads several of its revisions.
+    #[inline(always)]
+    pub fn column(&self, column: usize) -> Decoded<NumberColumn<'_>> {
+        let before = self.before(column);
+        let times = List {
+            all: self.chunk.times,
+            before: if self.is_one_time { 0 } else { before },
+            count: self
+                .starts
+                .get(column + 1)
+                .map_or(0, |next| (*next as usize).saturating_sub(before)),
+        };
+        let numbers = self.beside.column(column, before)?;
+        Ok(NumberColumn { times, before, kinds: self.chunk.kinds, numbers })
     }
 
     /// The event time of the i-th revision of a column.

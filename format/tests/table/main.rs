@@ -169,7 +169,8 @@ impl<'a> Table<'a> {
             let chunk = Chunk::decode(bytes)?;
             let timeline = self.timeline()?;
             for index in 0..chunk.columns().min(most) {
-                let revisions = column_revisions(bytes, heap, &chunk.column(index, &timeline)?, most)?;
+                let revisions =
+                    column_revisions(bytes, heap, &chunk.column(index, &timeline)?, most)?;
                 features.insert(chunk.feature(index), revisions);
             }
         }
