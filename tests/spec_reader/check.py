@@ -6,7 +6,8 @@
 Both dump the same path, and both verify it if it is a store. The lines are parsed and compared one
 after another: order, fields and values have to be the same, and so has whether the path is
 damaged. Of a fault only the file is compared, for SPEC.md gives no wording and leaves the place of
-a complaint to the reader. The exit code is 1 if anything differs or if nothing was compared.
+a complaint to the reader. The exit code is 1 if anything differs or if nothing was compared; with
+--every-form also if a form of heads or chunks that this reader knows occurred nowhere.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from reader.chunk import SEEN
+from reader.forms import FORMS, SEEN
 from reader.verify import verify_store
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -117,6 +118,9 @@ def shortened(line: str | None) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Compares this reader with the program.")
     parser.add_argument("--asofdb", required=True, help="the program")
+    parser.add_argument(
+        "--every-form", action="store_true", help="fail if a form of heads or chunks never occurs"
+    )
     parser.add_argument("paths", nargs="+", metavar="STORE_OR_FILE")
     arguments = parser.parse_args()
     counts = Counts()
@@ -124,13 +128,18 @@ def main() -> int:
         compare(arguments.asofdb, path, counts)
         if os.path.isdir(path):
             compare_verdicts(arguments.asofdb, path, counts)
+    for form in FORMS:
+        print(f"{form}: {SEEN[form]}")
+    missing = [form for form in FORMS if not SEEN[form]] if arguments.every_form else []
+    if missing:
+        print(f"these occurred nowhere, so nothing was compared: {', '.join(missing)}")
     print(
         f"stores {counts.stores}, files {counts.files}, records compared {counts.records}, "
         f"verdicts compared {counts.verdicts}, "
-        f"chunks {sum(SEEN.values())}, {SEEN[True]} of them with numbers side by side, "
+        f"heads {SEEN['heads']}, chunks {SEEN['chunks']}, forms {len(SEEN)} of {len(FORMS)}, "
         f"differences {counts.differences}"
     )
-    return 1 if counts.differences or not counts.records else 0
+    return 1 if counts.differences or missing or not counts.records else 0
 
 
 if __name__ == "__main__":

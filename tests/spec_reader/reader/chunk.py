@@ -10,9 +10,17 @@ from dataclasses import dataclass
 
 from .batch import VALUE
 from .catalog import Feature, ValueType, misfit
+from .commits import (
+    FORM_OF_COMMITS,
+    ONE_LIST_OF_COMMITS,
+    Commits,
+    read_commits,
+)
 from .damage import Damaged
-from .head import ID_WIDTHS, Revision
-from .ints import Ints, read_ints, read_lines, read_parts
+from .forms import seen
+from .head import ID_WIDTHS, RUN, Revision, read_ids
+from .ints import Ints, read_ints, read_lines, read_lists, read_parts
+from .timeline import Timeline
 from .values import (
     MAX_EXPONENT,
     NUMBER_FORMS,
@@ -25,13 +33,11 @@ from .values import (
 )
 from .wire import Cursor, signed
 
+MAX_FEATURES = 65_536
 MAX_REVISIONS = 16_777_216
-ONE_LIST_OF_TIMES, OWN_TIMES, ONE_LIST_OF_COMMITS, PLACES = 1, 2, 4, 8
-TIMES, COMMITS = ONE_LIST_OF_TIMES | OWN_TIMES, ONE_LIST_OF_COMMITS | PLACES
+END_WIDTHS = (1, 2, 4)
+ONE_LIST_OF_TIMES, OWN_TIMES = 1, 2
 OWN_KNOWN_TIMES, HAS_SOURCES, HAS_KINDS, NUMBERS = 16, 32, 64, 128
-
-# How many chunks were read, by whether their numbers lie side by side.
-SEEN = {False: 0, True: 0}
 
 
 @dataclass(frozen=True)
@@ -54,8 +60,7 @@ class ChunkColumn:
     feature: int
     count: int
     times: Ints
-    # Where the chunk lists its commits, the places among them.
-    commits: Ints
+    commits: Commits
     known: Ints | None
     sources: Ints | None
     kinds: Ints | None
@@ -65,23 +70,14 @@ class ChunkColumn:
 @dataclass(frozen=True)
 class Chunk:
     file: str
-    # The commits of which columns tell the places; None if they tell the commits themselves.
-    listed: Ints | None
     columns: list[ChunkColumn]
-
-    def commit(self, column: ChunkColumn, index: int) -> int:
-        if self.listed is None:
-            return column.commits.moment(index)
-        place = column.commits[index]
-        if place >= len(self.listed):
-            raise Damaged(self.file, column.place, "a place that is not in the commits")
-        return self.listed.moment(place)
 
     def revisions(self, column: ChunkColumn, feature: Feature) -> Iterator[Revision]:
         """The revisions of a column, ascending."""
         before: Revision | None = None
         for i in range(column.count):
-            commit = self.commit(column, i)
+            time = column.times.moment(i)
+            commit = column.commits.commit(i, time)
             known = signed(commit - column.known[i]) if column.known else commit
             source = column.sources[i] if column.sources else 0
             kind = column.kinds[i] if column.kinds else VALUE
@@ -91,7 +87,6 @@ class Chunk:
             reason = misfit(feature.type, value.value) if value else None
             if reason:
                 raise Damaged(self.file, column.place, reason)
-            time = column.times.moment(i)
             revision = Revision(column.feature, time, known, commit, kind, source, value)
             if before and before.order >= revision.order:
                 raise Damaged(self.file, column.place, "revisions of a column do not ascend")
@@ -99,22 +94,23 @@ class Chunk:
             yield revision
 
 
-def read_chunk(cursor: Cursor, features: Mapping[int, Feature], heap: Piece) -> Chunk:
+def read_chunk(
+    cursor: Cursor, features: Mapping[int, Feature], heap: Piece, timeline: Timeline | None
+) -> Chunk:
     """A chunk that takes up the whole of the cursor's piece."""
     widths = cursor.u8()
     id_width, end_width = widths & 15, widths >> 4
     flags = cursor.u8()
-    own_and_numbers = OWN_TIMES | NUMBERS
-    if any(flags & both == both for both in (TIMES, COMMITS, own_and_numbers)):
+    if flags & OWN_TIMES and flags & (ONE_LIST_OF_TIMES | NUMBERS):
         raise cursor.damaged(f"a chunk with flags {flags:#x}")
-    end_widths = (0,) if flags & NUMBERS else ID_WIDTHS
+    end_widths = (0,) if flags & NUMBERS else END_WIDTHS
     if id_width not in ID_WIDTHS or end_width not in end_widths:
         raise cursor.damaged("a chunk with widths that there are not")
-    counts = read_counts(cursor, bool(flags & (ONE_LIST_OF_TIMES | ONE_LIST_OF_COMMITS)))
-    ids = [cursor.fixed(id_width) for _ in counts]
+    one_list_of_commits = flags & FORM_OF_COMMITS == ONE_LIST_OF_COMMITS
+    counts = read_counts(cursor, bool(flags & ONE_LIST_OF_TIMES) or one_list_of_commits)
+    first = cursor.id() if id_width == RUN else 0
+    ids = read_ids(cursor, id_width, len(counts), first)
     ends = [] if flags & NUMBERS else [cursor.fixed(end_width) for _ in counts]
-    if any(ids[i] >= ids[i + 1] for i in range(len(ids) - 1)):
-        raise cursor.damaged("the features of a chunk do not ascend")
     for number in ids:
         if number not in features:
             raise cursor.damaged(f"a chunk has feature {number}, and the metadata has not")
@@ -128,12 +124,16 @@ def read_chunk(cursor: Cursor, features: Mapping[int, Feature], heap: Piece) -> 
         bodies = read_numbers(cursor, counts, times, types)
     else:
         bodies = read_bodies(cursor, counts, ends, times, types, heap)
-    listed = read_listed(cursor, sum(counts)) if flags & PLACES else None
-    commits = read_lists(cursor, counts, bool(flags & ONE_LIST_OF_COMMITS))
+    form_of_commits, commits = read_commits(cursor, counts, flags, timeline)
     known = read_parts(cursor, counts) if flags & OWN_KNOWN_TIMES else None
     sources = read_parts(cursor, counts) if flags & HAS_SOURCES else None
     cursor.end("a chunk")
-    SEEN[bool(flags & NUMBERS)] += 1
+    seen("chunks")
+    seen(f"chunks with commits {form_of_commits}")
+    if flags & NUMBERS:
+        seen("chunks with numbers side by side")
+    if id_width == RUN:
+        seen("chunks with ids in a run")
     columns = [
         ChunkColumn(
             place=body.place,
@@ -148,15 +148,15 @@ def read_chunk(cursor: Cursor, features: Mapping[int, Feature], heap: Piece) -> 
         )
         for i, body in enumerate(bodies)
     ]
-    return Chunk(cursor.file, listed, columns)
+    return Chunk(cursor.file, columns)
 
 
 def read_counts(cursor: Cursor, has_one_list: bool) -> list[int]:
     """How many revisions each column has. Where a list is that of all, they are a constant."""
-    # Each column takes bytes for its id, so there are not more than bytes are left.
-    columns = cursor.count()
-    if columns == 0:
-        raise cursor.damaged("a chunk without columns")
+    # Columns may take no bytes of their own, so it is not the bytes that bound their number.
+    columns = cursor.varint()
+    if not 1 <= columns <= MAX_FEATURES:
+        raise cursor.damaged(f"a chunk with {columns} columns")
     counts = read_ints(cursor, columns)
     # One after another: the numbers of a few bytes can be very many.
     total = 0
@@ -167,24 +167,6 @@ def read_counts(cursor: Cursor, has_one_list: bool) -> list[int]:
     if has_one_list and not counts.is_constant:
         raise cursor.damaged("one list for columns whose numbers of revisions are no constant")
     return list(counts)
-
-
-def read_lists(cursor: Cursor, counts: Sequence[int], is_one: bool) -> list[Ints]:
-    """The list of each column: one for all of them, or side by side."""
-    if is_one:
-        return [read_ints(cursor, counts[0])] * len(counts)
-    return read_lines(cursor, counts)
-
-
-def read_listed(cursor: Cursor, revisions: int) -> Ints:
-    """The commits of the chunk, each once."""
-    count = cursor.varint()
-    if not 1 <= count <= revisions:
-        raise cursor.damaged(f"a chunk of {revisions} revisions with {count} commits")
-    listed = read_ints(cursor, count)
-    if any(listed.moment(i) >= listed.moment(i + 1) for i in range(count - 1)):
-        raise cursor.damaged("the commits of a chunk do not ascend")
-    return listed
 
 
 def read_bodies(

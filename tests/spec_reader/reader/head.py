@@ -5,12 +5,18 @@ from dataclasses import dataclass
 
 from .batch import MAX_ENTITY_LEN, VALUE
 from .catalog import Feature, misfit
+from .forms import seen
+from .timeline import Timeline
 from .values import Piece, Placed
 from .wire import Cursor, signed
 
 OWN_KNOWN_TIMES, HAS_SOURCES, HAS_KINDS = 1, 2, 4
 IS_FAR = 1 << 63
-ID_WIDTHS = (1, 2, 4)
+# The ids of a run take no bytes but for the first.
+RUN = 0
+ID_WIDTHS = (RUN, 1, 2, 4)
+COMMIT_WIDTHS = range(9)
+BY_TIMELINE = 15
 
 
 @dataclass(frozen=True)
@@ -42,16 +48,23 @@ class Head:
     length: int
 
 
-def read_head(cursor: Cursor, features: Mapping[int, Feature], far: Piece) -> Head:
+def read_head(
+    cursor: Cursor, features: Mapping[int, Feature], far: Piece, timeline: Timeline | None
+) -> Head:
     """The head at the cursor. What it takes of the bytes behind its slots are its near bytes."""
     place, start = cursor.place, cursor.at
     entity_len, count = cursor.u16(), cursor.u16() + 1
     widths, commits_and_flags = cursor.u8(), cursor.u8()
     id_width, time_width = widths & 15, widths >> 4
     commit_width, flags = commits_and_flags & 15, commits_and_flags >> 4
-    if id_width not in ID_WIDTHS or time_width > 8 or commit_width > 8 or flags > 7:
+    by_timeline = commit_width == BY_TIMELINE
+    has_commit_width = by_timeline or commit_width in COMMIT_WIDTHS
+    if id_width not in ID_WIDTHS or time_width > 8 or not has_commit_width or flags > 7:
         cursor.at = start
         raise cursor.damaged("a head with widths or flags that there are not")
+    if by_timeline and timeline is None:
+        cursor.at = start
+        raise cursor.damaged("a head goes by a timeline, and the table has none")
     cursor.zeros(2, "bytes 6 and 7 of a head")
     chunk_len, heap_len = cursor.u32(), cursor.u32()
     history_start, far_start = cursor.u64(), cursor.u64()
@@ -63,17 +76,19 @@ def read_head(cursor: Cursor, features: Mapping[int, Feature], far: Piece) -> He
         cursor.at = start
         raise cursor.damaged("a heap without a chunk")
     entity = cursor.take(entity_len)
-    ids = [cursor.fixed(id_width) for _ in range(count)]
+    first = cursor.u32() if id_width == RUN else 0
+    ids = read_ids(cursor, id_width, count, first)
     times = [signed(max_event_time - cursor.fixed(time_width)) for _ in range(count)]
-    commits = [signed(max_commit - cursor.fixed(commit_width)) for _ in range(count)]
+    if by_timeline and timeline:
+        commits = [timeline.commit(time) for time in times]
+    else:
+        commits = [signed(max_commit - cursor.fixed(commit_width)) for _ in range(count)]
     known = [
         signed(commit - cursor.u64()) if flags & OWN_KNOWN_TIMES else commit for commit in commits
     ]
     sources = [cursor.u32() if flags & HAS_SOURCES else 0 for _ in range(count)]
     kinds = [cursor.u8() if flags & HAS_KINDS else VALUE for _ in range(count)]
     slots = cursor.u64s(count)
-    if any(ids[i] >= ids[i + 1] for i in range(count - 1)):
-        raise cursor.damaged("the features of a head do not ascend")
     if max(times) != max_event_time or max(commits) != max_commit:
         raise cursor.damaged("a head tells another greatest time or commit than it has")
     heads = Piece(cursor.file, cursor.data, cursor.base)
@@ -104,7 +119,23 @@ def read_head(cursor: Cursor, features: Mapping[int, Feature], far: Piece) -> He
             Revision(ids[i], times[i], known[i], commits[i], kinds[i], sources[i], value)
         )
     cursor.take(near_len)
+    seen("heads")
+    seen("heads by the timeline" if by_timeline else "heads with commits of their own")
+    if id_width == RUN:
+        seen("heads with ids in a run")
     return Head(place, entity, chunk_len, heap_len, history_start, revisions, cursor.at - start)
+
+
+def read_ids(cursor: Cursor, width: int, count: int, first: int) -> list[int]:
+    """The ids of so many features, each of a width, or in a run that begins with the first."""
+    if width == RUN:
+        if (first + count - 1) >> 32:
+            raise cursor.damaged("a run of ids that ends above them all")
+        return list(range(first, first + count))
+    ids = [cursor.fixed(width) for _ in range(count)]
+    if any(ids[i] >= ids[i + 1] for i in range(count - 1)):
+        raise cursor.damaged("ids of features do not ascend")
+    return ids
 
 
 def read_slot(cursor: Cursor, slot: int, piece: Piece, origin: int) -> tuple[Placed, int]:

@@ -102,6 +102,13 @@ def read_lines(cursor: Cursor, counts: Sequence[int]) -> list[Ints]:
     return [lines.line(first, count) for first, count in firsts(counts)]
 
 
+def read_lists(cursor: Cursor, counts: Sequence[int], is_one: bool) -> list[Ints]:
+    """The list of each column: one for all of them, or lines."""
+    if is_one:
+        return [read_ints(cursor, counts[0])] * len(counts)
+    return read_lines(cursor, counts)
+
+
 def read_parts(cursor: Cursor, counts: Sequence[int]) -> list[Ints]:
     """Lists of so many integers each, written as one column."""
     column = read_ints(cursor, sum(counts))

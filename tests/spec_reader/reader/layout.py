@@ -14,7 +14,9 @@ FOOTER_LEN = 32
 PAGE_LEN = 4096
 MAGIC = b"asofdbT\n"
 HISTORY, FAR, HEADS, DIRECTORY, METADATA, CHECKSUMS = range(1, 7)
-FRESHNESS = 8
+FRESHNESS, TIMELINE = 8, 9
+# What a table need not have.
+OPTIONAL = (FRESHNESS, TIMELINE)
 SECTION_NAMES = {
     HISTORY: "history",
     FAR: "far",
@@ -22,6 +24,7 @@ SECTION_NAMES = {
     DIRECTORY: "directory",
     METADATA: "metadata",
     FRESHNESS: "freshness",
+    TIMELINE: "timeline",
     CHECKSUMS: "checksums",
 }
 
@@ -102,7 +105,7 @@ def read_sections(cursor: Cursor) -> dict[int, Section]:
         sections[tag] = Section(tag, start, length)
     cursor.end("the table of sections")
     for tag, name in SECTION_NAMES.items():
-        if tag not in sections and tag != FRESHNESS:
+        if tag not in sections and tag not in OPTIONAL:
             raise Damaged(cursor.file, list_at, f"section {name} is missing")
     return sections
 

@@ -1,4 +1,4 @@
-"""A whole table: its rows in order, each with its older revisions and its head (SPEC 4.7 to 4.13).
+"""A whole table: its rows in order, each with its older revisions and its head (SPEC 4.7 to 4.16).
 
 What the parts say of one another is held against one another: places, hashes, orders, counts.
 """
@@ -12,11 +12,23 @@ from .catalog import Feature, sortable
 from .chunk import Chunk, read_chunk
 from .damage import Damaged
 from .directory import Directory, read_directory
+from .forms import seen
 from .freshness import Freshness, points_of, read_freshness
 from .hashes import entity_hash
 from .head import Head, Revision, read_head
-from .layout import DIRECTORY, FAR, FRESHNESS, HEADS, HISTORY, METADATA, Layout, read_layout
+from .layout import (
+    DIRECTORY,
+    FAR,
+    FRESHNESS,
+    HEADS,
+    HISTORY,
+    METADATA,
+    TIMELINE,
+    Layout,
+    read_layout,
+)
 from .metadata import FeatureMeta, Metadata, read_metadata
+from .timeline import read_timeline
 from .values import Piece
 from .wire import MASK_64, MAX_I64, MIN_I64, Cursor
 
@@ -63,6 +75,10 @@ def read_table(file: str, data: bytes) -> Table:
     freshness = None
     if FRESHNESS in layout.sections:
         freshness = read_freshness(layout.cursor(file, data, FRESHNESS))
+    timeline = None
+    if TIMELINE in layout.sections:
+        timeline = read_timeline(layout.cursor(file, data, TIMELINE))
+        seen("tables with a timeline")
     directory = read_directory(layout.cursor(file, data, DIRECTORY))
     features = {meta.id: meta.feature for meta in metadata.features}
     heads = layout.cursor(file, data, HEADS)
@@ -74,7 +90,7 @@ def read_table(file: str, data: bytes) -> Table:
         if row.head > len(heads.data):
             raise Damaged(file, directory.place, "a row's head lies behind the heads")
         heads.at = row.head
-        head = read_head(heads, features, far)
+        head = read_head(heads, features, far, timeline)
         number = entity_hash(head.entity)
         if number & 0xFFFF_FFFF != row.low_hash or directory.bucket_of(number) != row.bucket:
             raise Damaged(file, head.place, "an entity is not where its hash belongs")
@@ -89,7 +105,7 @@ def read_table(file: str, data: bytes) -> Table:
                 raise Damaged(file, head.place, "a chunk or a heap lies behind the history")
             heap = Piece(file, data[heap_place : heap_place + head.heap_len], heap_place)
             cursor = Cursor(file, data[chunk_place:heap_place], chunk_place)
-            chunk = read_chunk(cursor, features, heap)
+            chunk = read_chunk(cursor, features, heap, timeline)
         row_heap = heap_place if head.heap_len else None
         rows.append(TableRow(number, head, chunk_place, row_heap, chunk, features))
     check_no_gaps(file, heads, [row.head for row in rows])

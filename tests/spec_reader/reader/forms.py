@@ -1,0 +1,29 @@
+"""How many heads and chunks were read, by what was told of them in which form.
+
+A form that no store has is one of which nobody knows whether it is read right. So the comparison
+with the program prints these counts, and fails where one of the `FORMS` is missing.
+"""
+
+from collections import Counter
+
+FORMS = (
+    "heads",
+    "heads with commits of their own",
+    "heads by the timeline",
+    "heads with ids in a run",
+    "chunks",
+    "chunks with numbers side by side",
+    "chunks with commits in one list",
+    "chunks with commits side by side",
+    "chunks with commits by places",
+    "chunks with commits by the timeline with none listed",
+    "chunks with commits by the timeline with some listed",
+    "chunks with ids in a run",
+    "tables with a timeline",
+)
+SEEN: Counter[str] = Counter()
+
+
+def seen(form: str) -> None:
+    assert form in FORMS, form
+    SEEN[form] += 1
