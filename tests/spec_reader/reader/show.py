@@ -378,6 +378,9 @@ def show_table(table: Table) -> Iterator[Record]:
             "entities": of.entities,
             "event_times": of.points,
         }
+    if table.timeline:
+        for since, commit in zip(table.timeline.times, table.timeline.commits, strict=True):
+            yield {"what": "step", "from": since, "commit": commit}
     for row in table.rows:
         head = row.head
         yield {

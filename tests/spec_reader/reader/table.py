@@ -28,7 +28,7 @@ from .layout import (
     read_layout,
 )
 from .metadata import FeatureMeta, Metadata, read_metadata
-from .timeline import read_timeline
+from .timeline import Timeline, read_timeline
 from .values import Piece
 from .wire import MASK_64, MAX_I64, MIN_I64, Cursor
 
@@ -65,6 +65,7 @@ class Table:
     layout: Layout
     metadata: Metadata
     freshness: Freshness | None
+    timeline: Timeline | None
     directory: Directory
     rows: list[TableRow]
 
@@ -110,7 +111,7 @@ def read_table(file: str, data: bytes) -> Table:
         rows.append(TableRow(number, head, chunk_place, row_heap, chunk, features))
     check_no_gaps(file, heads, [row.head for row in rows])
     check_directory(file, directory, rows)
-    table = Table(layout, metadata, freshness, directory, rows)
+    table = Table(layout, metadata, freshness, timeline, directory, rows)
     check_metadata(file, table)
     if freshness:
         check_freshness(file, freshness, rows)
