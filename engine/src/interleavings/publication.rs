@@ -123,15 +123,9 @@ fn a_memtable_shows_a_commit_and_lacks_revisions_of_it() {
             let shared = Arc::clone(&shared);
             move || find(&shared.0, &shared.1)
         });
-        for (commit, time) in (1..).zip(TIMES) {
-            let (event_time, known_time) = (EventTime(time), KnownTime(commit));
-            let order = Order { event_time, known_time, commit: Commit(commit) };
-            let (kind, source) = (Kind::Value, SourceId::NONE);
-            let (feature, value) = (FEATURE_ID, EntryValue::Bits(7));
-            let mut inserter = shared.0.inserter();
-            inserter.put(ENTITY, Incoming { feature, order, kind, source, value });
-            inserter.end();
-            shared.1.publish(Commit(commit));
+        for (commit, time) in (1..).map(Commit).zip(TIMES) {
+            put(&shared.0, commit, EventTime(time), &[FEATURE_ID]);
+            shared.1.publish(commit);
         }
         reader.join().unwrap();
     });
@@ -140,6 +134,17 @@ fn a_memtable_shows_a_commit_and_lacks_revisions_of_it() {
 const FEATURE_ID: FeatureId = FeatureId(1);
 const ENTITY: &[u8] = b"ant";
 const TIMES: [i64; 3] = [10, 30, 20];
+
+/// Puts a revision of each of some features into a memtable.
+fn put(memtable: &Memtable, commit: Commit, event_time: EventTime, features: &[FeatureId]) {
+    let order = Order { event_time, known_time: KnownTime(commit.0), commit };
+    let (kind, source, value) = (Kind::Value, SourceId::NONE, EntryValue::Bits(7));
+    let mut inserter = memtable.inserter();
+    for feature in features.iter().copied() {
+        inserter.put(ENTITY, Incoming { feature, order, kind, source, value });
+    }
+    inserter.end();
+}
 
 /// Finds all that is visible, newest first.
 fn find(memtable: &Memtable, visible: &Visible) {
@@ -155,4 +160,46 @@ fn find(memtable: &Memtable, visible: &Visible) {
     assert_eq!(found.len(), shown, "{visible:?} is shown, of it are found {found:?}");
     let above = |order: &Order| order.event_time > bound.event_time;
     assert!(!found.iter().any(above), "{found:?} are above {bound:?}");
+}
+
+/// Where nothing is written yet a place of a group reads as the feature 0.
+#[test]
+fn a_feature_that_is_put_beside_others_hides_one_or_is_taken_for_another() {
+    explore(2, || {
+        // Entities had three features before, so that there is room for them in the first group.
+        let before = Memtable::new(FileNumber(1), 0);
+        put(&before, Commit(1), EventTime(1), &[0, 1, 2].map(FeatureId));
+        let memtable = Memtable::after(&before, FileNumber(2), 0);
+        let shared = Arc::new((memtable, Visible::new(Commit(0))));
+        let reader = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || find_each(&shared.0, &shared.1)
+        });
+        for (commit, feature) in (1..).map(Commit).zip(ONE_BY_ONE) {
+            put(&shared.0, commit, EventTime(commit.0), &[feature]);
+            shared.1.publish(commit);
+        }
+        reader.join().unwrap();
+    });
+}
+
+const ONE_BY_ONE: [FeatureId; 2] = [FeatureId(2), FeatureId(1)];
+const NEVER_PUT: FeatureId = FeatureId(0);
+
+/// Finds of each feature its own revision, if that is visible, and no other's.
+fn find_each(memtable: &Memtable, visible: &Visible) {
+    let visible = visible.get();
+    let node = memtable.find(EntityHash::of(ENTITY), ENTITY);
+    let find = |feature| -> Vec<Commit> {
+        let found = node.and_then(|node| node.feature(feature));
+        let found = found.map(|feature| feature.newest_first(NOW).map(|(order, _)| order.commit));
+        found.into_iter().flatten().collect()
+    };
+    for (commit, feature) in (1..).map(Commit).zip(ONE_BY_ONE) {
+        let found = find(feature);
+        let is_right = found == [commit] || found.is_empty() && visible < commit;
+        assert!(is_right, "{visible:?} is shown, of {feature:?}, put at {commit:?}, are {found:?}");
+    }
+    let found = find(NEVER_PUT);
+    assert!(found.is_empty(), "of {NEVER_PUT:?}, which was never put, are {found:?}");
 }
