@@ -39,7 +39,19 @@ impl CommitSpans {
 
     /// Adds a span of commits.
     pub(crate) fn add_span(&mut self, first: Commit, last: Commit) {
-        // Commits mostly come in order: right behind the last span, or a new one.
+        // Commits mostly come in order, each behind all that are known.
+        if self.spans.last().is_none_or(|span| span.1.0 < first.0.saturating_sub(1)) {
+            self.spans.push((first, last));
+        } else {
+            self.put_among(first, last);
+        }
+        if self.spans.len() > MAX_SPANS {
+            self.join();
+        }
+    }
+
+    /// Adds a span that may touch others.
+    fn put_among(&mut self, first: Commit, last: Commit) {
         let from = self.spans.partition_point(|span| span.1.0 < first.0.saturating_sub(1));
         let to = self.spans.partition_point(|span| span.0.0 <= last.0.saturating_add(1));
         let touched = self.spans.get(from..to).unwrap_or_default();
@@ -47,9 +59,6 @@ impl CommitSpans {
         let high = touched.last().map_or(last, |span| span.1.max(last));
         if from <= to {
             self.spans.splice(from..to, [(low, high)]);
-        }
-        if self.spans.len() > MAX_SPANS {
-            self.join();
         }
     }
 
