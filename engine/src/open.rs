@@ -136,6 +136,7 @@ fn open_to_write(dir: &Path, options: Options, monitor: &Arc<Monitor>) -> Result
     let made = options.world.clock.now().0;
     let log_header = Header::new(FileKind::Log, store, log_number, made);
     let log = FrameWriter::create(&*disk, dir, &log_header)?;
+    let log = log.shared(Arc::clone(&options.world.clock));
     let active = Memtable::new(log_number, options.memtable_bytes);
     copy_logs(&recovered.copied, &log, &active, durable)?;
     durable.logs.insert(log_number, None);

@@ -1,10 +1,10 @@
 //! Files of frames, logs and manifests: written by appending, read whole.
 //!
 //! An append goes to the operating system at once, so a killed process loses nothing of it; a
-//! sync makes it outlive the machine. Syncs are shared: whoever comes while one is under way waits
-//! for the next, which then serves all that waited.
+//! sync makes it outlive the machine. Syncs are shared: see [`turns`](super::turns).
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use asofdb_format::edit::{self, Edit, EditFault};
 use asofdb_format::frame::{self, FileEnd, Frame, FrameHead, FrameKind, Seed};
@@ -13,8 +13,10 @@ use asofdb_format::ids::{Commit, FileNumber, StoreId};
 use asofdb_format::wire::{narrow, wide};
 
 use crate::files::names;
-use crate::sync::{Condvar, Mutex};
+use crate::files::turns::{Said, Turn, Turns};
+use crate::sync::{Mutex, MutexGuard};
 use crate::types::error::{Error, Result};
+use crate::world::clock::Clock;
 use crate::world::disk::{Disk, FileWriter};
 
 /// A file of frames that is being written.
@@ -25,14 +27,13 @@ pub(crate) struct FrameWriter {
     seed: Seed,
     file: Box<dyn FileWriter>,
     progress: Mutex<Progress>,
-    synced: Condvar,
 }
 
 #[derive(Debug)]
 struct Progress {
     written: u64,
     durable: u64,
-    syncing: bool,
+    turns: Turns,
     failed: Option<Error>,
 }
 
@@ -53,11 +54,16 @@ impl FrameWriter {
             progress: Mutex::new(Progress {
                 written: len,
                 durable: len,
-                syncing: false,
+                turns: Turns::new(None),
                 failed: None,
             }),
-            synced: Condvar::new(),
         })
+    }
+
+    /// For many who write beside one another: they wait for others to share a sync with.
+    pub(crate) fn shared(self, clock: Arc<dyn Clock>) -> Self {
+        self.progress.lock().turns = Turns::new(Some(clock));
+        self
     }
 
     pub(crate) const fn number(&self) -> FileNumber {
@@ -113,32 +119,60 @@ impl FrameWriter {
         Ok(progress.written)
     }
 
-    /// Makes the file durable up to a place that was written.
+    /// Makes the file durable up to a place that was written, as soon as that can be.
     pub(crate) fn sync_to(&self, end: u64) -> Result<()> {
+        self.sync_in_turn(end, true)
+    }
+
+    /// The same for who holds no lock that keeps others from appending: some may be waited for.
+    pub(crate) fn sync_with_others(&self, end: u64) -> Result<()> {
+        self.sync_in_turn(end, false)
+    }
+
+    fn sync_in_turn(&self, end: u64, presses: bool) -> Result<()> {
         let mut progress = self.progress.lock();
-        loop {
-            if let Some(failed) = &progress.failed {
-                return Err(failed.clone());
-            }
-            if progress.durable >= end {
-                return Ok(());
-            }
-            if progress.syncing {
-                self.synced.wait(&mut progress);
-                continue;
-            }
-            progress.syncing = true;
-            let written = progress.written;
-            drop(progress);
-            let result = self.file.sync();
-            progress = self.progress.lock();
-            progress.syncing = false;
-            match result {
-                Ok(()) => progress.durable = progress.durable.max(written),
-                Err(source) => progress.failed = Some(Error::io("sync", &self.path, source)),
-            }
-            self.synced.notify_all();
+        if let Some(failed) = &progress.failed {
+            return Err(failed.clone());
         }
+        if progress.durable >= end {
+            return Ok(());
+        }
+        let (place, mut turn) = progress.turns.join(presses);
+        loop {
+            let limit = match turn {
+                Turn::Sync => return self.sync_for_all(progress),
+                Turn::Gather(limit) => Some(limit),
+                Turn::Wait => None,
+            };
+            drop(progress);
+            let said = place.wait(limit);
+            if let Said::Served(result) = said {
+                return result;
+            }
+            progress = self.progress.lock();
+            turn = progress.turns.again(&place, matches!(said, Said::Nothing));
+        }
+    }
+
+    /// Makes a sync and tells all who wait for it how it ended.
+    fn sync_for_all<'a>(&'a self, mut progress: MutexGuard<'a, Progress>) -> Result<()> {
+        let mut syncing = progress.turns.begin();
+        let written = progress.written;
+        drop(progress);
+        let result = self.file.sync();
+        progress = self.progress.lock();
+        match result {
+            Ok(()) => progress.durable = progress.durable.max(written),
+            Err(source) => progress.failed = Some(Error::io("sync", &self.path, source)),
+        }
+        let result = progress.failed.clone().map_or(Ok(()), Err);
+        let next = progress.turns.end(&mut syncing, result.is_err());
+        drop(progress);
+        if let Some(next) = next {
+            next.call();
+        }
+        syncing.served.iter().for_each(|place| place.serve(result.clone()));
+        result
     }
 
     /// Makes all of the file durable; how long it is.

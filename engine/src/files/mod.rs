@@ -7,3 +7,4 @@ pub(crate) mod pin;
 pub(crate) mod scan;
 pub(crate) mod spare;
 pub(crate) mod table;
+mod turns;

@@ -3,10 +3,11 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use asofdb_format::frame::FrameKind;
 use asofdb_format::header::{FileKind, Header};
-use asofdb_format::ids::{Commit, EventTime, FileNumber, StoreId};
+use asofdb_format::ids::{Commit, EventTime, FileNumber, Span, StoreId};
 use loom::thread;
 
 use super::disk::WatchedDisk;
@@ -19,8 +20,23 @@ use crate::sync::Mutex;
 use crate::types::error::{Error, Result};
 use crate::types::options::Options;
 use crate::types::spec::Terms;
+use crate::world::clock::Clock;
 use crate::world::sim::SimWorld;
 use crate::write::batch::Durability;
+
+/// A clock by which every sync takes long, so that it pays to wait for others.
+#[derive(Debug, Default)]
+struct SlowSyncs(AtomicI64);
+
+impl Clock for SlowSyncs {
+    fn now(&self) -> EventTime {
+        EventTime(0)
+    }
+
+    fn running(&self) -> Span {
+        Span::from_micros(self.0.fetch_add(10_000, Ordering::Relaxed)).unwrap()
+    }
+}
 
 /// A log alone, whose writers append one at a time.
 #[derive(Debug)]
@@ -35,6 +51,7 @@ impl Log {
         let disk = WatchedDisk::new();
         let header = Header::new(FileKind::Log, StoreId([7; 16]), FileNumber(1), 0);
         let writer = FrameWriter::create(&disk, Path::new("/"), &header).unwrap();
+        let writer = writer.shared(Arc::new(SlowSyncs::default()));
         Arc::new(Self { disk, writer, order: Mutex::new(()) })
     }
 
@@ -43,20 +60,38 @@ impl Log {
         let one_at_a_time = self.order.lock();
         let end = self.writer.append(FrameKind::Batch, Commit(1), Commit(1), &[b"payload"])?;
         drop(one_at_a_time);
+        self.writer.sync_with_others(end)?;
+        self.check(end);
+        Ok(())
+    }
+
+    /// Appends a frame and syncs it while it keeps others from appending, as a change does.
+    fn put_alone(&self) -> Result<()> {
+        let _one_at_a_time = self.order.lock();
+        let end = self.writer.append(FrameKind::Batch, Commit(1), Commit(1), &[b"payload"])?;
         self.writer.sync_to(end)?;
+        self.check(end);
+        Ok(())
+    }
+
+    fn check(&self, end: u64) {
         let durable = self.disk.durable(self.writer.path());
         assert!(durable >= end, "{end} is acknowledged, {durable} is durable");
-        Ok(())
     }
 }
 
 fn put_beside(log: &Arc<Log>, threads: usize) -> Vec<Result<()>> {
+    put_each(log, threads, 1)
+}
+
+/// Each thread puts so many, one after another.
+fn put_each(log: &Arc<Log>, threads: usize, puts: usize) -> Vec<Result<()>> {
     let threads = (0..threads).map(|_| {
         let log = Arc::clone(log);
-        thread::spawn(move || log.put())
+        thread::spawn(move || (0..puts).map(|_| log.put()).collect::<Vec<_>>())
     });
     let threads: Vec<_> = threads.collect();
-    threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
 }
 
 #[test]
@@ -73,6 +108,40 @@ fn three_writers_wait_for_one_another_for_ever() {
     explore(2, || {
         let log = Log::new();
         assert!(put_beside(&log, 3).iter().all(Result::is_ok));
+    });
+}
+
+/// Who shared a sync waits for the other, who comes, or comes too late.
+#[test]
+fn writers_who_wait_for_those_who_shared_their_sync_miss_one_another() {
+    explore(3, || {
+        let log = Log::new();
+        assert!(put_each(&log, 2, 2).iter().all(Result::is_ok));
+        assert_eq!(log.disk.durable(log.writer.path()), log.writer.len());
+    });
+}
+
+/// Who holds the commit lock makes a sync in the midst of those who wait for one another.
+#[test]
+fn a_change_between_writers_leaves_one_of_them_waiting() {
+    explore(2, || {
+        let log = Log::new();
+        let other = Arc::clone(&log);
+        let changer = thread::spawn(move || other.put_alone());
+        assert!(put_each(&log, 2, 2).iter().all(Result::is_ok));
+        assert!(changer.join().unwrap().is_ok());
+    });
+}
+
+/// It fails while one waits for another who shared the last sync.
+#[test]
+fn a_failed_sync_spares_a_writer_that_waits_for_others() {
+    explore(3, || {
+        let log = Log::new();
+        log.disk.fail_a_log_sync_after(1);
+        let results = put_each(&log, 2, 2);
+        assert!(results.iter().any(Result::is_err), "{results:?}");
+        assert!(log.writer.append(FrameKind::Batch, Commit(2), Commit(2), &[]).is_err());
     });
 }
 

@@ -102,7 +102,7 @@ pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
 
 /// Stands for the guard of such a lock; it is empty while its holder waits.
 #[derive(Debug)]
-pub(crate) struct MutexGuard<'a, T>(Option<loom::sync::MutexGuard<'a, T>>);
+pub(crate) struct MutexGuard<'a, T>(&'a Mutex<T>, Option<loom::sync::MutexGuard<'a, T>>);
 
 impl<T> Mutex<T> {
     pub(crate) fn new(value: T) -> Self {
@@ -110,7 +110,7 @@ impl<T> Mutex<T> {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-        MutexGuard(Some(self.0.lock().unwrap_or_else(PoisonError::into_inner)))
+        MutexGuard(self, Some(self.0.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 }
 
@@ -118,13 +118,13 @@ impl<T> Deref for MutexGuard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        self.0.as_ref().unwrap()
+        self.1.as_ref().unwrap()
     }
 }
 
 impl<T> DerefMut for MutexGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        self.0.as_mut().unwrap()
+        self.1.as_mut().unwrap()
     }
 }
 
@@ -138,12 +138,18 @@ impl Condvar {
     }
 
     pub(crate) fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
-        let held = guard.0.take().unwrap();
-        guard.0 = Some(self.0.wait(held).unwrap_or_else(PoisonError::into_inner));
+        let held = guard.1.take().unwrap();
+        guard.1 = Some(self.0.wait(held).unwrap_or_else(PoisonError::into_inner));
     }
 
-    pub(crate) fn notify_all(&self) {
-        self.0.notify_all();
+    /// The time is up at any moment: after all that others may do before, or nothing of it.
+    pub(crate) fn wait_for<T>(&self, guard: &mut MutexGuard<'_, T>, _: std::time::Duration) {
+        drop(guard.1.take());
+        *guard = guard.0.lock();
+    }
+
+    pub(crate) fn notify_one(&self) {
+        self.0.notify_one();
     }
 }
 

@@ -123,7 +123,7 @@ impl Committer {
         state.publish(commit);
         drop(order);
         if durability == Durability::Synced {
-            log.sync_to(end).map_err(|error| self.keeper.poison(error))?;
+            log.sync_with_others(end).map_err(|error| self.keeper.poison(error))?;
         }
         Ok(commit)
     }
@@ -246,7 +246,8 @@ impl Committer {
         let number = keeper.next_file();
         let header = Header::new(FileKind::Log, keeper.store, number, keeper.now().0);
         let new = FrameWriter::create(&*keeper.options.world.disk, &keeper.dir, &header)
-            .map_err(|error| keeper.poison(error))?;
+            .map_err(|error| keeper.poison(error))?
+            .shared(Arc::clone(&keeper.options.world.clock));
         let len = old.sync().map_err(|error| keeper.poison(error))?;
         let memtable = Memtable::after(full, number, keeper.options.memtable_bytes);
         // The ceiling stood in frames of the old log alone.
