@@ -17,7 +17,7 @@ import struct
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 TYPES = ("bool", "i64", "f32", "f64", "text", "bytes", "vector(1)", "vector(3)", "vector(40)")
 TIMES = ("--ttl", "--history", "--forget-after")
@@ -38,6 +38,9 @@ class Maker:
         self.scratch = os.path.join(directory, f"import-{seed}.csv")
         self.features: dict[str, str] = {}
         self.sources: list[str] = []
+        # How many feeds there were, and the moment that the last one came to.
+        self.feeds = 0
+        self.fed = START + 2000 * DAY
         self.entities = self.some_entities()
         # Many views hold numbers alone, whose chunks are written in a form of their own.
         self.types = TYPES[:4] if self.random.random() < 0.35 else TYPES
@@ -218,6 +221,48 @@ class Maker:
             new = {f"{view}:{name}": type_name for name, type_name in columns.items()}
             self.features = new | self.features
 
+    def feed(self) -> None:
+        """Small batches one after another in the order of event time, and then a merge.
+
+        Some entities have late rows among theirs and some have not: so there are commits that
+        event times tell, alone and with exceptions. A row need not have all features, so the
+        newest of an entity are of several batches.
+        """
+        pick = self.random
+        self.feeds += 1
+        view = f"feed{self.feeds}"
+        columns = {f"c{i}": pick.choice(self.types) for i in range(pick.randrange(2, 6))}
+        features = ",".join(f"{name}:{type_name}" for name, type_name in columns.items())
+        count = pick.randrange(4, 9)
+        own = [f"{view}-{number}" for number in range(count)]
+        entities = own if pick.random() < 0.7 else [self.entity() for _ in own]
+        options = ["--view", view, "--entity", "entity", "--time", "time", "--features", features]
+        options += ["--nulls", "skip"]
+        empty = pick.choice((0.0, 0.2, 0.5))
+        step, late = pick.choice((1, 60, 3600)) * SECOND, pick.choice((0.1, 0.3))
+        for _ in range(pick.randrange(8, 20)):
+            self.fed += count * step
+            rows: list[list[str | int]] = []
+            for number, entity in enumerate(entities):
+                at = self.fed + number * pick.choice((0, step))
+                if number % 2 and pick.random() < late:
+                    at -= pick.randrange(1, 40) * count * step
+                cells = [
+                    "" if pick.random() < empty else self.cell(of, True) for of in columns.values()
+                ]
+                rows.append([entity, at, *cells])
+            self.write_rows(["entity", "time", *columns], rows)
+            if self.run("import", self.scratch, *options):
+                new = {f"{view}:{name}": type_name for name, type_name in columns.items()}
+                self.features = new | self.features
+        self.compact()
+
+    def write_rows(self, titles: list[str], rows: Iterable[list[str | int]]) -> None:
+        with open(self.scratch, "w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(titles)
+            writer.writerows(rows)
+
     def write_csv(
         self, columns: dict[str, str], rows: int, regular: int, with_known: bool
     ) -> None:
@@ -226,21 +271,20 @@ class Maker:
         steady = {name: self.value(columns[name]) for name in columns if pick.random() < 0.3}
         zeros = {name for name in columns if columns[name] in ("f32", "f64") and pick.random() < 0.2}
         start = START + pick.randrange(1000) * DAY
-        with open(self.scratch, "w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["entity", "time", *(["known"] if with_known else []), *columns])
-            for row in range(rows):
-                at = start + row * regular * SECOND if regular else self.moment()
-                known = [at + pick.randrange(3600 * SECOND)] if with_known else []
-                cells = [
-                    ""
-                    if pick.random() < empty
-                    else pick.choice(("0.0", "-0.0"))
-                    if name in zeros
-                    else steady.get(name) or self.cell(columns[name], rows > 300)
-                    for name in columns
-                ]
-                writer.writerow([self.entity(), at, *known, *cells])
+        written: list[list[str | int]] = []
+        for row in range(rows):
+            at = start + row * regular * SECOND if regular else self.moment()
+            known = [at + pick.randrange(3600 * SECOND)] if with_known else []
+            cells = [
+                ""
+                if pick.random() < empty
+                else pick.choice(("0.0", "-0.0"))
+                if name in zeros
+                else steady.get(name) or self.cell(columns[name], rows > 300)
+                for name in columns
+            ]
+            written.append([self.entity(), at, *known, *cells])
+        self.write_rows(["entity", "time", *(["known"] if with_known else []), *columns], written)
 
     def cell(self, type_name: str, is_short: bool) -> str:
         """A value of a cell; of a file with many rows one that is not too long."""
@@ -261,12 +305,15 @@ class Maker:
             (2, self.revert),
             (3, self.compact),
             (8, self.load),
+            (1, self.feed),
         ]
         while len(self.features) < 3:
             self.define()
         for _ in range(pick.randrange(5, 40)):
             weights = [weight for weight, _ in steps]
             pick.choices([step for _, step in steps], weights)[0]()
+        if not self.feeds:
+            self.feed()
         if pick.random() < 0.5:
             self.compact()
         if os.path.exists(self.scratch):
