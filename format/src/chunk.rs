@@ -37,7 +37,7 @@
 //! sources, which few reads need, lie behind them.
 //!
 //! The chunk names nothing outside itself and the entity's heap behind it but the table's
-//! [timeline](crate::timeline), so that a merge may copy both byte for byte into a table whose
+//! timeline (see [`Timeline`]), so that a merge may copy both byte for byte into a table whose
 //! timeline tells the same. Revisions of a column ascend strictly by (event time, known time,
 //! commit). An earlier column that is referred to holds its own list and has the same number.
 
