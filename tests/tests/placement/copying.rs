@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use asofdb::KnownTime;
 use asofdb_format::head::Head;
 use asofdb_format::table::{FOOTER_LEN, Footer};
 
@@ -92,6 +93,42 @@ fn what_was_dropped_from_a_row_is_copied_all_the_same() {
     assert_eq!(store.stats().records, 3 * 2 * ENTITIES.len() as u64);
     for ((entity, before), (_, after)) in before.iter().zip(&after) {
         assert_ne!(before, after, "{}", String::from_utf8_lossy(entity));
+    }
+    close_sound(&store, &sim);
+}
+
+/// Event times tell other commits in the new table than they did in the one that a chunk is from: late
+/// batches of one entity outnumber those that were in time.
+#[test]
+fn a_chunk_is_copied_to_where_event_times_tell_other_commits() {
+    let sim = SimWorld::new(EventTime(NOW));
+    let store = open(options(&sim).present_depth(u64::MAX).table_bytes(1 << 20));
+    let minute = |n: i64| EventTime(NOW + n * 60_000_000);
+    sim.clock.set(minute(100));
+    let write = |entities: &[&str], minutes: &[i64]| {
+        let mut batch = Batch::new();
+        for entity in entities {
+            for n in minutes {
+                batch.put(*entity, "v:f", minute(*n), *n);
+            }
+        }
+        let known = KnownTime(store.now().0 + 1_000_000);
+        store.write(batch, Durability::Buffered).unwrap();
+        sim.clock.advance(Span::from_secs(60));
+        known
+    };
+    let known = [0, 50, 60].map(|n| write(&ENTITIES, &[n]));
+    store.compact().unwrap();
+    for first in [10, 20, 30, 40] {
+        write(&["ant"], &[first, first + 1, first + 2, first + 3]);
+    }
+    store.compact().unwrap();
+    for entity in ENTITIES {
+        for (known, n) in known.into_iter().zip([0, 50, 60]) {
+            let read = Read::as_of(minute(70)).known_at(known);
+            let answer = store.read(entity, "v:f", &read).unwrap().answer;
+            assert_eq!(answer.event_time(), Some(minute(n)), "{entity} as known at {known:?}");
+        }
     }
     close_sound(&store, &sim);
 }
