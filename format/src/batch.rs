@@ -212,6 +212,7 @@ impl<'a> BatchReader<'a> {
     }
 
     /// The next entry; `None` behind the last one.
+    #[inline]
     pub fn next_entry(&mut self) -> Decoded<Option<Entry<'a>>> {
         if self.left == 0 {
             self.reader.end()?;
@@ -222,10 +223,9 @@ impl<'a> BatchReader<'a> {
         let flags = reader.u8()?;
         let kind = Kind::from_tag(flags & 3).filter(|kind| *kind != Kind::Stub);
         let (Some(kind), true) = (kind, flags < RAW << 1) else { return Err(fault) };
-        if flags & SAME_ENTITY == 0 {
-            self.entity = reader.bytes()?;
-        }
-        if self.entity.is_empty() || self.entity.len() > MAX_ENTITY_LEN {
+        let entity = if flags & SAME_ENTITY == 0 { reader.bytes()? } else { self.entity };
+        self.entity = entity;
+        if entity.is_empty() || entity.len() > MAX_ENTITY_LEN {
             return Err(Malformed { what: "an entity of 1 to 65,535 bytes", ..fault });
         }
         let feature = FeatureId(reader.varint_u32()?);
@@ -250,7 +250,7 @@ impl<'a> BatchReader<'a> {
             _ => return Err(fault),
         };
         self.left -= 1;
-        Ok(Some(Entry { entity: self.entity, feature, event_time, known_time, kind, value }))
+        Ok(Some(Entry { entity, feature, event_time, known_time, kind, value }))
     }
 }
 

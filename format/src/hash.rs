@@ -37,6 +37,13 @@ impl EntityHash {
         }
         Self(hash)
     }
+
+    /// Whether two entities of this hash and length must be the same one.
+    #[must_use]
+    #[inline]
+    pub const fn tells_entity(len: usize) -> bool {
+        len <= 8
+    }
 }
 
 impl fmt::Debug for EntityHash {

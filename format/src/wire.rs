@@ -200,12 +200,14 @@ impl<'a> Reader<'a> {
     }
 
     /// A varint that fits `u32`.
+    #[inline]
     pub fn varint_u32(&mut self) -> Decoded<u32> {
         let fault = self.fault("a number below 2^32");
         u32::try_from(self.varint()?).map_err(|_| fault)
     }
 
     /// A varint that counts things of at least one byte each that follow.
+    #[inline]
     pub fn count(&mut self) -> Decoded<usize> {
         let fault = self.fault("a count of no more things than there are bytes");
         let count = narrow(self.varint()?);
@@ -219,6 +221,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Bytes behind their length.
+    #[inline]
     pub fn bytes(&mut self) -> Decoded<&'a [u8]> {
         let len = self.count()?;
         self.take(len)
