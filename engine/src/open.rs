@@ -5,19 +5,19 @@
 //! of it is copied into a new log. What is found and not named was being made when the process
 //! stopped, and is removed, except a log that holds batches which the manifest's logs do not, or
 //! that tells of more of the manifest than there is: then it is the manifest that is too old.
+//!
+//! Where a clean close left nothing to put in order, nothing is written before the first batch or edit.
 
 mod listing;
+mod replay;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use asofdb_format::batch::BatchReader;
-use asofdb_format::edit::Edit;
-use asofdb_format::frame::{Frame, FrameKind};
+use asofdb_format::frame::FrameKind;
 use asofdb_format::hash::EraseKey;
 use asofdb_format::header::{FileKind, Header};
-use asofdb_format::ids::{Commit, FileNumber, SourceId, StoreId};
-use asofdb_format::wire::wide;
+use asofdb_format::ids::{Commit, FileNumber, StoreId};
 
 use crate::files::log::{FrameFile, FrameWriter, read_whole};
 use crate::files::metered::Metered;
@@ -25,17 +25,20 @@ use crate::files::names;
 use crate::files::table::Table;
 use crate::metrics::Monitor;
 use crate::open::listing::{Files, check_notes, look_at};
+use crate::open::replay::replay;
 use crate::state::arrangement::Arrangement;
+use crate::state::beginning::{self, Begun, Home};
 use crate::state::durable::Durable;
-use crate::state::live::{Keeper, State};
+use crate::state::live::{Found, Keeper, Manifest, State};
 use crate::state::manifest::{self, Loaded};
 use crate::state::memtable::Memtable;
 use crate::state::visible::Visible;
 use crate::sync::Shared;
 use crate::types::error::{Error, Result};
 use crate::types::options::Options;
+use crate::world::World;
 use crate::world::disk::{Disk, FileLock};
-use crate::write::commit::{Committer, Standing, apply, tell};
+use crate::write::commit::{Committer, Log};
 
 /// A store that is open.
 #[derive(Debug)]
@@ -88,13 +91,14 @@ fn open_to_read(dir: &Path, options: Options, monitor: &Arc<Monitor>) -> Result<
         return Err(found.without_current(&*disk, dir));
     }
     let loaded = manifest::load(&*disk, dir)?;
-    let recovered = recover(&*disk, dir, &found, &loaded, false)?;
+    let recovered = recover(&options.world, dir, &found, &loaded, false)?;
     let active = Memtable::new(FileNumber(0), 1 << 14);
     let state = state_of(dir, &options, loaded.store, &recovered, active, monitor)?;
     let last = recovered.durable.newest;
     let durable = recovered.durable;
-    let keeper = Arc::new(Keeper::new(dir, loaded.store, options, state, durable, None));
-    let committer = Committer::new(Arc::clone(&keeper), None, last, last);
+    let manifest = Manifest::None;
+    let keeper = Arc::new(Keeper::new(dir, loaded.store, options, state, durable, manifest));
+    let committer = Committer::new(Arc::clone(&keeper), Log::None, last, last);
     Ok(Opened { keeper, committer, lock: None })
 }
 
@@ -114,50 +118,51 @@ fn open_to_write(dir: &Path, options: Options, monitor: &Arc<Monitor>) -> Result
     let Some(lock) = lock else { return Err(Error::Locked { dir: dir.to_path_buf() }) };
     // Only now does nobody else change what we look at.
     let found = look_at(&*disk, dir)?;
-    let (store, mut recovered, old_manifest) = if found.has_current {
+    let (store, mut recovered, loaded) = if found.has_current {
         let loaded = manifest::load(&*disk, dir)?;
-        let recovered = recover(&*disk, dir, &found, &loaded, true)?;
-        (loaded.store, recovered, Some(loaded.number))
+        let recovered = recover(&options.world, dir, &found, &loaded, true)?;
+        (loaded.store, recovered, Some(loaded))
     } else {
         found.check_unborn(&*disk, dir)?;
         sync_parents(&*disk, dir)?;
         let (store, key) = identity(&options)?;
         (store, Recovered::nothing(Durable::new(key)), None)
     };
+    // Then the manifest that was found stays until there is something to write.
+    let whole = loaded.as_ref().filter(|loaded| found.is_as_closed(loaded)).map(|one| one.number);
     let last = settle(&mut recovered);
     let durable = &mut recovered.durable;
     durable.next_file = durable.next_file.max(FileNumber(found.greatest.0 + 1));
-    let mut next = || {
-        let number = durable.next_file;
-        durable.next_file = FileNumber(number.0 + 1);
-        number
+    let active = Memtable::new(durable.draw(), options.memtable_bytes);
+    let (log, manifest) = if let Some(number) = whole {
+        let copied = std::mem::take(&mut recovered.copied);
+        for one in &copied {
+            replay(&*options.world.scheduler, &active, &one.file, durable)?;
+        }
+        let copied = copied.into_iter().map(|one| one.file).collect();
+        (Log::ToBegin, Manifest::Found(Found { manifest: number, copied }))
+    } else {
+        let all = &recovered.copied;
+        let copied: Vec<_> = all.iter().map(|one| one.file.header.number).collect();
+        let home = Home { disk: &*disk, dir, store, clock: &options.world.clock };
+        let Begun { log, manifest } =
+            beginning::begin(home, active.log, &copied, durable, |log, durable| {
+                copy_logs(&options.world, all, log, &active, durable)
+            })?;
+        let durable = &recovered.durable;
+        let keep = |kind, number| match kind {
+            FileKind::Table => durable.tables.contains_key(&number),
+            FileKind::Log => durable.logs.contains_key(&number),
+            _ => number == manifest.number(),
+        };
+        found.remove_left_over(&*disk, dir, loaded.map(|loaded| loaded.number), keep);
+        (Log::Begun(Arc::new(log)), Manifest::Begun(manifest))
     };
-    let (log_number, manifest_number) = (next(), next());
-    let made = options.world.clock.now().0;
-    let log_header = Header::new(FileKind::Log, store, log_number, made);
-    let log = FrameWriter::create(&*disk, dir, &log_header)?;
-    let log = log.shared(Arc::clone(&options.world.clock));
-    let active = Memtable::new(log_number, options.memtable_bytes);
-    copy_logs(&recovered.copied, &log, &active, durable)?;
-    durable.logs.insert(log_number, None);
-    if !recovered.copied.is_empty() {
-        // Nothing else vouches for what was copied: the note behind it is not durable yet.
-        durable.log_synced = Some((log_number, log.durable()));
-    }
-    let writer = manifest::create(&*disk, dir, store, manifest_number, made, durable)?;
-    let keep = |kind, number| match kind {
-        FileKind::Table => recovered.durable.tables.contains_key(&number),
-        FileKind::Log => recovered.durable.logs.contains_key(&number),
-        _ => number == manifest_number,
-    };
-    let told = Edit::ManifestSynced(manifest_number, writer.durable());
-    tell(&log, recovered.durable.newest, recovered.durable.ceiling, &told)?;
-    found.remove_left_over(&*disk, dir, old_manifest, keep);
     let state = state_of(dir, &options, store, &recovered, active, monitor)?;
     let ceiling = recovered.durable.ceiling;
     let durable = recovered.durable;
-    let keeper = Arc::new(Keeper::new(dir, store, options, state, durable, Some(writer)));
-    let committer = Committer::new(Arc::clone(&keeper), Some(log), last, ceiling);
+    let keeper = Arc::new(Keeper::new(dir, store, options, state, durable, manifest));
+    let committer = Committer::new(Arc::clone(&keeper), log, last, ceiling);
     Ok(Opened { keeper, committer, lock: Some(lock) })
 }
 
@@ -195,7 +200,14 @@ struct Recovered {
     /// Of the logs that stay, oldest first.
     memtables: Vec<Arc<Memtable>>,
     /// Logs whose batches go to the new log, oldest first.
-    copied: Vec<FrameFile>,
+    copied: Vec<Copied>,
+}
+
+/// A log whose batches go to another one.
+struct Copied {
+    file: FrameFile,
+    /// Where it is to be cut first, if it is not sealed.
+    torn_at: Option<u64>,
 }
 
 impl Recovered {
@@ -212,12 +224,13 @@ const COPIED_LEN: u64 = 256 << 10;
 /// the store is opened to write: a sync of it may once have failed, and what is read of it now may
 /// never have reached the disk.
 fn recover(
-    disk: &dyn Disk,
+    world: &World,
     dir: &Path,
     found: &Files,
     loaded: &Loaded,
     to_write: bool,
 ) -> Result<Recovered> {
+    let disk = &*world.disk;
     let mut newest_log = found.check_manifest(disk, dir, loaded)?;
     let mut durable = loaded.durable.clone();
     let logs: Vec<(FileNumber, Option<u64>)> =
@@ -231,35 +244,28 @@ fn recover(
             Some(newest) => newest,
             None => FrameFile::read(disk, dir, FileKind::Log, number, loaded.store)?,
         };
-        let frames = match sealed {
-            Some(len) => file.sealed_frames(len)?,
-            None => {
-                let (frames, end) = file.whole_frames()?;
-                if durable.log_synced.is_some_and(|(log, len)| log == number && end < len) {
-                    return Err(file.rot(end));
-                }
-                if to_write {
-                    // What a killed process left may be in the page cache alone: it becomes
-                    // durable here first, so that the copy never knows more than the original.
-                    disk.truncate(&file.path, end)
-                        .map_err(|source| Error::io("truncate", &file.path, source))?;
-                }
-                let ceilings = frames.iter().map(|frame| frame.head.ceiling);
-                durable.ceiling = ceilings.fold(durable.ceiling, Ord::max);
-                frames
+        let torn_at = if let Some(len) = sealed {
+            file.check_sealed(len)?;
+            None
+        } else {
+            let end = file.check_torn()?;
+            if durable.log_synced.is_some_and(|(log, len)| log == number && end < len) {
+                return Err(file.rot(end));
             }
+            let ceilings = file.frames().map(|frame| frame.head.ceiling);
+            durable.ceiling = ceilings.fold(durable.ceiling, Ord::max);
+            Some(end)
         };
-        check_notes(dir, &file, &frames, loaded)?;
-        check_heads(&file, &frames, &mut last)?;
-        newest = frames.iter().map(|frame| frame.head.commit).fold(newest, Ord::max);
+        check_notes(dir, &file, loaded)?;
+        check_heads(&file, &mut last)?;
+        newest = file.frames().map(|frame| frame.head.commit).fold(newest, Ord::max);
         if to_write && (sealed.is_none() || sealed_len <= COPIED_LEN) {
-            durable.logs.remove(&number);
-            recovered.copied.push(file);
+            recovered.copied.push(Copied { file, torn_at });
             continue;
         }
-        let bytes: usize = frames.iter().map(|frame| frame.payload.len()).sum();
+        let bytes: usize = file.frames().map(|frame| frame.payload.len()).sum();
         let memtable = Memtable::new(number, bytes * 4);
-        replay_all(&memtable, &frames, &file, &mut durable)?;
+        replay(&*world.scheduler, &memtable, &file, &mut durable)?;
         recovered.memtables.push(Arc::new(memtable));
     }
     durable.newest = newest;
@@ -270,8 +276,8 @@ fn recover(
 
 /// Commits rise from batch to batch and from log to log, and no head tells what was not so when its
 /// frame was written.
-fn check_heads(file: &FrameFile, frames: &[Frame<'_>], last: &mut Option<Commit>) -> Result<()> {
-    for frame in frames {
+fn check_heads(file: &FrameFile, last: &mut Option<Commit>) -> Result<()> {
+    for frame in file.frames() {
         let strange =
             |what: &str| Error::corrupt(&file.path, frame.start, format!("expected {what}"));
         if frame.head.synced > frame.start {
@@ -292,77 +298,45 @@ fn check_heads(file: &FrameFile, frames: &[Frame<'_>], last: &mut Option<Commit>
     Ok(())
 }
 
-/// Writes the batches of logs into a new one and its memtable; they are durable when it returns.
+/// Writes the batches of logs into a new one, and puts them into its memtable meanwhile; they are
+/// durable when it returns.
 fn copy_logs(
-    copied: &[FrameFile],
+    world: &World,
+    copied: &[Copied],
     log: &FrameWriter,
     memtable: &Memtable,
     durable: &mut Durable,
 ) -> Result<()> {
-    for file in copied {
-        let (frames, _) = file.frames();
-        replay_all(memtable, &frames, file, durable)?;
+    let scheduler = &*world.scheduler;
+    let (mut replayed, mut written) = (Ok(()), Ok(()));
+    scheduler.run_all(vec![
+        Box::new(|| {
+            let mut all = copied.iter();
+            replayed = all.try_for_each(|one| replay(scheduler, memtable, &one.file, durable));
+        }),
+        Box::new(|| written = write_copies(&*world.disk, copied, log)),
+    ]);
+    replayed.and(written)
+}
+
+fn write_copies(disk: &dyn Disk, copied: &[Copied], log: &FrameWriter) -> Result<()> {
+    for Copied { file, torn_at } in copied {
+        if let Some(end) = *torn_at {
+            // What a killed process left may be in the page cache alone: it becomes durable here
+            // first, so that the copy never knows more than the original.
+            disk.truncate(&file.path, end)
+                .map_err(|source| Error::io("truncate", &file.path, source))?;
+        }
         // What it tells of the manifest has been heard: there will be another one.
-        for frame in frames.iter().filter(|frame| frame.head.kind == FrameKind::Batch) {
-            log.append(frame.head.kind, frame.head.commit, frame.head.ceiling, &[frame.payload])?;
-        }
+        log.append_batches(file)?;
     }
-    log.sync()?;
-    Ok(())
-}
-
-fn replay_all(
-    memtable: &Memtable,
-    frames: &[Frame<'_>],
-    file: &FrameFile,
-    durable: &mut Durable,
-) -> Result<()> {
-    for frame in frames.iter().filter(|frame| frame.head.kind == FrameKind::Batch) {
-        replay(memtable, frame, file, durable)?;
-    }
-    durable.commits.add_all(&memtable.aside().commits);
-    Ok(())
-}
-
-fn replay(
-    memtable: &Memtable,
-    frame: &Frame<'_>,
-    file: &FrameFile,
-    durable: &mut Durable,
-) -> Result<()> {
-    let base = frame.end - wide(frame.payload.len());
-    let corrupt = |at: u64, what: &str| Error::corrupt(&file.path, at, format!("expected {what}"));
-    let malformed = |fault: asofdb_format::Malformed| corrupt(base + fault.at, fault.what);
-    let mut reader = BatchReader::decode(frame.payload).map_err(malformed)?;
-    let commit = frame.head.commit;
-    let mut source = SourceId::NONE;
-    if let Some((id, label)) = &reader.head.source {
-        source = *id;
-        let known = durable.sources.entry(source).or_insert_with(|| Arc::from(label.as_str()));
-        if **known != *label.as_str() || label.is_empty() {
-            return Err(corrupt(base, "the label that its source has"));
-        }
-    }
-    let standing = Standing {
-        marks: !durable.taken.is_reverted(commit, source, Commit::MAX),
-        touches: durable.taken.newest_revert_of(source).is_none_or(|revert| revert <= commit),
-    };
-    let catalog = &durable.catalog;
-    apply(memtable, commit, &mut reader, standing, catalog, |entry| catalog.check(entry, commit))
-        .map_err(malformed)?;
-    Ok(())
+    log.sync().map(drop)
 }
 
 /// Ends what the last process left open; the commit that the next one must be above.
 fn settle(recovered: &mut Recovered) -> Commit {
     let durable = &mut recovered.durable;
-    if durable.newest < durable.ceiling {
-        let lost = (Commit(durable.newest.0.saturating_add(1)), durable.ceiling);
-        // The same loss is not written down again by every open that follows it.
-        if !durable.lost.iter().any(|span| span.0 <= lost.0 && lost.1 <= span.1) {
-            durable.lost.push(lost);
-        }
-    }
+    durable.lost.extend(durable.untold_loss());
     // Logs that hold nothing need no flush.
     recovered.memtables.retain(|memtable| {
         let is_empty = memtable.revisions() == 0 && memtable.aside().marks.is_empty();

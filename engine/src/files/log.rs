@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use asofdb_format::edit::{self, Edit, EditFault};
-use asofdb_format::frame::{self, FileEnd, Frame, FrameHead, FrameKind, Seed};
+use asofdb_format::frame::{self, FRAME_HEAD_LEN, FileEnd, Frame, FrameHead, FrameKind, Seed};
 use asofdb_format::header::{FileKind, HEADER_LEN, Header, HeaderFault};
 use asofdb_format::ids::{Commit, FileNumber, StoreId};
 use asofdb_format::wire::{narrow, wide};
@@ -18,6 +18,9 @@ use crate::sync::{Mutex, MutexGuard};
 use crate::types::error::{Error, Result};
 use crate::world::clock::Clock;
 use crate::world::disk::{Disk, FileWriter};
+
+/// Of many frames about so many bytes are appended at once.
+const APPENDED_AT_ONCE: usize = 1 << 20;
 
 /// A file of frames that is being written.
 #[derive(Debug)]
@@ -38,13 +41,13 @@ struct Progress {
 }
 
 impl FrameWriter {
-    /// Makes a file with its header, durable under its name.
+    /// Makes a file with its header, which is durable. Its name is not: see
+    /// [`FrameWriter::sync_named`].
     pub(crate) fn create(disk: &dyn Disk, dir: &Path, header: &Header) -> Result<Self> {
         let path = names::numbered(dir, header.kind, header.number);
         let file = disk.create(&path).map_err(|source| Error::io("create", &path, source))?;
         file.append(&header.encode()).map_err(|source| Error::io("write", &path, source))?;
         file.sync().map_err(|source| Error::io("sync", &path, source))?;
-        disk.sync_dir(dir).map_err(|source| Error::io("sync", dir, source))?;
         let len = wide(HEADER_LEN);
         Ok(Self {
             path,
@@ -92,23 +95,49 @@ impl FrameWriter {
         ceiling: Commit,
         parts: &[&[u8]],
     ) -> Result<u64> {
-        let (mark, at) = {
-            let progress = self.progress.lock();
-            // Behind half a frame nothing more may stand: a reader would not see it.
-            if let Some(failed) = &progress.failed {
-                return Err(failed.clone());
-            }
-            (progress.durable, progress.written)
-        };
+        let (synced, at) = self.place()?;
         let mut bytes = Vec::new();
-        frame::encode(
-            &FrameHead { kind, commit, synced: mark, ceiling },
-            parts,
-            self.seed,
-            at,
-            &mut bytes,
-        );
-        let appended = self.file.append(&bytes);
+        let head = FrameHead { kind, commit, synced, ceiling };
+        frame::encode(&head, parts, self.seed, at, &mut bytes);
+        self.append_bytes(&bytes)
+    }
+
+    /// Appends a frame with one edit, as a log has it.
+    pub(crate) fn tell(&self, newest: Commit, ceiling: Commit, what: &Edit) -> Result<()> {
+        let payload = edit::encode_all(std::slice::from_ref(what));
+        self.append(FrameKind::Edit, newest, ceiling, &[&payload]).map(drop)
+    }
+
+    /// Appends the batches of another file as they are there, many at once.
+    pub(crate) fn append_batches(&self, file: &FrameFile) -> Result<()> {
+        let (synced, mut at) = self.place()?;
+        let mut bytes = Vec::new();
+        for frame in file.frames().filter(|frame| frame.head.kind == FrameKind::Batch) {
+            let head = FrameHead { synced, ..frame.head };
+            let before = bytes.len();
+            frame::encode(&head, &[frame.payload], self.seed, at, &mut bytes);
+            at += wide(bytes.len() - before);
+            if bytes.len() >= APPENDED_AT_ONCE {
+                self.append_bytes(&bytes)?;
+                bytes.clear();
+            }
+        }
+        if bytes.is_empty() { Ok(()) } else { self.append_bytes(&bytes).map(drop) }
+    }
+
+    /// How much is durable, and where the next frame begins.
+    fn place(&self) -> Result<(u64, u64)> {
+        let progress = self.progress.lock();
+        // Behind half a frame nothing more may stand: a reader would not see it.
+        if let Some(failed) = &progress.failed {
+            return Err(failed.clone());
+        }
+        Ok((progress.durable, progress.written))
+    }
+
+    /// Appends what was encoded; where it ends.
+    fn append_bytes(&self, bytes: &[u8]) -> Result<u64> {
+        let appended = self.file.append(bytes);
         let mut progress = self.progress.lock();
         if let Err(source) = appended {
             let failed = Error::io("write", &self.path, source);
@@ -175,6 +204,13 @@ impl FrameWriter {
         result
     }
 
+    /// Makes all of the file durable, and its name; how long it is.
+    pub(crate) fn sync_named(&self, disk: &dyn Disk, dir: &Path) -> Result<u64> {
+        let len = self.sync()?;
+        disk.sync_dir(dir).map_err(|source| Error::io("sync", dir, source))?;
+        Ok(len)
+    }
+
     /// Makes all of the file durable; how long it is.
     pub(crate) fn sync(&self) -> Result<u64> {
         let len = self.len();
@@ -189,6 +225,16 @@ pub(crate) struct FrameFile {
     pub(crate) path: PathBuf,
     pub(crate) header: Header,
     bytes: Vec<u8>,
+    /// Its whole frames.
+    frames: Vec<Placed>,
+    end: FileEnd,
+}
+
+/// A frame that was found whole: it begins where the one before it ends.
+#[derive(Debug)]
+struct Placed {
+    end: u64,
+    head: FrameHead,
 }
 
 impl FrameFile {
@@ -213,7 +259,11 @@ impl FrameFile {
             );
             return Err(Error::corrupt(&path, 0, what));
         }
-        Ok(Self { path, header, bytes })
+        let seed = Seed::of(header.store, header.number);
+        let (frames, end) = frame::decode_all(&bytes, HEADER_LEN, seed);
+        let frames = frames.into_iter().map(|frame| Placed { end: frame.end, head: frame.head });
+        let frames = frames.collect();
+        Ok(Self { path, header, bytes, frames, end })
     }
 
     /// How long it is.
@@ -221,32 +271,35 @@ impl FrameFile {
         wide(self.bytes.len())
     }
 
-    /// Its frames and how they end.
-    pub(crate) fn frames(&self) -> (Vec<Frame<'_>>, FileEnd) {
-        frame::decode_all(&self.bytes, HEADER_LEN, Seed::of(self.header.store, self.header.number))
+    /// Its whole frames.
+    pub(crate) fn frames(&self) -> impl Iterator<Item = Frame<'_>> + Clone {
+        let starts = std::iter::once(wide(HEADER_LEN)).chain(self.frames.iter().map(|one| one.end));
+        starts.zip(&self.frames).map(|(start, Placed { end, head })| {
+            let payload = narrow(start) + FRAME_HEAD_LEN..narrow(*end);
+            let payload = self.bytes.get(payload).unwrap_or_default();
+            Frame { start, end: *end, head: *head, payload }
+        })
     }
 
-    /// Its frames and where they end, if what follows them, if anything, is a torn end.
-    pub(crate) fn whole_frames(&self) -> Result<(Vec<Frame<'_>>, u64)> {
-        let (frames, end) = self.frames();
-        match end {
-            FileEnd::Whole => Ok((frames, wide(self.bytes.len()))),
-            FileEnd::Torn { at } => Ok((frames, at)),
+    /// Where its frames end, if what follows them, if anything, is a torn end.
+    pub(crate) fn check_torn(&self) -> Result<u64> {
+        match self.end {
+            FileEnd::Whole => Ok(self.len()),
+            FileEnd::Torn { at } => Ok(at),
             FileEnd::Rot { at } => Err(self.rot(at)),
         }
     }
 
-    /// Its frames if all of it is as it was when it was sealed at this length.
-    pub(crate) fn sealed_frames(&self, len: u64) -> Result<Vec<Frame<'_>>> {
-        let (frames, end) = self.frames();
-        let whole = match end {
-            FileEnd::Whole => wide(self.bytes.len()),
+    /// Whether all of it is as it was when it was sealed at this length.
+    pub(crate) fn check_sealed(&self, len: u64) -> Result<()> {
+        let whole = match self.end {
+            FileEnd::Whole => self.len(),
             FileEnd::Torn { at } | FileEnd::Rot { at } => at,
         };
-        if whole != len || wide(self.bytes.len()) != len {
+        if whole != len || self.len() != len {
             return Err(self.rot(whole.min(len)));
         }
-        Ok(frames)
+        Ok(())
     }
 
     pub(crate) fn rot(&self, at: u64) -> Error {

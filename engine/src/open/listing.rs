@@ -3,7 +3,6 @@
 
 use std::path::Path;
 
-use asofdb_format::frame::Frame;
 use asofdb_format::header::FileKind;
 use asofdb_format::ids::FileNumber;
 use asofdb_format::wire::wide;
@@ -117,9 +116,8 @@ impl Files {
             let Ok(file) = FrameFile::read(disk, dir, FileKind::Log, *number, loaded.store) else {
                 continue;
             };
-            let (frames, _) = file.frames();
-            check_notes(dir, &file, &frames, loaded)?;
-            if frames.iter().any(|frame| frame.head.commit > recovered.newest) {
+            check_notes(dir, &file, loaded)?;
+            if file.frames().any(|frame| frame.head.commit > recovered.newest) {
                 return Err(not_named(dir, &file.path));
             }
         }
@@ -140,7 +138,7 @@ impl Files {
             FrameFile::read(disk, dir, FileKind::Log, number, loaded.store).ok()
         });
         if let Some(file) = &newest {
-            check_notes(dir, file, &file.frames().0, loaded)?;
+            check_notes(dir, file, loaded)?;
         }
         // Nothing goes away before the edit that takes it away is durable, and what takes its
         // place is there before that.
@@ -155,6 +153,21 @@ impl Files {
             }
             _ => Ok(newest),
         }
+    }
+
+    /// Whether all is as a clean close leaves it, so that there is nothing to put in order.
+    pub(super) fn is_as_closed(&self, loaded: &Loaded) -> bool {
+        let durable = &loaded.durable;
+        let is_named = |file: &(FileKind, FileNumber)| match file.0 {
+            FileKind::Table => durable.tables.contains_key(&file.1),
+            FileKind::Log => durable.logs.contains_key(&file.1),
+            _ => file.1 == loaded.number,
+        };
+        loaded.vouched_for
+            && durable.logs.values().all(Option::is_some)
+            && durable.untold_loss().is_none()
+            && self.left_over.is_empty()
+            && self.numbered.iter().all(is_named)
     }
 
     pub(super) fn remove_left_over(
@@ -180,14 +193,9 @@ impl Files {
 }
 
 /// The manifest must be at least as new as each log tells.
-pub(super) fn check_notes(
-    dir: &Path,
-    file: &FrameFile,
-    frames: &[Frame<'_>],
-    loaded: &Loaded,
-) -> Result<()> {
-    for frame in frames {
-        if let Some(told) = manifest_synced(&file.path, frame)? {
+pub(super) fn check_notes(dir: &Path, file: &FrameFile, loaded: &Loaded) -> Result<()> {
+    for frame in file.frames() {
+        if let Some(told) = manifest_synced(&file.path, &frame)? {
             old_manifest(dir, &file.path, told, (loaded.number, loaded.end))?;
         }
     }

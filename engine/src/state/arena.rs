@@ -1,9 +1,13 @@
-//! Memory that one writer hands out in words, and any number of readers read without a lock.
+//! Memory that writers hand out in words, and any number of readers read without a lock.
 //!
 //! Words never move and are handed out once. They lie in segments, eight of a length, each eight
 //! twice as long as those before, so that a small arena takes little, a large one has few of them,
 //! and about a sixteenth stands empty. What is put in words is published by a link: a word that is
 //! stored with `Release` when they are filled, and loaded with `Acquire` before they are read.
+//!
+//! Several writers beside one another take words in lots, so that they seldom meet.
+
+use std::cell::Cell;
 
 use asofdb_format::wire::{narrow, wide};
 
@@ -60,9 +64,10 @@ impl Arena {
     }
 
     /// Hands out so many words side by side, all 0: where they are, and how many bytes of memory
-    /// the arena grew by. One writer at a time.
+    /// the arena grew by.
     pub(crate) fn take(&self, len: usize) -> (Place, usize) {
-        let mut place = self.next.load(Ordering::Relaxed);
+        let mut next = self.next.load(Ordering::Relaxed);
+        let mut place = next;
         loop {
             let (segment, segment_len, start) = find(place);
             let Some(cell) = self.segments.get(segment) else {
@@ -73,7 +78,12 @@ impl Arena {
                 place += segment_len - start;
                 continue;
             }
-            self.next.store(place + len, Ordering::Relaxed);
+            let taken =
+                self.next.compare_exchange(next, place + len, Ordering::Relaxed, Ordering::Relaxed);
+            if let Err(taken) = taken {
+                (next, place) = (taken, taken);
+                continue;
+            }
             let mut grown = 0;
             cell.get_or_init(|| {
                 grown = segment_len * size_of::<Word>();
@@ -81,6 +91,43 @@ impl Arena {
             });
             return (wide(place), grown);
         }
+    }
+
+    /// Words for one writer, who takes so many at once and hands them out: 0, just those that are
+    /// asked for.
+    pub(crate) const fn lots(&self, len: usize) -> Lots<'_> {
+        Lots { arena: self, len, next: Cell::new(0), left: Cell::new(0) }
+    }
+}
+
+/// Words of an arena for one writer.
+#[derive(Debug)]
+pub(crate) struct Lots<'a> {
+    arena: &'a Arena,
+    len: usize,
+    next: Cell<Place>,
+    left: Cell<usize>,
+}
+
+impl Lots<'_> {
+    /// As [`Arena::take`].
+    #[inline]
+    pub(crate) fn take(&self, len: usize) -> (Place, usize) {
+        let mut grown = 0;
+        if self.left.get() < len {
+            // What is left of a lot stays empty: little, if no large part of one is asked for.
+            if len > self.len / 8 {
+                return self.arena.take(len);
+            }
+            let (place, more) = self.arena.take(self.len);
+            grown = more;
+            self.next.set(place);
+            self.left.set(self.len);
+        }
+        let place = self.next.get();
+        self.next.set(place + wide(len));
+        self.left.set(self.left.get() - len);
+        (place, grown)
     }
 }
 
@@ -141,6 +188,35 @@ mod tests {
         println!("{taken} bytes in {grown}");
         assert!(taken <= grown);
         assert!(arena.words(0, 1).is_empty() && arena.words(u64::MAX, 1).is_empty());
+    }
+
+    #[test]
+    fn words_of_writers_beside_one_another_overlap() {
+        let arena = Arena::new();
+        let fill = |writer: u64| {
+            let (lots, mut taken) = (arena.lots(64), Vec::new());
+            for n in 1..5_000usize {
+                let len = if n % 700 == 0 { 3_000 } else { n * 7 % 23 + 1 };
+                let place = lots.take(len).0;
+                let words = arena.words(place, len);
+                assert_eq!(words.len(), len);
+                (0..len).for_each(|index| {
+                    assert_eq!(get(words, index), 0);
+                    set(words, index, writer << 32 | wide(n));
+                });
+                taken.push((place, len, writer << 32 | wide(n)));
+            }
+            taken
+        };
+        let all: Vec<_> = std::thread::scope(|scope| {
+            let writers = [1, 2, 3].map(|writer| scope.spawn(move || fill(writer)));
+            writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect()
+        });
+        for (place, len, value) in &all {
+            let words = arena.words(*place, *len);
+            assert!((0..*len).all(|index| get(words, index) == *value));
+        }
+        println!("{} pieces of three writers, none in another", all.len());
     }
 
     #[test]

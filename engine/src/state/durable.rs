@@ -204,6 +204,20 @@ impl Durable {
         Ok(())
     }
 
+    /// A number for a new file.
+    pub(crate) const fn draw(&mut self) -> FileNumber {
+        let number = self.next_file;
+        self.next_file = FileNumber(number.0 + 1);
+        number
+    }
+
+    /// Commits that were lost, if the picture does not tell of them yet.
+    pub(crate) fn untold_loss(&self) -> Option<(Commit, Commit)> {
+        let lost = (Commit(self.newest.0.saturating_add(1)), self.ceiling);
+        let is_told = |span: &(Commit, Commit)| span.0 <= lost.0 && lost.1 <= span.1;
+        (self.newest < self.ceiling && !self.lost.iter().any(is_told)).then_some(lost)
+    }
+
     /// Whether a log or table is newer than all that the picture tells of.
     pub(crate) fn is_newer(&self, (kind, number): (FileKind, FileNumber)) -> bool {
         matches!(kind, FileKind::Log | FileKind::Table) && number >= self.next_file

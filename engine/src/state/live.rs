@@ -14,12 +14,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use asofdb_format::edit::Edit;
+use asofdb_format::header::FileKind;
 use asofdb_format::ids::{Commit, EventTime, FileNumber, SourceId, StoreId};
 
-use crate::files::log::FrameWriter;
+use crate::files::log::{FrameFile, FrameWriter};
+use crate::files::names;
 use crate::files::table::Table;
 use crate::metrics::Monitor;
 use crate::state::arrangement::Arrangement;
+use crate::state::beginning::{self, Begun, Home};
 use crate::state::catalog::Catalog;
 use crate::state::commits::CommitSpans;
 use crate::state::durable::Durable;
@@ -110,10 +113,46 @@ pub(crate) struct Keeper {
 #[derive(Debug)]
 pub(crate) struct Kept {
     pub(crate) durable: Durable,
-    /// `None` if the store is open read-only.
-    manifest: Option<FrameWriter>,
+    manifest: Manifest,
+    /// The log that was begun with the manifest, if that was not at the opening.
+    log: Option<Arc<FrameWriter>>,
     whole_len: u64,
     closed: bool,
+}
+
+/// Where edits go.
+#[derive(Debug)]
+pub(crate) enum Manifest {
+    /// Nowhere: the store is open read-only.
+    None,
+    /// To a new manifest, once there are any.
+    Found(Found),
+    /// To this one.
+    Begun(FrameWriter),
+}
+
+/// A store as a clean close left it: nothing is written before there is something to write.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// The manifest, which is whole and durable.
+    pub(crate) manifest: FileNumber,
+    /// Short logs, oldest first, of which the batches are in the memtable that takes batches: they go
+    /// to its log first, so that many short openings do not leave many logs.
+    pub(crate) copied: Vec<FrameFile>,
+}
+
+impl Manifest {
+    const fn begun(&self) -> Option<&FrameWriter> {
+        if let Self::Begun(manifest) = self { Some(manifest) } else { None }
+    }
+
+    fn number(&self) -> Option<FileNumber> {
+        match self {
+            Self::None => None,
+            Self::Found(found) => Some(found.manifest),
+            Self::Begun(manifest) => Some(manifest.number()),
+        }
+    }
 }
 
 impl Keeper {
@@ -123,9 +162,9 @@ impl Keeper {
         options: Options,
         state: State,
         durable: Durable,
-        manifest: Option<FrameWriter>,
+        manifest: Manifest,
     ) -> Self {
-        let whole_len = manifest.as_ref().map_or(0, FrameWriter::len);
+        let whole_len = manifest.begun().map_or(0, FrameWriter::len);
         let lagging = LaggingClock::new(options.clock_lag);
         // What the clock says now is what its first jump will be held against, and what it said when
         // the newest batch was written is what this opening is held against.
@@ -145,7 +184,7 @@ impl Keeper {
             options,
             monitor: Arc::clone(&state.monitor),
             live: ArcSwap::from_pointee(state),
-            kept: Mutex::new(Kept { durable, manifest, whole_len, closed: false }),
+            kept: Mutex::new(Kept { durable, manifest, log: None, whole_len, closed: false }),
             poison: OnceLock::new(),
             ended: AtomicBool::new(false),
         }
@@ -206,10 +245,7 @@ impl Keeper {
 
     /// A number for a new file.
     pub(crate) fn next_file(&self) -> FileNumber {
-        let mut kept = self.kept.lock();
-        let number = kept.durable.next_file;
-        kept.durable.next_file = FileNumber(number.0 + 1);
-        number
+        self.kept.lock().durable.draw()
     }
 
     /// Looks at the durable picture.
@@ -217,11 +253,11 @@ impl Keeper {
         at(&self.kept.lock().durable)
     }
 
-    /// The manifest and how much of it is durable, for a log to tell; `None` if the store is open
-    /// read-only.
+    /// The manifest and how much of it is durable, for a log to tell; `None` if nothing was
+    /// written to it.
     pub(crate) fn manifest_synced(&self) -> Option<Edit> {
         let kept = self.kept.lock();
-        let manifest = kept.manifest.as_ref()?;
+        let manifest = kept.manifest.begun()?;
         Some(Edit::ManifestSynced(manifest.number(), manifest.durable()))
     }
 
@@ -241,15 +277,16 @@ impl Keeper {
         }
         let mut edits = edits(&kept.durable)?;
         if !edits.is_empty() {
+            self.begin(kept)?;
             edits.push(Edit::NextFile(kept.durable.next_file));
             let mut durable = kept.durable.clone();
             for edit in &edits {
                 durable.apply(edit).map_err(|what| {
-                    let manifest = kept.manifest.as_ref().map_or(self.dir.as_path(), |m| m.path());
+                    let manifest = kept.manifest.begun().map_or(self.dir.as_path(), |m| m.path());
                     Error::corrupt(manifest, 0, format!("the next edit needs {what}"))
                 })?;
             }
-            let manifest = kept.manifest.as_ref().ok_or(Error::ReadOnly)?;
+            let manifest = kept.manifest.begun().ok_or(Error::ReadOnly)?;
             manifest::append(manifest, durable.newest, durable.ceiling, &edits)
                 .map_err(|error| self.poison(error))?;
             self.note_risen(&kept.durable, &durable);
@@ -259,7 +296,7 @@ impl Keeper {
         change(&mut state, &kept.durable);
         self.live.store(Shared::new(state));
         let least = self.options.manifest_bytes;
-        if kept.manifest.as_ref().is_some_and(|m| m.len() > (4 * kept.whole_len).max(least)) {
+        if kept.manifest.begun().is_some_and(|m| m.len() > (4 * kept.whole_len).max(least)) {
             // The change is done; a failure here only ends writing.
             let _ = self.rotate_manifest(kept);
         }
@@ -286,7 +323,7 @@ impl Keeper {
 
     /// The manifest's number; `None` if the store is open read-only.
     pub(crate) fn manifest(&self) -> Option<FileNumber> {
-        self.kept.lock().manifest.as_ref().map(FrameWriter::number)
+        self.kept.lock().manifest.number()
     }
 
     /// Begins a new manifest, which tells nothing of what is gone.
@@ -296,19 +333,63 @@ impl Keeper {
         if kept.closed {
             return Err(Error::Closed);
         }
+        self.begin(&mut kept)?;
         self.rotate_manifest(&mut kept)
+    }
+
+    /// The log of the memtable that takes batches, which is begun if it is not yet. The caller holds
+    /// the commit lock, and has no log.
+    pub(crate) fn begun_log(&self) -> Result<Arc<FrameWriter>> {
+        let mut kept = self.kept.lock();
+        self.check_writable()?;
+        if kept.closed {
+            return Err(Error::Closed);
+        }
+        self.begin(&mut kept)?;
+        kept.log.clone().ok_or(Error::ReadOnly)
+    }
+
+    /// The log that was begun since the opening, if one was.
+    pub(crate) fn log_if_begun(&self) -> Option<Arc<FrameWriter>> {
+        self.kept.lock().log.clone()
+    }
+
+    fn home(&self) -> Home<'_> {
+        let disk = &*self.options.world.disk;
+        Home { disk, dir: &self.dir, store: self.store, clock: &self.options.world.clock }
+    }
+
+    /// Begins a log and a manifest if the store is still as it was found.
+    fn begin(&self, kept: &mut Kept) -> Result<()> {
+        let Manifest::Found(found) = &kept.manifest else { return Ok(()) };
+        let number = self.live.load().memtables.first().ok_or(Error::Closed)?.log;
+        let copied: Vec<_> = found.copied.iter().map(|file| file.header.number).collect();
+        let mut durable = kept.durable.clone();
+        let begun = beginning::begin(self.home(), number, &copied, &mut durable, |log, _| {
+            found.copied.iter().try_for_each(|file| log.append_batches(file))
+        });
+        let Begun { log, manifest } = begun.map_err(|error| self.poison(error))?;
+        let gone = copied.into_iter().map(|number| (FileKind::Log, number));
+        for (kind, number) in gone.chain([(FileKind::Manifest, found.manifest)]) {
+            // Left over at the worst: the next open removes what the manifest does not name.
+            let _ = self.options.world.disk.remove(&names::numbered(&self.dir, kind, number));
+        }
+        kept.whole_len = manifest.len();
+        kept.durable = durable;
+        kept.manifest = Manifest::Begun(manifest);
+        kept.log = Some(Arc::new(log));
+        Ok(())
     }
 
     /// Writes the picture into a new manifest and removes the old one.
     fn rotate_manifest(&self, kept: &mut Kept) -> Result<()> {
-        let disk = &*self.options.world.disk;
-        let number = kept.durable.next_file;
-        kept.durable.next_file = FileNumber(number.0 + 1);
-        let made = self.now().0;
-        let writer = manifest::create(disk, &self.dir, self.store, number, made, &kept.durable)
+        let Home { disk, dir, store, clock } = self.home();
+        let number = kept.durable.draw();
+        let writer = manifest::create(disk, dir, store, number, clock.now().0, &kept.durable)
             .map_err(|error| self.poison(error))?;
         kept.whole_len = writer.len();
-        if let Some(old) = kept.manifest.replace(writer) {
+        let old = std::mem::replace(&mut kept.manifest, Manifest::Begun(writer));
+        if let Some(old) = old.begun() {
             // Left over at the worst: the next open removes what CURRENT does not name.
             let _ = disk.remove(old.path());
         }

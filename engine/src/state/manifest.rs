@@ -26,6 +26,8 @@ pub(crate) struct Loaded {
     pub(crate) end: u64,
     /// Whether it goes on behind them.
     pub(crate) torn: bool,
+    /// Whether it says itself that all of it is durable.
+    pub(crate) vouched_for: bool,
     pub(crate) durable: Durable,
 }
 
@@ -35,10 +37,10 @@ pub(crate) fn load(disk: &dyn Disk, dir: &Path) -> Result<Loaded> {
     let bytes = read_whole(disk, &current)?;
     let named = check_header(&current, &bytes, FileKind::Current)?;
     let file = FrameFile::read(disk, dir, FileKind::Manifest, named.number, named.store)?;
-    let (frames, end) = file.whole_frames()?;
+    let end = file.check_torn()?;
     let mut durable = Durable::blank();
-    let mut whole = false;
-    for frame in &frames {
+    let (mut whole, mut vouched_for) = (false, false);
+    for frame in file.frames() {
         let payload_start = frame.end - asofdb_format::wire::wide(frame.payload.len());
         if frame.head.kind != FrameKind::Edit {
             return Err(Error::corrupt(&file.path, frame.start, "a manifest holds only edits"));
@@ -66,6 +68,7 @@ pub(crate) fn load(disk: &dyn Disk, dir: &Path) -> Result<Loaded> {
         }
         whole |= edits.iter().any(|edit| matches!(edit, Edit::Clock(..)));
         durable.ceiling = durable.ceiling.max(frame.head.ceiling);
+        vouched_for = edits.is_empty() && frame.head.synced == frame.start;
     }
     if !whole {
         return Err(Error::corrupt(
@@ -78,7 +81,8 @@ pub(crate) fn load(disk: &dyn Disk, dir: &Path) -> Result<Loaded> {
         .check_drawn(named.number)
         .map_err(|what| Error::corrupt(&file.path, end, format!("expected {what}")))?;
     let torn = end < file.len();
-    Ok(Loaded { store: named.store, number: named.number, end, torn, durable })
+    let (store, number) = (named.store, named.number);
+    Ok(Loaded { store, number, end, torn, vouched_for: vouched_for && !torn, durable })
 }
 
 /// Whether a manifest tells of any commit, so that its store was in use.
@@ -90,7 +94,8 @@ pub(crate) fn has_commits(disk: &dyn Disk, path: &Path) -> bool {
     frames.iter().any(|frame| frame.head.commit > Commit::MIN)
 }
 
-/// Writes a new manifest that holds a picture whole, and makes CURRENT name it.
+/// Writes a new manifest that holds a picture whole, and makes CURRENT name it. The names of files
+/// that were made before become durable with its own.
 pub(crate) fn create(
     disk: &dyn Disk,
     dir: &Path,
@@ -102,6 +107,7 @@ pub(crate) fn create(
     let header = Header::new(FileKind::Manifest, store, number, made);
     let writer = FrameWriter::create(disk, dir, &header)?;
     write_picture(&writer, durable)?;
+    disk.sync_dir(dir).map_err(|source| Error::io("sync", dir, source))?;
     let tmp = names::current_tmp(dir);
     let current = names::current(dir);
     // One is left over if an earlier open was cut off here.

@@ -9,7 +9,8 @@
 //! All but long values and late revisions lies in the words of one [arena](crate::state::arena), 32
 //! bytes a record and about 20 more where a feature of an entity begins.
 //!
-//! One writer at a time (it holds the commit lock) and any number of readers, who take no lock:
+//! One writer at a time (it holds the commit lock), or one for each part of the buckets while a log
+//! is replayed, and any number of readers, who take no lock:
 //! what a link leads to is never changed but by other links. A revision that comes in order, as
 //! nearly all do, costs an append; one that comes late goes to the skip list beside it. Of revisions
 //! equal in order, which only one batch can write, the one that came last stands.
@@ -35,11 +36,14 @@ pub(crate) use self::entity::{EntityNode, Near};
 pub(crate) use self::feature::{FeatureNode, Incoming};
 pub(crate) use self::insert::Inserter;
 use crate::state::append::AppendList;
-use crate::state::arena::{Arena, Place, link, set_link};
+use crate::state::arena::{Arena, Lots, Place, link, set_link};
 use crate::state::commits::CommitSpans;
 use crate::state::memtable::feature::Late;
 use crate::state::tally::Tally;
 use crate::sync::{AtomicI64, AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, Word};
+
+/// Words that are taken at once where several writers are beside one another.
+const LOT: usize = 1_024;
 
 /// Revisions of one log.
 #[derive(Debug)]
@@ -52,6 +56,8 @@ pub(crate) struct Memtable {
     raws: AppendList<Bytes>,
     /// Boxed: a skip list takes half a kilobyte before it holds anything.
     lates: AppendList<Box<Late>>,
+    /// Held by whoever adds to one of the two.
+    listing: Mutex<()>,
     bytes: AtomicUsize,
     revisions: AtomicU64,
     max_event_time: AtomicI64,
@@ -96,6 +102,7 @@ impl Memtable {
             arena: Arena::new(),
             raws: AppendList::new(),
             lates: AppendList::new(),
+            listing: Mutex::new(()),
             bytes: AtomicUsize::new(0),
             revisions: AtomicU64::new(0),
             max_event_time: AtomicI64::new(i64::MIN),
@@ -185,18 +192,37 @@ impl Memtable {
 
     /// An entity's revisions, of which there may be none yet, and how many bytes of memory were
     /// needed for it. One writer at a time.
-    fn node(&self, hash: EntityHash, entity: &[u8]) -> (Option<EntityNode<'_>>, usize) {
+    fn node(
+        &self,
+        words: &Lots<'_>,
+        hash: EntityHash,
+        entity: &[u8],
+    ) -> (Option<EntityNode<'_>>, usize) {
         if let Some(node) = self.find(hash, entity) {
             return (Some(node), 0);
         }
-        let (place, grown) = EntityNode::make(self, hash, entity, self.first_of(hash));
+        let next = self.first_of(hash);
+        let (place, grown) = EntityNode::make(self, words, (hash, entity), next);
         set_link(&self.buckets, self.bucket(hash), place);
         (EntityNode::at(self, place), grown)
     }
 
     /// Takes the revisions of a batch. One writer at a time.
     pub(crate) const fn inserter<'p>(&self) -> Inserter<'_, 'p> {
-        Inserter::new(self)
+        Inserter::new(self, self.arena.lots(0))
+    }
+
+    /// Takes the revisions of one [part](Self::part), while others may take those of other parts.
+    /// One writer of a part at a time.
+    pub(crate) const fn part_inserter<'p>(&self) -> Inserter<'_, 'p> {
+        Inserter::new(self, self.arena.lots(LOT))
+    }
+
+    /// In which of so many parts, a power of two, an entity of a hash is: parts share no bucket.
+    #[inline]
+    pub(crate) fn part(&self, hash: EntityHash, parts: usize) -> usize {
+        let each = (self.buckets.len() / parts).max(1);
+        self.bucket(hash) / each
     }
 
     /// All entities, ascending by (hash, entity).

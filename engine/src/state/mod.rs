@@ -15,6 +15,7 @@
 //! | `visible` | up to which commit a state is seen |
 //! | `room` | how much room there is for another batch |
 //! | `durable` | the picture that the manifest draws of all that |
+//! | `beginning` | the log and the manifest with which writing begins |
 //! | `live` | the state that reads pin, and how it is changed |
 
 pub mod snapshots;
@@ -22,6 +23,7 @@ pub mod snapshots;
 pub(crate) mod append;
 pub(crate) mod arena;
 pub(crate) mod arrangement;
+pub(crate) mod beginning;
 pub(crate) mod catalog;
 pub(crate) mod commits;
 pub(crate) mod durable;

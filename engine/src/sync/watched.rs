@@ -56,6 +56,16 @@ macro_rules! numbers {
                 self.turn().fetch_add(value, order)
             }
 
+            pub(crate) fn compare_exchange(
+                &self,
+                current: $type,
+                new: $type,
+                success: Ordering,
+                failure: Ordering,
+            ) -> Result<$type, $type> {
+                self.turn().compare_exchange(current, new, success, failure)
+            }
+
             pub(crate) fn fetch_max(&self, value: $type, order: Ordering) -> $type {
                 self.turn().fetch_max(value, order)
             }

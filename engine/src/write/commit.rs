@@ -12,14 +12,13 @@ use asofdb_format::batch::{
     BatchHead, BatchReader, Entry, EntryEncoder, EntryValue, MAX_BATCH_LEN, MAX_ENTITY_LEN,
 };
 use asofdb_format::catalog::Definition;
-use asofdb_format::edit::{self, Edit};
+use asofdb_format::edit::Edit;
 use asofdb_format::frame::{FrameKind, MAX_PAYLOAD_LEN};
 use asofdb_format::header::{FileKind, Header};
 use asofdb_format::ids::{Commit, FeatureId, FileNumber, KnownTime, SourceId};
-use asofdb_format::revision::Order;
 use asofdb_format::timeline::Step;
 use asofdb_format::value::{MAX_VALUE_LEN, ValueType};
-use asofdb_format::wire::{Decoded, Malformed, wide};
+use asofdb_format::wire::{Decoded, wide};
 
 use crate::files::log::FrameWriter;
 use crate::metrics::{micros, since};
@@ -49,20 +48,31 @@ pub(crate) struct Committer {
 /// What the commit lock guards.
 #[derive(Debug)]
 pub(crate) struct Sequence {
-    /// The log that takes batches; `None` if the store is open read-only or closed.
-    log: Option<Arc<FrameWriter>>,
+    log: Log,
     pub(crate) last: Commit,
     ceiling: Commit,
 }
 
+/// The log that takes batches.
+#[derive(Debug)]
+pub(crate) enum Log {
+    /// None does: the store is open read-only or closed.
+    None,
+    /// It is still to be made.
+    ToBegin,
+    /// This one.
+    Begun(Arc<FrameWriter>),
+}
+
+impl Log {
+    /// The log, if it is made.
+    fn begun(&self) -> Option<Arc<FrameWriter>> {
+        if let Self::Begun(log) = self { Some(Arc::clone(log)) } else { None }
+    }
+}
+
 impl Committer {
-    pub(crate) fn new(
-        keeper: Arc<Keeper>,
-        log: Option<FrameWriter>,
-        last: Commit,
-        ceiling: Commit,
-    ) -> Self {
-        let log = log.map(Arc::new);
+    pub(crate) fn new(keeper: Arc<Keeper>, log: Log, last: Commit, ceiling: Commit) -> Self {
         Self { keeper, order: Mutex::new(Sequence { log, last, ceiling }) }
     }
 
@@ -99,7 +109,7 @@ impl Committer {
         if wide(len) > u64::from(MAX_PAYLOAD_LEN) {
             return Err(InvalidArgument::BatchLength { len }.into());
         }
-        let log = Arc::clone(order.log.as_ref().ok_or(Error::Closed)?);
+        let log = self.log(&mut order)?;
         let raise = commit > order.ceiling;
         if raise {
             order.ceiling = commit.saturating_add(self.keeper.options.commit_lease);
@@ -115,8 +125,7 @@ impl Committer {
         let memtable = state.memtables.first().ok_or(Error::Closed)?;
         // What was written is what is put in.
         let mut reader = BatchReader::of_entries(batch_head, prepared.entries.as_bytes());
-        let applied =
-            apply(memtable, commit, &mut reader, Standing::ALL, &prepared.catalog, |_| Ok(()));
+        let applied = apply(memtable, commit, &mut reader, &prepared.catalog);
         applied.map_err(|fault| Error::corrupt(log.path(), fault.at, fault.what))?;
         order.last = commit;
         self.keeper.commits.lock().add(commit);
@@ -132,10 +141,21 @@ impl Committer {
     pub(crate) fn lock(&self) -> Result<MutexGuard<'_, Sequence>> {
         let order = self.order.lock();
         self.keeper.check_writable()?;
-        if order.log.is_none() {
+        if matches!(order.log, Log::None) {
             return Err(Error::Closed);
         }
         Ok(order)
+    }
+
+    /// The log that takes batches, which is made if it is not there yet.
+    fn log(&self, order: &mut Sequence) -> Result<Arc<FrameWriter>> {
+        let log = match &order.log {
+            Log::None => return Err(Error::Closed),
+            Log::Begun(log) => return Ok(Arc::clone(log)),
+            Log::ToBegin => self.keeper.begun_log()?,
+        };
+        order.log = Log::Begun(Arc::clone(&log));
+        Ok(log)
     }
 
     /// The commit that the next batch or edit gets.
@@ -159,7 +179,7 @@ impl Committer {
     ) -> Result<Commit> {
         // What was committed before the edit is durable before it: a crash then takes no commit
         // that lies below one that it leaves.
-        let log = Arc::clone(order.log.as_ref().ok_or(Error::Closed)?);
+        let log = self.log(order)?;
         let len = log.sync().map_err(|error| self.keeper.poison(error))?;
         let commit = self.next_commit(order)?;
         let raised = commit.saturating_add(self.keeper.options.commit_lease);
@@ -189,7 +209,7 @@ impl Committer {
     /// known for what it is. It becomes durable with what follows it.
     fn tell_manifest(&self, log: &FrameWriter, newest: Commit, ceiling: Commit) -> Result<()> {
         let Some(told) = self.keeper.manifest_synced() else { return Ok(()) };
-        tell(log, newest, ceiling, &told).map_err(|error| self.keeper.poison(error))
+        log.tell(newest, ceiling, &told).map_err(|error| self.keeper.poison(error))
     }
 
     /// The number of a source label, which is new to the store if it has none yet.
@@ -218,13 +238,14 @@ impl Committer {
 
     /// How long the logs are that hold what is in memory.
     pub(crate) fn log_bytes(&self) -> u64 {
-        let open = self.order.lock().log.as_ref().map_or(0, |log| log.len());
+        let open = self.order.lock().log.begun().map_or(0, |log| log.len());
         open + self.keeper.look(|durable| durable.logs.values().flatten().sum::<u64>())
     }
 
     /// Makes everything written so far durable.
     pub(crate) fn sync(&self) -> Result<()> {
-        let log = Arc::clone(self.lock()?.log.as_ref().ok_or(Error::Closed)?);
+        // What was found by the opening was durable.
+        let Some(log) = self.lock()?.log.begun() else { return Ok(()) };
         log.sync().map(drop).map_err(|error| self.keeper.poison(error))
     }
 
@@ -237,15 +258,17 @@ impl Committer {
         let full = state.memtables.first().ok_or(Error::Closed)?;
         if full.revisions() == 0 && full.aside().marks.is_empty() || full.bytes() < at_least {
             // Batches of nothing have commits too.
-            let log = order.log.as_ref().ok_or(Error::Closed)?;
+            let Some(log) = order.log.begun() else { return Ok(()) };
             return log.sync().map(drop).map_err(|error| self.keeper.poison(error));
         }
         let _span = tracing::debug_span!(target: "asofdb", "rotate").entered();
         let keeper = &self.keeper;
-        let old = Arc::clone(order.log.as_ref().ok_or(Error::Closed)?);
+        let old = self.log(&mut order)?;
         let number = keeper.next_file();
         let header = Header::new(FileKind::Log, keeper.store, number, keeper.now().0);
-        let new = FrameWriter::create(&*keeper.options.world.disk, &keeper.dir, &header)
+        let disk = &*keeper.options.world.disk;
+        let new = FrameWriter::create(disk, &keeper.dir, &header)
+            .and_then(|new| new.sync_named(disk, &keeper.dir).map(|_| new))
             .map_err(|error| keeper.poison(error))?
             .shared(Arc::clone(&keeper.options.world.clock));
         let len = old.sync().map_err(|error| keeper.poison(error))?;
@@ -260,14 +283,21 @@ impl Committer {
             },
         )?;
         let told = self.tell_manifest(&new, state.visible(), order.ceiling);
-        order.log = Some(Arc::new(new));
+        order.log = Log::Begun(Arc::new(new));
         told
     }
 
     /// Ends writing: everything is durable, and the next open knows that nothing was lost.
     pub(crate) fn close(&self) -> Result<()> {
         let mut order = self.order.lock();
-        let Some(log) = order.log.take() else { return Ok(()) };
+        let log = match std::mem::replace(&mut order.log, Log::None) {
+            Log::None => None,
+            // Background work may have begun it.
+            Log::ToBegin => self.keeper.log_if_begun(),
+            Log::Begun(log) => Some(log),
+        };
+        // Without a log all is as it was found.
+        let Some(log) = log else { return Ok(()) };
         self.keeper.check_writable()?;
         let len = log.sync().map_err(|error| self.keeper.poison(error))?;
         // What readers see is the newest commit; after a crash more are spent than that.
@@ -287,12 +317,6 @@ impl Logs for Committer {
         let _order = self.lock()?;
         Ok(self.keeper.look(|durable| durable.next_file))
     }
-}
-
-/// Appends a frame with one edit to a log.
-pub(crate) fn tell(log: &FrameWriter, newest: Commit, ceiling: Commit, what: &Edit) -> Result<()> {
-    let payload = edit::encode_all(std::slice::from_ref(what));
-    log.append(FrameKind::Edit, newest, ceiling, &[&payload]).map(drop)
 }
 
 /// A batch whose names are resolved and whose values are checked.
@@ -429,29 +453,12 @@ fn check(
     Ok(())
 }
 
-/// What still counts of a batch beside its revisions, which a revert may have ended.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Standing {
-    /// The marks that it set: not once the batch was reverted.
-    pub(crate) marks: bool,
-    /// The features that its source touched: not once the source was reverted.
-    pub(crate) touches: bool,
-}
-
-impl Standing {
-    /// Of a batch that is new.
-    const ALL: Self = Self { marks: true, touches: true };
-}
-
-/// Puts a batch of the log into a memtable, if nothing is found wrong with an entry. Readers see it
-/// when the commit is published.
-pub(crate) fn apply(
+/// Puts a batch of the log into a memtable. Readers see it when the commit is published.
+fn apply(
     memtable: &Memtable,
     commit: Commit,
     batch: &mut BatchReader<'_>,
-    standing: Standing,
     catalog: &Catalog,
-    check: impl Fn(&Entry<'_>) -> Result<(), &'static str>,
 ) -> Decoded<()> {
     let source = batch.head.source.as_ref().map_or(SourceId::NONE, |(id, _)| *id);
     // Mostly the features of one entity come in the order in which those of the one before came.
@@ -462,10 +469,8 @@ pub(crate) fn apply(
     let mut times = Vec::new();
     let mut inserter = memtable.inserter();
     while let Some(entry) = batch.next_entry()? {
-        check(&entry).map_err(|what| Malformed::new(0, what))?;
-        let known_time = entry.known_time.unwrap_or(KnownTime(commit.0));
-        let order = Order { event_time: entry.event_time, known_time, commit };
-        let Entry { feature, kind, value, .. } = entry;
+        let put = Incoming::of(&entry, commit, source);
+        let feature = put.feature;
         let guess = if touched.get(next) == Some(&feature) { next } else { 0 };
         let place = touched.get(guess..).unwrap_or_default().iter();
         let place = place.clone().position(|known| *known == feature).map(|place| place + guess);
@@ -478,10 +483,10 @@ pub(crate) fn apply(
         });
         next = place + 1;
         if let Some(tally) = tallies.get_mut(place) {
-            tally.count(&order, kind, value);
+            tally.count(&put.order, put.kind, put.value);
         }
         times.push(entry.event_time.0);
-        inserter.put(entry.entity, Incoming { feature, order, kind, source, value });
+        inserter.put(entry.entity, put);
     }
     inserter.end();
     let step = Step::of(commit, &mut times);
@@ -494,13 +499,11 @@ pub(crate) fn apply(
         aside.sources.insert(*id, Arc::from(label.as_str()));
     }
     for (feature, tally) in touched.into_iter().zip(tallies) {
-        if standing.touches {
-            aside.touches.entry((source, feature)).or_insert(commit);
-        }
+        aside.touches.entry((source, feature)).or_insert(commit);
         let known = aside.tallies.entry(feature);
         known.or_insert_with(|| Tally::new(tally.meta.value_type)).merge(&tally);
     }
-    for (name, value) in batch.head.marks.iter().filter(|_| standing.marks) {
+    for (name, value) in &batch.head.marks {
         aside.marks.insert(name.clone(), Mark { commit, source, value: value.clone() });
     }
     Ok(())

@@ -24,7 +24,7 @@ use asofdb_format::revision::Revision;
 use asofdb_format::wire::{narrow, wide, window};
 use bytes::Bytes;
 
-use crate::state::arena::{Place, get, link, set, set_link};
+use crate::state::arena::{Lots, Place, get, link, set, set_link};
 use crate::state::memtable::Memtable;
 use crate::state::memtable::feature::{FeatureNode, SLOT};
 use crate::sync::{Ordering, Word};
@@ -78,12 +78,12 @@ impl<'m> EntityNode<'m> {
     /// by.
     pub(super) fn make(
         memtable: &Memtable,
-        hash: EntityHash,
-        entity: &[u8],
+        words: &Lots<'_>,
+        (hash, entity): (EntityHash, &[u8]),
         next: Place,
     ) -> (Place, usize) {
         let len = HEAD + entity.len().div_ceil(8);
-        let (place, grown) = memtable.arena.take(len);
+        let (place, grown) = words.take(len);
         memtable.entities.fetch_add(1, Ordering::Relaxed);
         let words = memtable.arena.words(place, len);
         set(words, 0, hash.0);
@@ -185,7 +185,7 @@ impl<'m> EntityNode<'m> {
 
     /// Makes room for features that are new, ascending; how many bytes of memory the memtable grew
     /// by. One writer at a time.
-    pub(super) fn add_features(&self, features: &[FeatureId]) -> usize {
+    pub(super) fn add_features(&self, words: &Lots<'_>, features: &[FeatureId]) -> usize {
         let arena = &self.memtable.arena;
         self.memtable.features.fetch_add(features.len(), Ordering::Relaxed);
         let newest = self.newest_group();
@@ -202,7 +202,7 @@ impl<'m> EntityNode<'m> {
         let more = self.room_to_come(features.len());
         let room = features.len() + more;
         let len = GROUP_HEAD + room.div_ceil(2) + room * SLOT;
-        let (place, grown) = arena.take(len);
+        let (place, grown) = words.take(len);
         let words = arena.words(place, len);
         set(words, 0, newest);
         set(words, ROOM, wide(room) | wide(features.len()) << 32);

@@ -17,7 +17,7 @@
 //! beside them. A block is linked before the count says that there is something in it, so that
 //! whoever has loaded the count finds blocks for all that it counts, and maybe a newer one.
 
-use asofdb_format::batch::EntryValue;
+use asofdb_format::batch::{Entry, EntryValue};
 use asofdb_format::ids::{Commit, EventTime, FeatureId, KnownTime, SourceId};
 use asofdb_format::revision::{Order, Payload, Revision};
 use asofdb_format::value::Kind;
@@ -25,7 +25,7 @@ use asofdb_format::wire::{low_byte, narrow, wide};
 use bytes::Bytes;
 
 use crate::state::append::allocated;
-use crate::state::arena::{Place, get, link, set, set_link};
+use crate::state::arena::{Lots, Place, get, link, set, set_link};
 use crate::state::memtable::Memtable;
 use crate::sync::{SkipMap, Word};
 
@@ -64,7 +64,15 @@ pub(crate) struct Incoming<'p> {
     pub(crate) value: EntryValue<'p>,
 }
 
-impl Incoming<'_> {
+impl<'p> Incoming<'p> {
+    /// An entry of a batch.
+    #[inline]
+    pub(crate) fn of(entry: &Entry<'p>, commit: Commit, source: SourceId) -> Self {
+        let known_time = entry.known_time.unwrap_or(KnownTime(commit.0));
+        let order = Order { event_time: entry.event_time, known_time, commit };
+        Self { feature: entry.feature, order, kind: entry.kind, source, value: entry.value }
+    }
+
     /// The same, with its own bytes.
     fn to_revision(self) -> Revision {
         let Self { order, kind, source, value, .. } = self;
@@ -133,7 +141,7 @@ impl<'m> FeatureNode<'m> {
     }
 
     /// Puts a revision in; how many bytes of memory the memtable grew by. One writer at a time.
-    pub(super) fn insert(&self, put: &Incoming<'_>, arrival: u64) -> usize {
+    pub(super) fn insert(&self, words: &Lots<'_>, put: &Incoming<'_>, arrival: u64) -> usize {
         let count_and_late = link(self.slot, COUNT);
         let count = narrow(count_and_late & HALF);
         let block = self.newest_block(count);
@@ -147,14 +155,14 @@ impl<'m> FeatureNode<'m> {
         let (mut grown, mut block) = (0, block);
         if count.is_power_of_two() {
             let number = count.ilog2();
-            let (place, more) = self.memtable.arena.take(1 + count * RECORD);
+            let (place, more) = words.take(1 + count * RECORD);
             grown += more;
             let head = link(self.slot, NEWEST) | u64::from(number) << NUMBER_AT;
             set(self.memtable.arena.words(place, 1), 0, head);
             set_link(self.slot, NEWEST, place);
             block = self.block(place);
         }
-        grown += self.write(self.record(block, count), put);
+        grown += self.write(words, self.record(block, count), put);
         set_link(self.slot, COUNT, count_and_late + 1);
         grown
     }
@@ -165,7 +173,9 @@ impl<'m> FeatureNode<'m> {
         let mut grown = allocated(size_of::<(Arrived, Revision)>() + 32);
         let place = match count_and_late >> 32 {
             0 => {
-                grown += lates.push(Box::new(Late::new()));
+                let late = Box::new(Late::new());
+                let _one = self.memtable.listing.lock();
+                grown += lates.push(late);
                 grown += allocated(size_of::<Late>() + align_of::<Late>());
                 let place = wide(lates.len());
                 set_link(self.slot, COUNT, count_and_late | place << 32);
@@ -184,21 +194,23 @@ impl<'m> FeatureNode<'m> {
     }
 
     /// Fills a record.
-    fn write(&self, record: &[Word], put: &Incoming<'_>) -> usize {
+    fn write(&self, words: &Lots<'_>, record: &[Word], put: &Incoming<'_>) -> usize {
         let mut grown = 0;
         let (what, value) = match put.value {
             EntryValue::None => (0, 0),
             EntryValue::Bits(bits) => (BITS, bits),
             EntryValue::Raw(raw) => {
-                let place = wide(self.memtable.raws.len());
                 grown += allocated(raw.len()) + allocated(SHARED);
-                grown += self.memtable.raws.push(Bytes::copy_from_slice(raw));
+                let raw = Bytes::copy_from_slice(raw);
+                let _one = self.memtable.listing.lock();
+                let place = wide(self.memtable.raws.len());
+                grown += self.memtable.raws.push(raw);
                 (RAW, place)
             }
         };
         let own_known = put.order.known_time.0 != put.order.commit.0;
         let value = if own_known {
-            let (place, more) = self.memtable.arena.take(2);
+            let (place, more) = words.take(2);
             grown += more;
             let pair = self.memtable.arena.words(place, 2);
             set(pair, 0, put.order.known_time.0.cast_unsigned());

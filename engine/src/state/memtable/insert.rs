@@ -7,8 +7,9 @@
 
 use asofdb_format::hash::EntityHash;
 use asofdb_format::ids::FeatureId;
+use asofdb_format::wire::wide;
 
-use crate::state::arena::Place;
+use crate::state::arena::{Lots, Place};
 use crate::state::memtable::Memtable;
 use crate::state::memtable::entity::{EntityNode, Near};
 use crate::state::memtable::feature::{FeatureNode, Incoming};
@@ -19,6 +20,7 @@ use crate::sync::{Ordering, Word};
 #[derive(Debug)]
 pub(crate) struct Inserter<'m, 'p> {
     memtable: &'m Memtable,
+    words: Lots<'m>,
     /// Revisions that are not put in yet, those of a run side by side.
     waiting: Vec<Incoming<'p>>,
     runs: Vec<Run<'m, 'p>>,
@@ -44,12 +46,15 @@ const RUNS: usize = 32;
 /// Of the groups of an entity so many are fetched so.
 const GROUPS_FETCHED: usize = 3;
 
+/// For a run of so many the slots of all features are fetched.
+const MANY: usize = 4;
+
 /// So many revisions are put in together, a longer run piece by piece.
 const MOST_WAITING: usize = 4_096;
 
 impl<'m, 'p> Inserter<'m, 'p> {
-    pub(super) const fn new(memtable: &'m Memtable) -> Self {
-        Self { memtable, waiting: Vec::new(), runs: Vec::new(), new: Vec::new() }
+    pub(super) const fn new(memtable: &'m Memtable, words: Lots<'m>) -> Self {
+        Self { memtable, words, waiting: Vec::new(), runs: Vec::new(), new: Vec::new() }
     }
 
     /// Takes a revision.
@@ -132,13 +137,18 @@ impl<'m, 'p> Inserter<'m, 'p> {
                 }
             }
         }
+        for run in self.runs.iter().filter(|run| run.len >= MANY) {
+            if let Some(node) = EntityNode::at(memtable, memtable.first_of(run.hash)) {
+                node.fetch(run.len);
+            }
+        }
         let slots = self.runs.iter().map(|run| FeatureNode::new(memtable, run.slot).newest_word());
         std::hint::black_box(slots.fold(0, |seen, word| seen ^ word));
     }
 
     fn put_run(&mut self, run: &Run<'_, '_>, puts: &[Incoming<'_>]) {
         let memtable = self.memtable;
-        let (node, mut grown) = memtable.node(run.hash, run.entity);
+        let (node, mut grown) = memtable.node(&self.words, run.hash, run.entity);
         let Some(node) = node else { return };
         let mut near = Near::default();
         self.new.clear();
@@ -149,17 +159,15 @@ impl<'m, 'p> Inserter<'m, 'p> {
             self.new.dedup();
             let greatest = self.new.last().map_or(0, |id| u64::from(id.0));
             memtable.max_feature.fetch_max(greatest, Ordering::Relaxed);
-            grown += node.add_features(&self.new);
+            grown += node.add_features(&self.words, &self.new);
             near = Near::default();
         }
-        let mut arrival = memtable.revisions.load(Ordering::Relaxed);
-        for put in puts {
+        let arrival = memtable.revisions.fetch_add(wide(puts.len()), Ordering::Release);
+        for (arrival, put) in (arrival..).zip(puts) {
             if let Some(feature) = node.feature_near(put.feature, &mut near) {
-                grown += feature.insert(put, arrival);
+                grown += feature.insert(&self.words, put, arrival);
             }
-            arrival += 1;
         }
-        memtable.revisions.store(arrival, Ordering::Release);
         memtable.bytes.fetch_add(grown, Ordering::Relaxed);
     }
 }
