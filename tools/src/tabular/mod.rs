@@ -4,6 +4,7 @@ pub mod cell;
 pub mod csv_read;
 pub mod csv_write;
 mod guard;
+mod parquet_bounds;
 pub mod parquet_read;
 pub mod sink;
 pub mod source;

@@ -1,9 +1,11 @@
 //! Reading Parquet as a stream of chunks of rows.
 //!
-//! The library that reads it panics on some damaged files: such a file is an error like any other.
+//! The library that reads it panics on some damaged files and takes any memory for others: such a
+//! file is an error like any other.
 
 use std::borrow::Cow;
 use std::fs::File;
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -13,13 +15,17 @@ use arrow_array::types::{
 };
 use arrow_array::{Array, RecordBatch};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
-use arrow_schema::{DataType, SchemaRef, TimeUnit};
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use arrow_schema::{DataType, Fields, SchemaRef, TimeUnit};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+};
+use parquet::arrow::{FieldLevels, ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::ParquetMetaData;
 
-use super::CHUNK_ROWS;
 use super::cell::Cell;
 use super::guard::guarded;
+use super::parquet_bounds::{Groups, Input};
 use crate::error::{Error, Result};
 use crate::times;
 
@@ -70,7 +76,7 @@ impl ParquetChunk {
 
 /// A Parquet file that is being read.
 pub struct ParquetReader {
-    batches: ParquetRecordBatchReader,
+    groups: GroupReader,
     file: String,
     schema: SchemaRef,
     columns: Vec<String>,
@@ -79,22 +85,63 @@ pub struct ParquetReader {
     next_row: u64,
 }
 
+/// Reads some row groups after others.
+struct GroupReader {
+    input: Arc<Input>,
+    metadata: Arc<ParquetMetaData>,
+    levels: FieldLevels,
+    fields: Fields,
+    batches: Option<ParquetRecordBatchReader>,
+    next_group: usize,
+}
+
+impl GroupReader {
+    fn new(input: Arc<Input>) -> Result<(Self, SchemaRef), ParquetError> {
+        let metadata = Arc::new(input.metadata()?);
+        let read = ArrowReaderMetadata::try_new(metadata.clone(), ArrowReaderOptions::new())?;
+        let schema = read.schema().clone();
+        let fields = schema.fields().clone();
+        let described = metadata.file_metadata().schema_descr();
+        let levels =
+            parquet_to_arrow_field_levels(described, ProjectionMask::all(), Some(&fields))?;
+        Ok((Self { input, metadata, levels, fields, batches: None, next_group: 0 }, schema))
+    }
+
+    fn next(&mut self) -> Result<Option<RecordBatch>, String> {
+        loop {
+            if let Some(batches) = &mut self.batches
+                && let Some(batch) = batches.next()
+            {
+                return batch.map(Some).map_err(|error| error.to_string());
+            }
+            let groups = Groups::from(self.next_group, &self.input, &self.metadata);
+            let Some(groups) = groups else { return Ok(None) };
+            self.batches = Some(self.open(&groups).map_err(|error| error.to_string())?);
+            self.next_group = groups.end();
+        }
+    }
+
+    fn open(&self, groups: &Groups) -> Result<ParquetRecordBatchReader, ParquetError> {
+        let rows = groups.rows_at_once(&self.fields)?;
+        ParquetRecordBatchReader::try_new_with_row_groups(&self.levels, groups, rows, None)
+    }
+}
+
 impl ParquetReader {
     /// Reads the footer; tells the number of rows too.
     pub fn new(input: File, file: &str) -> Result<(Self, u64)> {
-        let opened = guarded(|| {
-            let builder = ParquetRecordBatchReaderBuilder::try_new(input)?;
-            let rows = builder.metadata().file_metadata().num_rows();
-            let schema = builder.schema().clone();
-            Ok((rows, schema, builder.with_batch_size(CHUNK_ROWS).build()?))
-        });
-        let opened = opened
-            .and_then(|opened: Result<_, ParquetError>| opened.map_err(|error| error.to_string()));
-        let (rows, schema, batches) = opened
-            .map_err(|error| Error::Failed(format!("{file} cannot be read as Parquet: {error}")))?;
+        let failed =
+            |what: String| Error::Failed(format!("{file} cannot be read as Parquet: {what}"));
+        let input = Input::new(input).map_err(|error| failed(error.to_string()))?;
+        let input = Arc::new(input);
+        let opened = guarded(|| GroupReader::new(input.clone()).map_err(|error| error.to_string()));
+        let (groups, schema) = opened
+            .and_then(|opened| opened)
+            .map_err(|error| failed(input.refusal().unwrap_or(error)))?;
+        let rows = groups.metadata.file_metadata().num_rows();
         let columns = schema.fields().iter().map(|field| field.name().clone()).collect();
         let file = file.to_owned();
-        let reader = Self { batches, file, schema, columns, rest: None, next_row: 1 };
+        let reader = Self { groups, file, schema, columns, rest: None, next_row: 1 };
         Ok((reader, u64::try_from(rows).unwrap_or_default()))
     }
 
@@ -117,10 +164,10 @@ impl ParquetReader {
     pub fn next_chunk(&mut self, max_rows: usize) -> Result<Option<ParquetChunk>> {
         let read = match self.rest.take() {
             Some(rest) => Ok(Some(rest)),
-            None => guarded(|| self.batches.next().transpose())
-                .and_then(|read| read.map_err(|error| error.to_string())),
+            None => guarded(|| self.groups.next()).and_then(|read| read),
         };
         let batch = read.map_err(|error| {
+            let error = self.groups.input.refusal().unwrap_or(error);
             Error::Failed(format!(
                 "{} cannot be read after row {}: {error}",
                 self.file,
