@@ -11,7 +11,9 @@ mod watched;
 #[cfg(not(all(loom, test)))]
 mod plain {
     pub(crate) use std::sync::atomic::AtomicU64 as Word;
-    pub(crate) use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+    pub(crate) use std::sync::atomic::{
+        AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering, fence,
+    };
     pub(crate) use std::sync::{Arc as Shared, OnceLock};
 
     pub(crate) use arc_swap::ArcSwap;

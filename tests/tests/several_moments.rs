@@ -32,6 +32,8 @@ enum Times {
     Near,
     /// Anywhere in the past.
     Far,
+    /// Those of the newest versions, which are corrected.
+    Again,
 }
 
 struct Trial {
@@ -63,7 +65,10 @@ impl Trial {
     }
 
     fn define(&mut self) {
-        let (has_terms, types) = (self.rng.percent(40), ["i64", "i64", "f64", "f32"]);
+        // Any bits are an integer or a double: where all are, a shorter way reads them.
+        let types: &[&str] =
+            if self.rng.percent(60) { &["i64", "f64"] } else { &["i64", "f64", "f32"] };
+        let has_terms = self.rng.percent(40);
         let most = *self.rng.pick(&[2, 7, 24]).unwrap();
         for place in 0..self.rng.between(1, most) {
             let mut some = |longest| {
@@ -72,7 +77,7 @@ impl Trial {
             };
             let (ttl, forget_after) = (some(60), some(90));
             let forget_after = ttl.and(forget_after);
-            let value_type = (*self.rng.pick(&types).unwrap()).to_owned();
+            let value_type = (*self.rng.pick(types).unwrap()).to_owned();
             let definition = Definition { value_type, ttl, history: None, forget_after };
             let name = format!("only:{place:02}");
             self.names.push(name.clone());
@@ -93,6 +98,7 @@ impl Trial {
                         Times::One => 0,
                         Times::Near => self.rng.between(0, 3_000),
                         Times::Far => self.rng.between(0, 80) * SECOND / 2,
+                        Times::Again => newest - self.newest(entity, &name).unwrap_or(newest),
                     };
                 let known = with_kinds && self.rng.percent(10);
                 let known = known.then(|| self.model.now - self.rng.between(0, 9) * SECOND);
@@ -106,6 +112,14 @@ impl Trial {
         }
         let source = self.rng.percent(50).then(|| format!("job-{}", self.model.batches.len() / 3));
         self.step(&Step::Write { puts, source, synced: false });
+    }
+
+    /// The newest event time of a feature of an entity.
+    fn newest(&self, entity: &str, name: &str) -> Option<i64> {
+        let (column, _) = self.model.resolve(name, self.model.last_commit()).ok()?;
+        let revisions = self.model.revisions.iter();
+        let own = revisions.filter(|it| it.entity == entity.as_bytes() && it.column == column);
+        own.map(|revision| revision.e).max()
     }
 
     fn number(&mut self, name: &str) -> Value {
@@ -142,8 +156,29 @@ impl Trial {
         }
         let last = if self.rng.percent(80) { Step::Compact } else { Step::Flush };
         self.step(&last);
-        if self.rng.percent(30) {
-            self.write(times, 50, with_kinds);
+        if self.rng.percent(60) {
+            self.unsettle(times, with_kinds);
+        }
+    }
+
+    /// Versions beside those of the files: newer ones, late ones and corrections, of which some come
+    /// to files of their own.
+    fn unsettle(&mut self, usual: Times, with_kinds: bool) {
+        for _ in 0..self.rng.between(1, 6) {
+            if self.rng.percent(50) {
+                let forward = self.rng.between(1, 4) * SECOND;
+                self.step(&Step::Clock(self.model.now + forward));
+            }
+            let all = [usual, Times::Near, Times::Far, Times::Again];
+            let times = *self.rng.pick(&all).unwrap();
+            let chance = *self.rng.pick(&[100, 50, 10]).unwrap();
+            self.write(times, chance, with_kinds);
+            if self.rng.percent(20) {
+                self.step(&Step::Flush);
+            }
+            if self.rng.percent(20) {
+                self.remember();
+            }
         }
     }
 
@@ -158,8 +193,10 @@ impl Trial {
     /// A moment at which something may change.
     fn moment(&mut self) -> i64 {
         let times: Vec<i64> = self.model.revisions.iter().map(|revision| revision.e).collect();
-        match self.rng.between(1, 6) {
+        match self.rng.between(1, 9) {
             1 => self.model.now + self.rng.between(-200, 100) * SECOND,
+            // Of most features the newest version is asked for.
+            7.. => self.model.now,
             2 => self.rng.pick(&times).unwrap() - 1,
             3 => self.rng.pick(&times).unwrap() + 1,
             _ => *self.rng.pick(&times).unwrap(),

@@ -301,6 +301,47 @@ impl Table {
         Ok(Rows { table: self, fingerprint: directory::fingerprint(hash), entity, next, end })
     }
 
+    /// Looks at the bucket of a hash: the rows that it bounds, as long as nobody believes it.
+    #[inline]
+    pub(crate) fn glance_at_bucket(&self, hash: EntityHash) -> (usize, usize) {
+        let at = self.directory.bucket(hash).map(|at| self.layout.directory.start + wide(at));
+        let eight = at.and_then(|at| self.glance(at, 8));
+        eight.and_then(|eight| self.directory.bounds(eight).ok()).unwrap_or_default()
+    }
+
+    /// Looks at these rows, and at the lines of a head that is likely the entity's and has so many
+    /// features. Which row it is decides no branch: what is looked at next waits for none.
+    #[inline]
+    pub(crate) fn glance_at_row(
+        &self,
+        hash: EntityHash,
+        (from, to): (usize, usize),
+        features: usize,
+    ) -> u64 {
+        if from == to {
+            return 0;
+        }
+        let at = self.layout.directory.start + wide(self.directory.row_at(from));
+        let rows = self.glance(at, ROWS_GLANCED * 8).unwrap_or_default();
+        let wanted = directory::fingerprint(hash);
+        let head = rows.as_chunks::<8>().0.iter().fold(0, |found, row| {
+            let (fingerprint, head) = Directory::row(row);
+            if fingerprint == wanted { head } else { found }
+        });
+        // Of few numbers each takes about so many bytes.
+        let len = (head::FIXED_LEN + 16 + features * 14).min(MOST_FETCHED);
+        let lines = self.glance(self.layout.heads.start + u64::from(head), len);
+        look_at(lines.unwrap_or_default())
+    }
+
+    /// Bytes of the map, which may not be verified.
+    #[inline]
+    fn glance(&self, at: u64, len: usize) -> Option<&[u8]> {
+        let map = self.map.as_ref()?;
+        let at = narrow(at);
+        map.get(at..map.len().min(at.saturating_add(len)))
+    }
+
     /// Where the head of a row of the directory begins, and its part of the hash.
     #[inline]
     pub(crate) fn row(&self, row: usize) -> Result<(u32, u64)> {
@@ -324,6 +365,9 @@ impl Table {
     }
 }
 
+/// So many rows of a bucket are looked at before it is asked; it has about four.
+const ROWS_GLANCED: usize = 8;
+
 /// Of longer pieces a read mostly looks at few lines.
 const MOST_FETCHED: usize = 4 << 10;
 
@@ -333,6 +377,13 @@ fn fetch(bytes: &[u8]) {
     if bytes.len() <= MOST_FETCHED {
         std::hint::black_box(bytes.iter().step_by(64).fold(0, |seen, byte| seen ^ byte));
     }
+}
+
+/// Looks at every line of a piece, one load each, as part of looking at more: what they hold is mixed
+/// so that no compiler gathers bytes into vectors first.
+#[inline]
+fn look_at(bytes: &[u8]) -> u64 {
+    bytes.iter().step_by(64).fold(0, |seen: u64, byte| seen.rotate_left(1) ^ u64::from(*byte))
 }
 
 impl Drop for Table {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use asofdb_format::batch::EntryValue;
 use asofdb_format::hash::EntityHash;
 use asofdb_format::ids::{Commit, EventTime, FeatureId, FileNumber, KnownTime, SourceId};
-use asofdb_format::revision::Order;
+use asofdb_format::revision::{Order, Payload};
 use asofdb_format::value::Kind;
 use loom::thread;
 
@@ -15,7 +15,7 @@ use crate::read::how::{Read, Stand};
 use crate::read::plan::{Pinned, Plan};
 use crate::read::row::read_row;
 use crate::state::append::AppendList;
-use crate::state::memtable::{Incoming, Memtable};
+use crate::state::memtable::{FeatureNode, Incoming, Memtable, Newest, Number};
 use crate::state::visible::Visible;
 use crate::types::spec::Terms;
 
@@ -129,6 +129,67 @@ fn a_memtable_shows_a_commit_and_lacks_revisions_of_it() {
         }
         reader.join().unwrap();
     });
+}
+
+/// The newest record gives its place to the next one while somebody reads it, in each of the ways
+/// that there are.
+#[test]
+fn a_feature_shows_words_of_two_records() {
+    for read in [read_number, read_number_up_to, read_revision] {
+        explore(2, move || {
+            let shared = Arc::new((Memtable::new(FileNumber(1), 0), Visible::new(Commit(0))));
+            let put = |commit: i64| {
+                let (event_time, known_time) = (EventTime(commit * 10), KnownTime(commit));
+                let order = Order { event_time, known_time, commit: Commit(commit) };
+                let (kind, source) = (Kind::Value, SourceId::NONE);
+                let (feature, value) = (FEATURE_ID, EntryValue::Bits(commit.cast_unsigned()));
+                let mut inserter = shared.0.inserter();
+                inserter.put(ENTITY, Incoming { feature, order, kind, source, value });
+                inserter.end();
+                shared.1.publish(Commit(commit));
+            };
+            put(1);
+            let reader = thread::spawn({
+                let shared = Arc::clone(&shared);
+                move || {
+                    let visible = shared.1.get();
+                    let node = shared.0.find(EntityHash::of(ENTITY), ENTITY).unwrap();
+                    read(&node.feature(FEATURE_ID).unwrap(), visible);
+                }
+            });
+            put(2);
+            reader.join().unwrap();
+        });
+    }
+}
+
+fn check_number(number: Number, visible: Commit) {
+    let Number { event_time, commit, bits, .. } = number;
+    let is_one = event_time.0 == commit.0 * 10 && bits.cast_signed() == commit.0;
+    assert!(is_one, "words of two records: {number:?}");
+    assert!(visible <= commit, "{number:?} is not the newest of {visible:?}");
+}
+
+fn read_number(feature: &FeatureNode<'_>, visible: Commit) {
+    assert!(feature.upper_bound().0 >= visible.0 * 10, "a bound is below what is visible");
+    feature.newest_value().into_iter().for_each(|(number, _)| check_number(number, visible));
+}
+
+fn read_number_up_to(feature: &FeatureNode<'_>, visible: Commit) {
+    match feature.number_up_to(EventTime(visible.0 * 10)) {
+        Newest::Number(number) => {
+            check_number(number, visible);
+            assert_eq!(number.commit, visible);
+        }
+        other => panic!("{other:?} where {visible:?} is visible"),
+    }
+}
+
+fn read_revision(feature: &FeatureNode<'_>, visible: Commit) {
+    let newest = feature.newest(EventTime::MAX, |order, _| order.commit <= visible).unwrap();
+    let (event_time, commit) = (newest.order.event_time.0, newest.order.commit);
+    assert_eq!((event_time, commit), (visible.0 * 10, visible), "words of two records");
+    assert_eq!(newest.payload, Payload::Bits(visible.0.cast_unsigned()));
 }
 
 const FEATURE_ID: FeatureId = FeatureId(1);

@@ -1,7 +1,7 @@
 //! What is asked of an entity, looked at once for all entities that are asked for it.
 
 use asofdb_format::head::Head;
-use asofdb_format::ids::EventTime;
+use asofdb_format::ids::{EventTime, FeatureId};
 
 use crate::read::plan::Ask;
 use crate::types::spec::ValueType;
@@ -15,8 +15,12 @@ pub(crate) struct Asked {
     /// The features as heads write them, in 1, 2 and 4 bytes each, and as a run; empty where they do
     /// not fit.
     ids: [Vec<u8>; 4],
+    /// Whether no feature is asked about twice.
+    pub(crate) is_ascending: bool,
     /// Every answer stands where its ask does, every value is fresh and any bits are a number.
     pub(crate) is_plain: bool,
+    /// The first feature, if all behind it follow one another, as those of one view mostly do.
+    pub(crate) row_from: Option<FeatureId>,
     /// The earliest and the latest moment asked about.
     pub(crate) moments: (EventTime, EventTime),
 }
@@ -46,7 +50,17 @@ impl Asked {
         let moments = || list.iter().map(|ask| ask.t);
         let first = moments().min().unwrap_or(EventTime::MIN);
         let last = moments().max().unwrap_or(EventTime::MIN);
-        Self { ids, is_plain, moments: (first, last), is_spread: true, list }
+        let is_ascending = list.is_sorted_by(|a, b| a.feature < b.feature);
+        let row_from = list.first().map(|ask| ask.feature).filter(|_| is_run);
+        Self {
+            ids,
+            is_ascending,
+            is_plain,
+            row_from,
+            moments: (first, last),
+            is_spread: true,
+            list,
+        }
     }
 
     /// Asks about another moment, the same for all features. Most answers need no more of it than
@@ -66,6 +80,16 @@ impl Asked {
             self.is_spread = true;
         }
         &self.list
+    }
+
+    /// What is asked of a feature, with the moment of the last call for [`Asked::each`].
+    #[inline]
+    pub(crate) fn of(&self, feature: FeatureId) -> Option<&Ask> {
+        let place = match self.row_from {
+            Some(first) => feature.0.checked_sub(first.0)? as usize,
+            None => self.list.binary_search_by_key(&feature, |ask| ask.feature).ok()?,
+        };
+        self.list.get(place)
     }
 
     /// How many features are asked about.

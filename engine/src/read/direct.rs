@@ -242,6 +242,21 @@ pub(crate) fn put_newer(ask: &Ask, found: &Found<'_>, out: &mut RowCells<'_>) ->
     Ok(there != Some(newer))
 }
 
+/// The same where the value of the version, if it has one, is a number of any bits.
+#[inline]
+pub(crate) fn put_newer_number(
+    ask: &Ask,
+    version: (EventTime, Kind, u64),
+    out: &mut RowCells<'_>,
+) -> bool {
+    let there = out.event_time(ask.place);
+    let (newer, ..) = version;
+    if there.is_none_or(|there| there < newer) {
+        put_number(ask, version, out);
+    }
+    there != Some(newer)
+}
+
 /// Where answers are put, a cell a feature.
 pub(crate) trait Put {
     /// Puts an answer in.

@@ -9,7 +9,8 @@
 //! | `row` | one entity, many features |
 //! | `asked` | the features of many reads, looked at once |
 //! | `direct` | an entity that one row of one table holds alone, the most frequent case |
-//! | `reader` | rows into the caller's columns, by way of `direct` |
+//! | `several` | an entity that several sources may hold |
+//! | `reader` | rows into the caller's columns, by way of `direct` and `several` |
 //! | `versions` | one feature, many versions |
 //! | `entities` | the entities of some sources |
 //! | `scan` | all entities |
@@ -31,5 +32,6 @@ pub(crate) mod part;
 pub(crate) mod plan;
 pub(crate) mod resolve;
 pub(crate) mod row;
+pub(crate) mod several;
 pub(crate) mod source;
 pub(crate) mod versions;

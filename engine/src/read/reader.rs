@@ -15,13 +15,13 @@ use asofdb_format::ids::{Commit, EventTime, Span};
 use crate::files::table::Table;
 use crate::metrics::{Lookup, Visits};
 use crate::read::asked::Asked;
-use crate::read::direct::{RowRoom, answer_row, put, put_newer};
+use crate::read::direct::{RowRoom, answer_row, put};
 use crate::read::how::{Moment, Read, Stand};
-use crate::read::plan::{Ask, Plan, shifted};
+use crate::read::plan::{Plan, shifted};
 use crate::read::resolve::View;
-use crate::read::row::{Looked, look, table_may_hold};
+use crate::read::row::{Looked, look};
 use crate::read::selection::Selection;
-use crate::read::source::{Found, newest_in_memtable};
+use crate::read::several::{Room, Several};
 use crate::state::catalog::Catalog;
 use crate::state::live::{Keeper, State};
 use crate::types::answer::Stamp;
@@ -209,7 +209,8 @@ fn answer_one(
         }
         None => *visits = Visits::new(),
     }
-    if answer_all(state, asked, view, (hash, entity), visits, out, room)? {
+    let mut several = Several { asked, view, hash, entity, visits, out, room };
+    if several.answer(state)? {
         return Ok(());
     }
     *visits = Visits::new();
@@ -228,70 +229,6 @@ fn answer_one(
         }
     }
     Ok(())
-}
-
-/// Answers from several sources, of each feature what has the latest event time. `false`: two
-/// sources hold a version of one event time, and nothing stands.
-fn answer_all(
-    state: &State,
-    asked: &mut Asked,
-    view: &View<'_>,
-    (hash, entity): (EntityHash, &[u8]),
-    visits: &mut Visits,
-    out: &mut RowCells<'_>,
-    room: &mut Room,
-) -> Result<bool> {
-    out.clear();
-    let mut is_empty = true;
-    for memtable in state.memtables.iter().filter(|memtable| memtable.revisions() > 0) {
-        visits.consider();
-        if !is_empty && !out.may_take(memtable.upper_bound().event_time) {
-            visits.pass_over();
-            continue;
-        }
-        let node = memtable.find(hash, entity);
-        visits.asked(node.is_some());
-        let Some(node) = node else { continue };
-        is_empty = false;
-        let put = |ask: &Ask, found: Found<'_>| put_newer(ask, &found, out);
-        if !newest_in_memtable(node, asked.each(), view, put)? {
-            return Ok(false);
-        }
-    }
-    for table in state.tables.tables_of(hash) {
-        visits.consider();
-        let newest = table.entry.max_event_time;
-        if !table_may_hold(table, asked.moments, view) || !is_empty && !out.may_take(newest) {
-            visits.pass_over();
-            continue;
-        }
-        let mut found = false;
-        for row in table.rows(hash, entity)? {
-            let row = row?;
-            found = true;
-            if is_empty {
-                is_empty = false;
-                visits.open_history(answer_row(&row, asked, view, &mut room.row, out)?);
-                continue;
-            }
-            room.spare.make_room(1);
-            let mut other = room.spare.row_mut(0);
-            let opened = answer_row(&row, asked, view, &mut room.row, &mut other)?;
-            visits.open_history(opened);
-            if !out.take_newer(&mut other) {
-                return Ok(false);
-            }
-        }
-        visits.asked(found);
-    }
-    Ok(true)
-}
-
-/// Room that is used again from entity to entity.
-#[derive(Debug)]
-struct Room {
-    row: RowRoom,
-    spare: Cells,
 }
 
 /// The table that alone may hold entities of a hash, if there is one at most: `None` if there may be

@@ -39,7 +39,7 @@ enum ValuePlace<'s> {
 }
 
 impl Found<'_> {
-    fn of(revision: Revision) -> Self {
+    pub(crate) fn of(revision: Revision) -> Self {
         let value = match revision.payload {
             Payload::None => ValuePlace::None,
             Payload::Bits(bits) => ValuePlace::Bits(bits),
@@ -115,7 +115,7 @@ fn each_feature<'s, E>(
 ) -> std::result::Result<bool, E> {
     let mut near = Near::default();
     let mut place = 0;
-    node.fetch(asks.len());
+    node.fetch_features(asks.len());
     for asks in asks.chunks(AT_ONCE) {
         let mut features = [None; AT_ONCE];
         let mut seen = 0;

@@ -63,6 +63,15 @@ impl Arena {
         segment.and_then(|segment| segment.get(start..start + len)).unwrap_or_default()
     }
 
+    /// Up to so many words from a place on, as many as lie side by side.
+    #[inline]
+    pub(crate) fn words_up_to(&self, place: Place, len: usize) -> &[Word] {
+        let (segment, segment_len, start) = find(narrow(place));
+        let segment = self.segments.get(segment).and_then(OnceLock::get);
+        let end = segment_len.min(start + len);
+        segment.and_then(|segment| segment.get(start..end)).unwrap_or_default()
+    }
+
     /// Hands out so many words side by side, all 0: where they are, and how many bytes of memory
     /// the arena grew by.
     pub(crate) fn take(&self, len: usize) -> (Place, usize) {

@@ -10,10 +10,11 @@
 //! bytes a record and about 20 more where a feature of an entity begins.
 //!
 //! One writer at a time (it holds the commit lock), or one for each part of the buckets while a log
-//! is replayed, and any number of readers, who take no lock:
-//! what a link leads to is never changed but by other links. A revision that comes in order, as
-//! nearly all do, costs an append; one that comes late goes to the skip list beside it. Of revisions
-//! equal in order, which only one batch can write, the one that came last stands.
+//! is replayed, and any number of readers, who take no lock: what a link leads to is never changed
+//! but by other links, and but for the newest record of a feature, of which a reader can tell (see
+//! [`feature`]). A revision that comes in order, as nearly all do, takes the place of the newest and
+//! costs an append of that; one that comes late goes to the skip list beside it. Of revisions equal
+//! in order, which only one batch can write, the one that came last stands.
 //!
 //! Revisions of a commit are all put in before it is [`visible`](crate::state::visible).
 
@@ -33,7 +34,7 @@ use asofdb_format::timeline::Step;
 use bytes::Bytes;
 
 pub(crate) use self::entity::{EntityNode, Near};
-pub(crate) use self::feature::{FeatureNode, Incoming};
+pub(crate) use self::feature::{FeatureNode, Incoming, Newest, Number};
 pub(crate) use self::insert::Inserter;
 use crate::state::append::AppendList;
 use crate::state::arena::{Arena, Lots, Place, link, set_link};
@@ -60,6 +61,7 @@ pub(crate) struct Memtable {
     listing: Mutex<()>,
     bytes: AtomicUsize,
     revisions: AtomicU64,
+    min_event_time: AtomicI64,
     max_event_time: AtomicI64,
     max_known_time: AtomicI64,
     /// The greatest number of a feature.
@@ -105,6 +107,7 @@ impl Memtable {
             listing: Mutex::new(()),
             bytes: AtomicUsize::new(0),
             revisions: AtomicU64::new(0),
+            min_event_time: AtomicI64::new(i64::MAX),
             max_event_time: AtomicI64::new(i64::MIN),
             max_known_time: AtomicI64::new(i64::MIN),
             max_feature: AtomicU64::new(0),
@@ -145,6 +148,12 @@ impl Memtable {
         }
     }
 
+    /// No revision that a reader may see is below this.
+    #[inline]
+    pub(crate) fn min_event_time(&self) -> EventTime {
+        EventTime(self.min_event_time.load(Ordering::Acquire))
+    }
+
     /// No entity has more features.
     fn most_features(&self) -> usize {
         asofdb_format::wire::narrow(self.max_feature.load(Ordering::Relaxed)).saturating_add(1)
@@ -173,8 +182,14 @@ impl Memtable {
 
     /// The first entity of the bucket of a hash; 0: there is none.
     #[inline]
-    fn first_of(&self, hash: EntityHash) -> Place {
+    pub(crate) fn first_of(&self, hash: EntityHash) -> Place {
         link(&self.buckets, self.bucket(hash))
+    }
+
+    /// Looks at the lines where an entity is that was found so, and so many features of its.
+    #[inline]
+    pub(crate) fn fetch(&self, first: Place, features: usize) -> u64 {
+        EntityNode::fetch(self, first, features)
     }
 
     /// An entity's revisions, if it has any.

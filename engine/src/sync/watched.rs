@@ -10,7 +10,7 @@ use std::ops::{Deref, DerefMut, RangeToInclusive};
 use std::sync::{Arc, PoisonError};
 
 pub(crate) use loom::sync::Arc as Shared;
-pub(crate) use loom::sync::atomic::Ordering;
+pub(crate) use loom::sync::atomic::{Ordering, fence};
 
 /// Stands for an atomic. loom remembers only the last look at a value, so that a thread which looks
 /// before it stores would hide the looks of others from it: here every look is a turn as well, which
@@ -56,6 +56,10 @@ macro_rules! numbers {
                 self.turn().fetch_add(value, order)
             }
 
+            pub(crate) fn fetch_min(&self, value: $type, order: Ordering) -> $type {
+                self.turn().fetch_min(value, order)
+            }
+
             pub(crate) fn compare_exchange(
                 &self,
                 current: $type,
@@ -77,7 +81,7 @@ atomics! { AtomicBool: bool, }
 numbers! { AtomicI64: i64, AtomicU64: u64, AtomicUsize: usize, }
 
 /// Stands for a word of an arena: an atomic whose links are turns. What is put in plain words takes
-/// none, for nobody may look at it before the link to it.
+/// none: nobody may look at it before the link to it, or whoever does looks at a link behind it.
 #[derive(Debug)]
 pub(crate) struct Word {
     value: loom::sync::atomic::AtomicU64,

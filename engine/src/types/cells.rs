@@ -260,6 +260,29 @@ impl RowCells<'_> {
         true
     }
 
+    /// Whether what is here is newer than this event time.
+    #[inline(always)]
+    pub(crate) fn is_newer(&self, place: usize, than: EventTime) -> bool {
+        match (self.status.get(place), self.event_times.get(place)) {
+            (Some(status), Some(time)) => *status != Status::Missing && *time > than.0,
+            _ => false,
+        }
+    }
+
+    /// Takes a fresh number if it is newer than what is here. `false`: one of the same event time
+    /// is.
+    #[inline(always)]
+    pub(crate) fn take_newer_number(&mut self, place: usize, event_time: i64, bits: u64) -> bool {
+        let cell =
+            (self.status.get_mut(place), self.event_times.get_mut(place), self.bits.get_mut(place));
+        let (Some(status), Some(to_time), Some(to_bits)) = cell else { return true };
+        if *status == Status::Missing || *to_time < event_time {
+            (*status, *to_time, *to_bits) = (Status::Value, event_time, bits);
+            return true;
+        }
+        *to_time != event_time
+    }
+
     /// Whether a version up to this event time may be newer than what is here.
     pub(crate) fn may_take(&self, newest: EventTime) -> bool {
         let cells = self.status.iter().zip(&*self.event_times);

@@ -26,7 +26,7 @@ use bytes::Bytes;
 
 use crate::state::arena::{Lots, Place, get, link, set, set_link};
 use crate::state::memtable::Memtable;
-use crate::state::memtable::feature::{FeatureNode, SLOT};
+use crate::state::memtable::feature::{FeatureNode, SLOT, Slot};
 use crate::sync::{Ordering, Word};
 
 const GROUPS: usize = 2;
@@ -57,7 +57,7 @@ pub(crate) struct EntityNode<'m> {
 pub(crate) struct Near<'m> {
     older: Place,
     ids: &'m [Word],
-    slots: &'m [Word],
+    slots: &'m [Slot],
     count: usize,
     /// The first so many ascend.
     ascending: usize,
@@ -72,6 +72,15 @@ impl<'m> EntityNode<'m> {
         let len = narrow(get(head, 3)).div_ceil(8);
         let name = memtable.arena.words(place + wide(HEAD), len);
         (!head.is_empty()).then_some(Self { memtable, head, name })
+    }
+
+    /// Looks at the lines where an entity is, and at those behind it, where so many features of its
+    /// mostly are.
+    #[inline]
+    pub(super) fn fetch(memtable: &Memtable, place: Place, features: usize) -> u64 {
+        let len = HEAD + GROUP_HEAD + features.min(MOST_TO_COME) * (SLOT + 1);
+        let lines = memtable.arena.words_up_to(place, len).iter().step_by(LINE);
+        lines.fold(0, |seen, word| seen ^ word.load(Ordering::Relaxed))
     }
 
     /// Makes a node before another one; where it is, and how many bytes of memory the memtable grew
@@ -111,14 +120,6 @@ impl<'m> EntityNode<'m> {
         link(self.head, GROUPS)
     }
 
-    /// How many groups it has.
-    #[cfg(all(test, not(loom)))]
-    pub(super) fn groups(&self) -> usize {
-        let older = |place: &Place| Some(Near::at(self.memtable, *place).older);
-        let first = Some(self.newest_group());
-        std::iter::successors(first, older).take_while(|place| *place != 0).count()
-    }
-
     #[inline]
     pub(super) fn is(&self, hash: EntityHash, entity: &[u8]) -> bool {
         let same = |word| get(self.name, word) == window(entity, word * 8);
@@ -144,13 +145,13 @@ impl<'m> EntityNode<'m> {
     /// Looks at the memory of all features where so many of them are about to be looked at: none is
     /// waited for after another.
     #[inline]
-    pub(crate) fn fetch(&self, asked: usize) {
+    pub(crate) fn fetch_features(&self, asked: usize) {
         let mut seen = 0;
         let mut place = self.newest_group();
         while place != 0 {
             let group = Near::at(self.memtable, place);
             if group.count <= asked * 2 {
-                let slots = group.slots.get(..group.count * SLOT).unwrap_or_default();
+                let slots = group.slots.get(..group.count).unwrap_or_default().as_flattened();
                 seen ^= slots
                     .iter()
                     .step_by(LINE)
@@ -159,6 +160,20 @@ impl<'m> EntityNode<'m> {
             place = group.older;
         }
         std::hint::black_box(seen);
+    }
+
+    /// Its features by groups, the newest first.
+    #[inline]
+    pub(crate) fn groups(&self) -> impl Iterator<Item = Near<'m>> {
+        let memtable = self.memtable;
+        let mut place = self.newest_group();
+        std::iter::from_fn(move || {
+            (place != 0).then(|| {
+                let group = Near::at(memtable, place);
+                place = group.older;
+                group
+            })
+        })
     }
 
     /// A feature's revisions, looked for behind the one that was asked for last.
@@ -181,6 +196,12 @@ impl<'m> EntityNode<'m> {
             }
         }
         None
+    }
+
+    /// The revisions of the feature at a place in a group of its.
+    #[inline]
+    pub(crate) fn feature_in(&self, group: &Near<'m>, index: usize) -> Option<FeatureNode<'m>> {
+        Some(FeatureNode::new(self.memtable, group.slot(index)?))
     }
 
     /// Makes room for features that are new, ascending; how many bytes of memory the memtable grew
@@ -240,8 +261,9 @@ impl<'m> EntityNode<'m> {
             place = group.older;
             all.reserve_exact(group.count);
             for index in 0..group.count {
+                let Some(feature) = self.feature_in(&group, index) else { continue };
                 let mut revisions = list();
-                FeatureNode::new(self.memtable, group.slot(index)).revisions_into(&mut revisions);
+                feature.revisions_into(&mut revisions);
                 if !revisions.is_empty() {
                     all.push((group.id(index), revisions));
                 }
@@ -264,6 +286,7 @@ impl<'m> Near<'m> {
         let ids = room.div_ceil(2);
         let rest = memtable.arena.words(place + wide(GROUP_HEAD), ids + room * SLOT);
         let (ids, slots) = rest.split_at_checked(ids).unwrap_or_default();
+        let (slots, _) = slots.as_chunks::<SLOT>();
         Self { older: get(head, 0), ids, slots, count, ascending, next: 0 }
     }
 
@@ -273,20 +296,26 @@ impl<'m> Near<'m> {
         self.older
     }
 
+    /// How many features it has.
     #[inline]
-    fn id(&self, index: usize) -> FeatureId {
+    pub(crate) const fn len(&self) -> usize {
+        self.count
+    }
+
+    #[inline]
+    pub(crate) fn id(&self, index: usize) -> FeatureId {
         let half = get(self.ids, index / 2) >> (32 * (index % 2)) & HALF;
         FeatureId(u32::try_from(half).unwrap_or_default())
     }
 
     #[inline]
-    fn slot(&self, index: usize) -> &'m [Word] {
-        self.slots.get(index * SLOT..(index + 1) * SLOT).unwrap_or_default()
+    fn slot(&self, index: usize) -> Option<&'m Slot> {
+        self.slots.get(index)
     }
 
     /// The slot of a feature, if it is here.
     #[inline]
-    pub(super) fn find(&mut self, feature: FeatureId) -> Option<&'m [Word]> {
+    pub(super) fn find(&mut self, feature: FeatureId) -> Option<&'m Slot> {
         let place = if self.next < self.count && self.id(self.next) == feature {
             self.next
         } else {
@@ -306,7 +335,7 @@ impl<'m> Near<'m> {
             }
         };
         self.next = place + 1;
-        Some(self.slot(place))
+        self.slot(place)
     }
 }
 

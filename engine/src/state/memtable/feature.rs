@@ -1,11 +1,12 @@
 //! One feature's revisions of an entity in a memtable.
 //!
 //! ```text
-//! slot     0  how many came in order (low half) | 1 + place among the late lists (high half)   link
+//! slot     0  how many came in order (bits 0-30) | the newest is being replaced (bit 31)
+//!             | 1 + place among the late lists (high half)                                    link
 //!          1  the newest block                                                                 link
-//!          2  the first record
+//!          2  the newest record
 //! block    0  the block before it | its number n (top 8 bits)
-//!          1  2^n records, of which the first is the 2^n-th of the feature, counted from 0
+//!          1  2^n records, of which the first is the (2^n - 1)-th of the feature, counted from 0
 //! record   0  event time
 //!          1  commit
 //!          2  bits of a number, or the place of bytes among those of the memtable
@@ -14,8 +15,17 @@
 //! ```
 //!
 //! Records that come in order, as nearly all do, ascend. One that comes late goes to a skip list
-//! beside them. A block is linked before the count says that there is something in it, so that
-//! whoever has loaded the count finds blocks for all that it counts, and maybe a newer one.
+//! beside them.
+//!
+//! The newest record stands in the slot: who asks for it looks at nothing else. It is the one thing
+//! whose words change. Before they do it is copied to the blocks, where it stays, and the slot's
+//! first word says that they are changing; when they have changed that word counts one more. Who
+//! finds it the same behind its words as before them has read one record; who does not finds that
+//! record among the blocks. Nobody waits. A block is linked before that word tells of anything in
+//! it, so that whoever has loaded the word finds blocks for all that it counts, and maybe a newer
+//! one.
+
+mod number;
 
 use asofdb_format::batch::{Entry, EntryValue};
 use asofdb_format::ids::{Commit, EventTime, FeatureId, KnownTime, SourceId};
@@ -24,10 +34,11 @@ use asofdb_format::value::Kind;
 use asofdb_format::wire::{low_byte, narrow, wide};
 use bytes::Bytes;
 
+pub(crate) use self::number::{Newest, Number};
 use crate::state::append::allocated;
 use crate::state::arena::{Lots, Place, get, link, set, set_link};
 use crate::state::memtable::Memtable;
-use crate::sync::{SkipMap, Word};
+use crate::sync::{Ordering, SkipMap, Word, fence};
 
 /// The words of a record.
 const RECORD: usize = 4;
@@ -35,9 +46,15 @@ const RECORD: usize = 4;
 /// The words of a slot.
 pub(super) const SLOT: usize = 2 + RECORD;
 
-const COUNT: usize = 0;
+/// Where a feature's revisions begin.
+pub(super) type Slot = [Word; SLOT];
+
+const STATE: usize = 0;
 const NEWEST: usize = 1;
+const OWN: usize = 2;
 const HALF: u64 = 0xffff_ffff;
+const CHANGING: u64 = 1 << 31;
+const COUNTED: u64 = CHANGING - 1;
 const NUMBER_AT: u32 = 56;
 const KIND_AT: u32 = 32;
 const VALUE_AT: u32 = 34;
@@ -84,11 +101,14 @@ impl<'p> Incoming<'p> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FeatureNode<'m> {
     memtable: &'m Memtable,
-    slot: &'m [Word],
+    slot: &'m Slot,
 }
 
-/// Records side by side: those of a block, or the first of all.
-#[derive(Clone, Copy, Debug)]
+/// The words of a record.
+type Record = [u64; RECORD];
+
+/// Records side by side.
+#[derive(Clone, Copy, Debug, Default)]
 struct Block<'m> {
     /// The place of its first record among the feature's.
     first: usize,
@@ -98,40 +118,57 @@ struct Block<'m> {
 
 impl<'m> FeatureNode<'m> {
     #[inline]
-    pub(super) const fn new(memtable: &'m Memtable, slot: &'m [Word]) -> Self {
+    pub(super) const fn new(memtable: &'m Memtable, slot: &'m Slot) -> Self {
         Self { memtable, slot }
     }
 
-    /// The records of the slot itself.
-    #[inline]
-    fn own(&self) -> Block<'m> {
-        Block { first: 0, older: 0, records: self.slot.get(2..).unwrap_or_default() }
-    }
-
-    /// The block at a place, or the slot's own record.
+    /// The block at a place; none at 0.
     #[inline]
     fn block(&self, place: Place) -> Block<'m> {
         if place == 0 {
-            return self.own();
+            return Block::default();
         }
         let arena = &self.memtable.arena;
         let head = get(arena.words(place, 1), 0);
-        let first = 1usize << (head >> NUMBER_AT).min(62);
-        let records = arena.words(place + 1, first * RECORD);
-        Block { first, older: head & ((1 << NUMBER_AT) - 1), records }
+        let len = 1usize << (head >> NUMBER_AT).min(62);
+        let records = arena.words(place + 1, len * RECORD);
+        Block { first: len - 1, older: head & ((1 << NUMBER_AT) - 1), records }
     }
 
-    /// The block of the last of so many records.
+    /// The block of the last of so many records that are not the newest.
     #[inline]
     fn newest_block(&self, count: usize) -> Block<'m> {
-        if count < 2 {
-            return self.own();
+        if count == 0 {
+            return Block::default();
         }
         let mut block = self.block(link(self.slot, NEWEST));
         while block.first >= count {
             block = self.block(block.older);
         }
         block
+    }
+
+    /// The words of the slot's record, which may be changing: whether they were is told by the slot's
+    /// first word, looked at behind them.
+    #[inline(always)]
+    fn own_words(&self) -> Record {
+        let record = std::array::from_fn(|word| get(self.slot, OWN + word));
+        fence(Ordering::Acquire);
+        record
+    }
+
+    /// The newest record and what the slot's first word said when it was; `None`: there is none.
+    #[inline]
+    fn newest_record(&self) -> Option<(u64, Record)> {
+        let state = link(self.slot, STATE);
+        let last = narrow(state & COUNTED).checked_sub(1)?;
+        if state & CHANGING == 0 {
+            let record = self.own_words();
+            if (link(self.slot, STATE) ^ state) & HALF == 0 {
+                return Some((state, record));
+            }
+        }
+        Some((state, self.record(self.newest_block(last + 1), last)))
     }
 
     /// A word of the newest block: to have it at hand for what comes next.
@@ -142,43 +179,60 @@ impl<'m> FeatureNode<'m> {
 
     /// Puts a revision in; how many bytes of memory the memtable grew by. One writer at a time.
     pub(super) fn insert(&self, words: &Lots<'_>, put: &Incoming<'_>, arrival: u64) -> usize {
-        let count_and_late = link(self.slot, COUNT);
-        let count = narrow(count_and_late & HALF);
-        let block = self.newest_block(count);
-        if let Some(last) = count.checked_sub(1) {
-            let record = self.record(block, last);
-            let (last, next) = (event_time(record), put.order.event_time);
-            if last > next || last == next && self.order_of(record) > put.order {
-                return self.insert_late(put, arrival, count_and_late);
+        let state = link(self.slot, STATE);
+        let mut grown = 0;
+        if let Some(last) = narrow(state & COUNTED).checked_sub(1) {
+            let newest = std::array::from_fn(|word| get(self.slot, OWN + word));
+            let (before, next) = (event_time(&newest), put.order.event_time);
+            if before > next || before == next && self.order_of(&newest) > put.order {
+                return self.insert_late(put, arrival, state);
             }
+            grown += self.keep(words, &newest, last);
+            set_link(self.slot, STATE, state | CHANGING);
+            // Who sees one of the words that follow sees this one.
+            fence(Ordering::Release);
         }
-        let (mut grown, mut block) = (0, block);
-        if count.is_power_of_two() {
-            let number = count.ilog2();
-            let (place, more) = words.take(1 + count * RECORD);
-            grown += more;
-            let head = link(self.slot, NEWEST) | u64::from(number) << NUMBER_AT;
-            set(self.memtable.arena.words(place, 1), 0, head);
+        let (record, more) = self.record_of(words, put);
+        for (word, value) in (OWN..).zip(record) {
+            set(self.slot, word, value);
+        }
+        set_link(self.slot, STATE, state + 1);
+        grown + more
+    }
+
+    /// Copies the newest record to the blocks, by its place among the feature's.
+    fn keep(&self, words: &Lots<'_>, record: &Record, index: usize) -> usize {
+        let arena = &self.memtable.arena;
+        let newest = link(self.slot, NEWEST);
+        let is_new = (index + 1).is_power_of_two();
+        let (place, grown) =
+            if is_new { words.take(1 + (index + 1) * RECORD) } else { (newest, 0) };
+        if is_new {
+            let number = u64::from((index + 1).ilog2());
+            set(arena.words(place, 1), 0, newest | number << NUMBER_AT);
+        }
+        let block = self.block(place);
+        let at = (index - block.first) * RECORD;
+        let words = block.records.get(at..).unwrap_or_default();
+        (0..).zip(record).for_each(|(word, value)| set(words, word, *value));
+        if is_new {
             set_link(self.slot, NEWEST, place);
-            block = self.block(place);
         }
-        grown += self.write(words, self.record(block, count), put);
-        set_link(self.slot, COUNT, count_and_late + 1);
         grown
     }
 
-    fn insert_late(&self, put: &Incoming<'_>, arrival: u64, count_and_late: u64) -> usize {
+    fn insert_late(&self, put: &Incoming<'_>, arrival: u64, state: u64) -> usize {
         let lates = &self.memtable.lates;
         // A node has four words of its own on average.
         let mut grown = allocated(size_of::<(Arrived, Revision)>() + 32);
-        let place = match count_and_late >> 32 {
+        let place = match state >> 32 {
             0 => {
                 let late = Box::new(Late::new());
                 let _one = self.memtable.listing.lock();
                 grown += lates.push(late);
                 grown += allocated(size_of::<Late>() + align_of::<Late>());
                 let place = wide(lates.len());
-                set_link(self.slot, COUNT, count_and_late | place << 32);
+                set_link(self.slot, STATE, state | place << 32);
                 place
             }
             place => place,
@@ -193,8 +247,8 @@ impl<'m> FeatureNode<'m> {
         grown
     }
 
-    /// Fills a record.
-    fn write(&self, words: &Lots<'_>, record: &[Word], put: &Incoming<'_>) -> usize {
+    /// A record of what is put in, and how many bytes of memory the memtable grew by.
+    fn record_of(&self, words: &Lots<'_>, put: &Incoming<'_>) -> (Record, usize) {
         let mut grown = 0;
         let (what, value) = match put.value {
             EntryValue::None => (0, 0),
@@ -219,47 +273,42 @@ impl<'m> FeatureNode<'m> {
         } else {
             value
         };
-        set(record, 0, put.order.event_time.0.cast_unsigned());
-        set(record, 1, put.order.commit.0.cast_unsigned());
-        set(record, 2, value);
         let meta = u64::from(put.source.0)
             | u64::from(put.kind.tag()) << KIND_AT
             | what << VALUE_AT
             | if own_known { HAS_KNOWN } else { 0 };
-        set(record, 3, meta);
-        grown
+        let [event_time, commit] = [put.order.event_time.0, put.order.commit.0];
+        ([event_time.cast_unsigned(), commit.cast_unsigned(), value, meta], grown)
     }
 
     /// A record by its place among the feature's, in its block.
     #[inline]
-    fn record(&self, block: Block<'m>, index: usize) -> &'m [Word] {
+    fn record(&self, block: Block<'m>, index: usize) -> Record {
         let at = (index - block.first) * RECORD;
-        block.records.get(at..at + RECORD).unwrap_or_default()
+        let words = block.records.get(at..at + RECORD).unwrap_or_default();
+        std::array::from_fn(|word| get(words, word))
     }
 
     #[inline]
-    fn order_of(&self, record: &[Word]) -> Order {
-        let commit = get(record, 1).cast_signed();
-        let known = if get(record, 3) & HAS_KNOWN == 0 {
+    fn order_of(&self, record: &Record) -> Order {
+        let [event_time, commit, value, meta] = *record;
+        let known = if meta & HAS_KNOWN == 0 {
             commit
         } else {
-            get(self.memtable.arena.words(get(record, 2), 2), 0).cast_signed()
+            get(self.memtable.arena.words(value, 2), 0)
         };
         Order {
-            event_time: event_time(record),
-            known_time: KnownTime(known),
-            commit: Commit(commit),
+            event_time: EventTime(event_time.cast_signed()),
+            known_time: KnownTime(known.cast_signed()),
+            commit: Commit(commit.cast_signed()),
         }
     }
 
     #[inline]
-    fn revision(&self, record: &[Word]) -> Revision {
-        let meta = get(record, 3);
-        let value = if meta & HAS_KNOWN == 0 {
-            get(record, 2)
-        } else {
-            get(self.memtable.arena.words(get(record, 2), 2), 1)
-        };
+    fn revision(&self, record: &Record) -> Revision {
+        let [_, _, value, meta] = *record;
+        let value =
+            if meta & HAS_KNOWN == 0 { value } else { get(self.memtable.arena.words(value, 2), 1) };
         let payload = match meta >> VALUE_AT & 3 {
             BITS => Payload::Bits(value),
             RAW => match self.memtable.raws.get(narrow(value)) {
@@ -270,8 +319,7 @@ impl<'m> FeatureNode<'m> {
         };
         Revision {
             order: self.order_of(record),
-            // Only what has a tag was put in.
-            kind: Kind::from_tag(low_byte(meta >> KIND_AT & 3)).unwrap_or(Kind::Null),
+            kind: kind(meta),
             source: SourceId(u32::try_from(meta & HALF).unwrap_or_default()),
             payload,
         }
@@ -284,50 +332,67 @@ impl<'m> FeatureNode<'m> {
         t: EventTime,
         sees: impl Fn(&Order, SourceId) -> bool,
     ) -> Option<Revision> {
-        let count_and_late = link(self.slot, COUNT);
-        let last = narrow(count_and_late & HALF).checked_sub(1);
+        let (state, newest) = self.newest_record()?;
         // Mostly all came in order and the newest one is seen.
-        if let Some(last) = last.filter(|_| count_and_late >> 32 == 0) {
-            let record = self.record(self.newest_block(last + 1), last);
-            if event_time(record) <= t {
-                let revision = self.revision(record);
-                if sees(&revision.order, revision.source) {
-                    return Some(revision);
-                }
+        if state >> 32 == 0 && event_time(&newest) <= t {
+            let revision = self.revision(&newest);
+            if sees(&revision.order, revision.source) {
+                return Some(revision);
             }
         }
-        let mut all = self.newest_first(t).map(|(_, revision)| revision);
+        let mut all = self.newest_first_of((state, newest), t).map(|(_, revision)| revision);
         all.find(|revision| sees(&revision.order, revision.source))
     }
 
     /// Its revisions with event times up to `t`, newest first; of equal ones the one that came
     /// last comes first.
     pub(crate) fn newest_first(&self, t: EventTime) -> NewestFirst<'m> {
-        let count_and_late = link(self.slot, COUNT);
-        let mut left = narrow(count_and_late & HALF);
-        let mut block = self.newest_block(left);
-        // Mostly the newest is asked for.
-        let is_up_to = |block, index| event_time(self.record(block, index)) <= t;
-        if left > 0 && !is_up_to(block, left - 1) {
-            while block.first > 0 && !is_up_to(block, block.first) {
-                left = block.first;
-                block = self.block(block.older);
-            }
-            let (mut low, mut high) = (block.first, left);
-            while low < high {
-                let middle = low.midpoint(high);
-                if is_up_to(block, middle) {
-                    low = middle + 1;
-                } else {
-                    high = middle;
-                }
-            }
-            left = low;
+        match self.newest_record() {
+            Some(newest) => self.newest_first_of(newest, t),
+            None => NewestFirst {
+                feature: *self,
+                newest: None,
+                block: Block::default(),
+                left: 0,
+                late: None,
+            },
         }
+    }
+
+    /// How many of the first so many records have event times up to `t`, and the block of the last
+    /// of these.
+    #[inline]
+    fn up_to(&self, count: usize, t: EventTime) -> (Block<'m>, usize) {
+        let is_up_to = |block, index| event_time(&self.record(block, index)) <= t;
+        let (mut block, mut left) = (self.newest_block(count), count);
+        while block.first > 0 && !is_up_to(block, block.first) {
+            left = block.first;
+            block = self.block(block.older);
+        }
+        let (mut low, mut high) = (block.first, left);
+        while low < high {
+            let middle = low.midpoint(high);
+            if is_up_to(block, middle) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        (block, low)
+    }
+
+    /// The same, where the newest record is known.
+    fn newest_first_of(&self, (state, newest): (u64, Record), t: EventTime) -> NewestFirst<'m> {
+        let newest = Some(newest).filter(|newest| event_time(newest) <= t);
+        // Less the newest, which is mostly asked for.
+        let older = narrow(state & COUNTED).saturating_sub(1);
+        let (block, left) =
+            if newest.is_some() { (Block::default(), older) } else { self.up_to(older, t) };
         let up_to = Order { event_time: t, known_time: KnownTime::MAX, commit: Commit::MAX };
-        let late = (count_and_late >> 32).checked_sub(1);
+        let late = (state >> 32).checked_sub(1);
         NewestFirst {
             feature: *self,
+            newest,
             block,
             left,
             late: late
@@ -338,10 +403,10 @@ impl<'m> FeatureNode<'m> {
 
     /// Adds its revisions, ascending; what was written over in a batch left out.
     pub(crate) fn revisions_into(&self, all: &mut Vec<Revision>) {
-        let count_and_late = link(self.slot, COUNT);
-        if count_and_late >> 32 != 0 {
-            let mut found: Vec<Revision> =
-                self.newest_first(EventTime::MAX).map(|(_, revision)| revision).collect();
+        let Some((state, newest)) = self.newest_record() else { return };
+        if state >> 32 != 0 {
+            let found = self.newest_first_of((state, newest), EventTime::MAX);
+            let mut found: Vec<Revision> = found.map(|(_, revision)| revision).collect();
             // One that comes late meanwhile may be found behind those that it stands before; of
             // equal ones the one that came last stays the first.
             if !found.is_sorted_by(|newer, older| newer.order >= older.order) {
@@ -351,9 +416,10 @@ impl<'m> FeatureNode<'m> {
             all.extend(found.into_iter().rev());
             return;
         }
-        let count = narrow(count_and_late & HALF);
-        all.reserve(count);
-        self.ordered_into(self.newest_block(count), count, all);
+        let older = narrow(state & COUNTED).saturating_sub(1);
+        all.reserve(older + 1);
+        self.ordered_into(self.newest_block(older), older, all);
+        push_newer(all, self.revision(&newest));
     }
 
     /// Adds the first so many records of those in order, of which the last are those of a block.
@@ -362,25 +428,38 @@ impl<'m> FeatureNode<'m> {
             self.ordered_into(self.block(block.older), block.first, all);
         }
         for index in block.first..count {
-            let revision = self.revision(self.record(block, index));
-            if index > 0 && all.last().is_some_and(|last| last.order == revision.order) {
-                all.pop();
-            }
-            all.push(revision);
+            push_newer(all, self.revision(&self.record(block, index)));
         }
     }
 }
 
+/// Adds a revision, which takes the place of an equal one.
+fn push_newer(all: &mut Vec<Revision>, revision: Revision) {
+    if all.last().is_some_and(|last| last.order == revision.order) {
+        all.pop();
+    }
+    all.push(revision);
+}
+
 #[inline]
-fn event_time(record: &[Word]) -> EventTime {
-    EventTime(get(record, 0).cast_signed())
+fn event_time(record: &Record) -> EventTime {
+    let [event_time, ..] = record;
+    EventTime(event_time.cast_signed())
+}
+
+/// Only what has a tag was put in.
+#[inline]
+fn kind(meta: u64) -> Kind {
+    Kind::from_tag(low_byte(meta >> KIND_AT & 3)).unwrap_or(Kind::Null)
 }
 
 /// Revisions of a feature, newest first.
 #[derive(Debug)]
 pub(crate) struct NewestFirst<'m> {
     feature: FeatureNode<'m>,
-    /// The block of the last of those that are left.
+    /// The newest of those that came in order, if it is left.
+    newest: Option<Record>,
+    /// The block of the last of the others that are left, once one was looked at.
     block: Block<'m>,
     left: usize,
     late: Option<(&'m Late, Arrived)>,
@@ -390,12 +469,28 @@ impl NewestFirst<'_> {
     /// The next one of those that came in order.
     #[inline]
     fn ordered(&mut self) -> Option<(Order, Revision)> {
-        let index = self.left.checked_sub(1)?;
-        if index < self.block.first {
-            self.block = self.feature.block(self.block.older);
-        }
-        let revision = self.feature.revision(self.feature.record(self.block, index));
+        let record = match self.newest {
+            Some(newest) => newest,
+            None => {
+                let index = self.left.checked_sub(1)?;
+                if self.block.records.is_empty() {
+                    self.block = self.feature.newest_block(self.left);
+                } else if index < self.block.first {
+                    self.block = self.feature.block(self.block.older);
+                }
+                self.feature.record(self.block, index)
+            }
+        };
+        let revision = self.feature.revision(&record);
         Some((revision.order, revision))
+    }
+
+    /// It was handed out.
+    #[inline]
+    const fn pass(&mut self) {
+        if self.newest.take().is_none() {
+            self.left = self.left.saturating_sub(1);
+        }
     }
 }
 
@@ -410,12 +505,12 @@ impl Iterator for NewestFirst<'_> {
         });
         match (ordered, late) {
             (ordered, None) => {
-                self.left = self.left.saturating_sub(1);
+                self.pass();
                 ordered
             }
             // What is late came later than an equal one that is in order.
             (Some(ordered), Some(((order, _), _))) if ordered.0 > order => {
-                self.left -= 1;
+                self.pass();
                 Some(ordered)
             }
             (_, Some(((order, arrival), entry))) => {

@@ -176,7 +176,8 @@ fn features_that_come_one_by_one_are_far_apart_or_take_much_memory() {
     let after = fill(Memtable::after(&together, FileNumber(2), budget), 1);
     for (memtable, most_groups) in [(&together, 1), (&one_by_one, 6), (&after, 1)] {
         for node in memtable.entities() {
-            assert!(node.groups() <= most_groups, "{} groups", node.groups());
+            let groups = node.groups().count();
+            assert!(groups <= most_groups, "{groups} groups");
             let found = node.revisions(Vec::new);
             let ids: Vec<u32> = found.iter().map(|(id, _)| id.0).collect();
             assert_eq!(ids, (0..features).collect::<Vec<_>>());

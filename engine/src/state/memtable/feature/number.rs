@@ -1,0 +1,91 @@
+//! What a feature's newest record up to a moment says where a few words of it are all there is to
+//! know: nothing that came late is newer, it was known at its commit, and its value, if it has one,
+//! is a number.
+
+use asofdb_format::ids::{Commit, EventTime};
+use asofdb_format::value::Kind;
+use asofdb_format::wire::narrow;
+
+use crate::state::arena::{get, link};
+use crate::state::memtable::feature::{
+    BITS, COUNTED, FeatureNode, HALF, HAS_KNOWN, KIND_AT, OWN, Record, STATE, VALUE_AT, event_time,
+    kind,
+};
+
+/// The newest record up to a moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Newest {
+    /// There is none.
+    Nothing,
+    Number(Number),
+    /// There is more to know than a number.
+    More,
+}
+
+/// What a record says, but for its source.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Number {
+    pub(crate) event_time: EventTime,
+    pub(crate) commit: Commit,
+    pub(crate) kind: Kind,
+    pub(crate) bits: u64,
+}
+
+impl FeatureNode<'_> {
+    /// No record that a reader may see is above this, late ones included: a record is late because
+    /// one above it is there. What is being put in is of a commit that nobody sees yet.
+    #[inline(always)]
+    pub(crate) fn upper_bound(&self) -> EventTime {
+        EventTime(get(self.slot, OWN).cast_signed())
+    }
+
+    /// The newest record where it is such a number and has a value, as nearly all are, and whether
+    /// there is no other; `None`: there may be more to know.
+    #[inline(always)]
+    pub(crate) fn newest_value(&self) -> Option<(Number, bool)> {
+        const NOT_PLAIN: u64 = HAS_KNOWN | 3 << VALUE_AT | 3 << KIND_AT;
+        const PLAIN: u64 = BITS << VALUE_AT | (Kind::Value.tag() as u64) << KIND_AT;
+        let state = link(self.slot, STATE);
+        let [event_time, commit, bits, meta] = self.own_words();
+        let is_one = (state & HALF).wrapping_sub(1) < COUNTED
+            && (link(self.slot, STATE) ^ state) & HALF == 0;
+        let (event_time, commit) =
+            (EventTime(event_time.cast_signed()), Commit(commit.cast_signed()));
+        let number = Number { event_time, commit, kind: Kind::Value, bits };
+        (is_one && meta & NOT_PLAIN == PLAIN).then_some((number, state == 1))
+    }
+
+    /// The newest record up to a moment.
+    #[inline]
+    pub(crate) fn number_up_to(&self, t: EventTime) -> Newest {
+        let Some((state, newest)) = self.newest_record() else { return Newest::Nothing };
+        // What came late is below the newest.
+        if event_time(&newest) <= t {
+            return number(&newest);
+        }
+        if state >> 32 != 0 {
+            return Newest::More;
+        }
+        let (block, up_to) = self.up_to(narrow(state & COUNTED).saturating_sub(1), t);
+        match up_to.checked_sub(1) {
+            Some(index) => number(&self.record(block, index)),
+            None => Newest::Nothing,
+        }
+    }
+}
+
+#[inline]
+fn number(record: &Record) -> Newest {
+    let [event_time, commit, bits, meta] = *record;
+    let what = meta >> VALUE_AT & 3;
+    let kind = kind(meta);
+    if meta & HAS_KNOWN != 0 || what != BITS && (what != 0 || kind == Kind::Value) {
+        return Newest::More;
+    }
+    Newest::Number(Number {
+        event_time: EventTime(event_time.cast_signed()),
+        commit: Commit(commit.cast_signed()),
+        kind,
+        bits,
+    })
+}
