@@ -38,7 +38,14 @@ impl EntityHash {
         Self(hash)
     }
 
-    /// Whether two entities of this hash and length must be the same one.
+    /// Whether two entities of this length in bytes are the same one if their hashes are: a hash of
+    /// up to eight bytes can be turned back.
+    ///
+    /// ```
+    /// use asofdb_format::hash::EntityHash;
+    ///
+    /// assert!(EntityHash::tells_entity(8) && !EntityHash::tells_entity(9));
+    /// ```
     #[must_use]
     #[inline]
     pub const fn tells_entity(len: usize) -> bool {
