@@ -46,6 +46,7 @@ mod column;
 mod encode;
 mod grid;
 mod numbers;
+mod rows;
 
 use self::beside::Beside;
 pub use self::column::Column;
@@ -53,6 +54,7 @@ use self::column::{ColumnValues, Commits, Orders};
 pub use self::encode::{ColumnInput, encode};
 pub use self::grid::Grid;
 pub use self::numbers::{Moment, NumberColumn};
+pub use self::rows::{Cells, Moments, Wanted, answer_newest};
 use crate::head::{MAX_FEATURES, place_in_run};
 use crate::ids::{EventTime, FeatureId};
 use crate::ints::Ints;
@@ -215,6 +217,14 @@ impl<'a> Chunk<'a> {
             width => uint(self.bytes, self.ids + index * width, width),
         };
         FeatureId(u32::try_from(id).unwrap_or(u32::MAX))
+    }
+
+    /// The first feature, if each one behind it follows the one before and that is how they are
+    /// written.
+    #[must_use]
+    #[inline]
+    pub const fn run_from(&self) -> Option<FeatureId> {
+        if self.id_width == 0 { Some(FeatureId(self.first_id)) } else { None }
     }
 
     /// The column of a feature, searched from a column on: a caller who asks in ascending order

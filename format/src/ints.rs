@@ -406,21 +406,25 @@ impl<'a> Ints<'a> {
     }
 
     /// As [`Ints::partition_within`], of lists side by side: `starts` tells where each begins, and
-    /// where the last one ends. Adds an index for each list.
+    /// where the last one ends. Each list's index goes to its place in `out`.
     #[inline]
-    pub fn partition_each(&self, starts: &[u32], limit: &Limit, out: &mut Vec<u32>) {
+    pub fn partition_each<'o>(
+        &self,
+        starts: &[u32],
+        limit: &Limit,
+        out: impl Iterator<Item = &'o mut u32>,
+    ) {
         let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let Some((units, from, to)) = limit.within.filter(|(_, from, to)| to - from <= FEW) else {
-            out.extend(
-                lists_of(starts)
-                    .map(|(start, len)| small(self.partition_within(start, len, limit))),
-            );
+            for ((start, len), out) in lists_of(starts).zip(out) {
+                *out = small(self.partition_within(start, len, limit));
+            }
             return;
         };
         // Few integers are in question: they are counted, one list beside another, and no step waits
         // for the one before it.
         let all = *self;
-        out.extend(lists_of(starts).map(move |(start, len)| {
+        for ((start, len), out) in lists_of(starts).zip(out) {
             let (from, to) = (from.min(len), to.min(len));
             let mut up_to = from;
             for index in from..to {
@@ -428,8 +432,8 @@ impl<'a> Ints<'a> {
                 let units_here = line.wrapping_add(all.packed(start + index).cast_signed());
                 up_to += usize::from(units_here <= units);
             }
-            small(up_to)
-        }));
+            *out = small(up_to);
+        }
     }
 
     /// A packed integer.

@@ -174,8 +174,8 @@ mod tests {
                     let limit = packed.limit(longest, limit);
                     assert_eq!(packed.partition_within(before, list.len(), &limit), expected);
                     let starts = [before, before + list.len()].map(|n| n as u32);
-                    let mut each = vec![7];
-                    packed.partition_each(&starts, &limit, &mut each);
+                    let mut each = [7, 7];
+                    packed.partition_each(&starts, &limit, each.iter_mut().skip(1));
                     assert_eq!(each, [7, expected as u32]);
                 }
             }

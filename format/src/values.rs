@@ -229,12 +229,13 @@ impl<'a> NumberValues<'a> {
         is_known.then_some(Self { form, exponent, base, before, all })
     }
 
-    /// Tells the bits of the numbers at some places: what is the same for all is looked at once.
+    /// Tells the bits of the numbers at some places, with what each is wanted for: what is the same for
+    /// all is looked at once.
     #[inline(always)]
-    pub(crate) fn each(
+    pub(crate) fn each<T>(
         &self,
-        places: impl Iterator<Item = usize>,
-        mut told: impl FnMut(usize, u64),
+        wanted: impl Iterator<Item = (usize, T)>,
+        mut told: impl FnMut(T, usize, u64),
     ) {
         let Self { base, before, all, .. } = *self;
         let whole =
@@ -242,13 +243,13 @@ impl<'a> NumberValues<'a> {
         match self.form {
             DECIMAL_F64 => {
                 let power = power_of_ten(self.exponent);
-                for index in places {
-                    told(index, decimal(whole(index), power).to_bits());
+                for (index, to) in wanted {
+                    told(to, index, decimal(whole(index), power).to_bits());
                 }
             }
             _ => {
-                for index in places {
-                    told(index, self.bits(index));
+                for (index, to) in wanted {
+                    told(to, index, self.bits(index));
                 }
             }
         }

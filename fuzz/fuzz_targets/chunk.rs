@@ -1,7 +1,7 @@
 //! Chunks: any bytes are read without a panic; columns that were written come back.
 #![no_main]
 
-use asofdb_format::chunk::{self, Chunk, ColumnInput, Walk};
+use asofdb_format::chunk::{self, Cells, Chunk, ColumnInput, Moments, Walk, Wanted};
 use asofdb_format::head::MAX_FEATURES;
 use asofdb_format::ids::{Commit, EventTime, FeatureId};
 use asofdb_format::revision::Payload;
@@ -10,6 +10,10 @@ use asofdb_fuzz::columns::{MOST, chunk_columns, features, numbers, timeline};
 use asofdb_fuzz::heap;
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
+
+fn small(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
 
 fn written(u: &mut Unstructured<'_>) -> Result<()> {
     let features = features(u)?;
@@ -42,12 +46,22 @@ fn written(u: &mut Unstructured<'_>) -> Result<()> {
                 assert_eq!(numbers.bits(at), bits);
             }
             let Some(grid) = &grid else { continue };
-            let mut all = Vec::new();
-            grid.up_to(&chunk.moment(t), &mut all);
+            let mut all = vec![u32::MAX; features.len()];
+            grid.up_to(&chunk.moment(t), all.iter_mut());
             assert_eq!(all.get(index).copied(), u32::try_from(up_to).ok());
-            assert_eq!((grid.event_time(index, at), grid.kind(index, at)), (t, Ok(revision.kind)));
-            if let Payload::Bits(bits) = revision.payload {
-                assert_eq!(grid.bits(index, at), Ok(bits));
+            assert_eq!(grid.kind(index, at), Ok(revision.kind));
+            let newest = EventTime(t.0.saturating_add(1));
+            let wanted = Wanted { column: small(index), place: 0, newest, bits: 0 };
+            let (mut status, mut event_times, mut bits) = ([0], [0], [0]);
+            let mut out =
+                Cells { status: &mut status, event_times: &mut event_times, bits: &mut bits };
+            let moments = Moments { times: &[t], up_to: &all };
+            assert_eq!(grid.answer(&[wanted], moments, (1, 2), &mut out), Ok(()));
+            if t < newest {
+                assert_eq!((status, event_times), ([1], [t.0]));
+                if let Payload::Bits(number) = revision.payload {
+                    assert_eq!(bits, [number]);
+                }
             }
         }
     }
@@ -57,18 +71,22 @@ fn written(u: &mut Unstructured<'_>) -> Result<()> {
 /// The numbers of a chunk side by side: some words a column are allocated.
 fn side_by_side(bytes: &[u8]) {
     let Ok(chunk) = Chunk::decode(bytes) else { return };
-    let (mut starts, mut up_to) = (Vec::new(), Vec::new());
+    let mut starts = Vec::new();
     chunk.starts(&mut starts);
     let Some(grid) = chunk.grid(&starts) else { return };
+    let mut up_to = vec![u32::MAX; chunk.columns()];
     for t in [i64::MIN, 0, i64::MAX] {
-        up_to.clear();
-        grid.up_to(&chunk.moment(EventTime(t)), &mut up_to);
-        assert_eq!(up_to.len(), chunk.columns());
+        grid.up_to(&chunk.moment(EventTime(t)), up_to.iter_mut());
     }
     for (column, up_to) in up_to.iter().enumerate().take(MOST) {
         for index in [0, *up_to as usize, usize::MAX] {
-            let _ = (grid.event_time(column, index), grid.kind(column, index));
-            let _ = grid.bits(column, index);
+            let _ = grid.kind(column, index);
+        }
+        for newest in [i64::MIN, i64::MAX].map(EventTime) {
+            let wanted = Wanted { column: small(column), place: 0, newest, bits: 0 };
+            let mut out = Cells { status: &mut [0], event_times: &mut [0], bits: &mut [0] };
+            let moments = Moments { times: &[EventTime(0)], up_to: &up_to };
+            let _ = grid.answer(&[wanted], moments, (1, 2), &mut out);
         }
     }
 }

@@ -3,8 +3,8 @@
 use asofdb_format::head::Head;
 use asofdb_format::ids::{EventTime, FeatureId};
 
+use crate::read::direct::is_number;
 use crate::read::plan::Ask;
-use crate::types::spec::ValueType;
 
 /// Features, ascending by number, and what they have in common.
 #[derive(Clone, Debug)]
@@ -19,6 +19,10 @@ pub(crate) struct Asked {
     pub(crate) is_ascending: bool,
     /// Every answer stands where its ask does, every value is fresh and any bits are a number.
     pub(crate) is_plain: bool,
+    /// Whether all are numbers of any bits.
+    pub(crate) is_numbers: bool,
+    /// Whether no value of any of them ever grows old.
+    pub(crate) is_endless: bool,
     /// The first feature, if all behind it follow one another, as those of one view mostly do.
     pub(crate) row_from: Option<FeatureId>,
     /// The earliest and the latest moment asked about.
@@ -27,11 +31,10 @@ pub(crate) struct Asked {
 
 impl Asked {
     pub(crate) fn new(list: Vec<Ask>) -> Self {
-        let plain = |(index, ask): (usize, &Ask)| {
-            let is_any_bits = matches!(ask.value_type, ValueType::F64 | ValueType::I64);
-            ask.place == index && is_any_bits && ask.terms.is_endless()
-        };
-        let is_plain = list.iter().enumerate().all(plain);
+        let is_numbers = list.iter().all(is_number);
+        let is_endless = list.iter().all(|ask| ask.terms.is_endless());
+        let is_in_place = list.iter().enumerate().all(|(index, ask)| ask.place == index);
+        let is_plain = is_numbers && is_endless && is_in_place;
         let wide = [1, 2, 4].map(|width| {
             let fits = |ask: &Ask| width == 4 || ask.feature.0 >> (8 * width) == 0;
             let mut bytes = Vec::new();
@@ -56,6 +59,8 @@ impl Asked {
             ids,
             is_ascending,
             is_plain,
+            is_numbers,
+            is_endless,
             row_from,
             moments: (first, last),
             is_spread: true,

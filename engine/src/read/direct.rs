@@ -9,7 +9,7 @@
 //! bit of the pages that were verified. An as-of row touches the chunk, too. The lines of a head, and
 //! those of a short chunk, are fetched at once.
 
-use asofdb_format::chunk::{Chunk, Walk};
+use asofdb_format::chunk::{Cells, Chunk, Walk};
 use asofdb_format::head::Head;
 use asofdb_format::ids::EventTime;
 use asofdb_format::revision::Order;
@@ -18,6 +18,7 @@ use asofdb_format::wire::Malformed;
 
 use crate::files::table::HeadRow;
 use crate::read::asked::Asked;
+use crate::read::numbers::{self, NumbersRoom};
 use crate::read::plan::Ask;
 use crate::read::resolve::View;
 use crate::read::source::{Found, column_found, head_found};
@@ -30,8 +31,7 @@ use crate::types::error::Result;
 pub(crate) struct RowRoom {
     /// The asks that the head does not answer.
     older: Vec<usize>,
-    starts: Vec<u32>,
-    up_to: Vec<u32>,
+    numbers: NumbersRoom,
 }
 
 /// Where at least one in so many columns of a chunk is asked about, all are looked at side by side.
@@ -67,10 +67,24 @@ pub(crate) fn answer_row(
     out.clear();
     room.older.clear();
     let (first, last) = asked.moments;
-    let at_once = (sees_all && first == last).then_some(first);
+    let mut looked = None;
+    if sees_all && first == last {
+        let bytes = row.chunk(&head)?;
+        let out = &mut Cells { status: out.status, event_times: out.event_times, bits: out.bits };
+        looked =
+            numbers::answer(row, &head, bytes.as_ref(), (asked, &[first]), &mut room.numbers, out)?;
+        if let Some(opened) = looked
+            && asked.is_numbers
+        {
+            return Ok(opened);
+        }
+    }
     let asks = asked.each();
     let mut from = 0;
     for (index, ask) in asks.iter().enumerate() {
+        if looked.is_some() && is_number(ask) {
+            continue;
+        }
         let place = if are_same {
             index
         } else {
@@ -95,9 +109,10 @@ pub(crate) fn answer_row(
         }
     }
     if room.older.is_empty() {
-        return Ok(false);
+        return Ok(looked == Some(true));
     }
-    from_history(row, &head, asks, view, (sees_all, at_once), room, out)
+    let opened = from_history(row, &head, asks, view, sees_all, &room.older, out)?;
+    Ok(opened || looked == Some(true))
 }
 
 #[inline]
@@ -123,25 +138,14 @@ fn from_history(
     head: &Head<'_>,
     asks: &[Ask],
     view: &View<'_>,
-    (sees_all, at_once): (bool, Option<EventTime>),
-    room: &mut RowRoom,
+    sees_all: bool,
+    older: &[usize],
     out: &mut RowCells<'_>,
 ) -> Result<bool> {
     let Some(bytes) = row.chunk(head)? else { return Ok(false) };
     bytes.fetch();
     let malformed = |fault: Malformed| row.table.corrupt(bytes.start, &fault);
     let chunk = Chunk::decode(&bytes.bytes).map_err(malformed)?;
-    let RowRoom { older, starts, up_to } = room;
-    let at_once = at_once.filter(|_| older.len() * MANY >= chunk.columns());
-    let grid = match at_once {
-        Some(t) => {
-            chunk.starts(starts);
-            let grid = chunk.grid(starts);
-            up_to.clear();
-            grid.inspect(|grid| grid.up_to(&chunk.moment(t), up_to))
-        }
-        None => None,
-    };
     let mut walk = Walk::default();
     let mut moment = None;
     let mut from = 0;
@@ -154,17 +158,6 @@ fn from_history(
             }
         };
         from = place;
-        if let Some(grid) = &grid
-            && is_number(ask)
-        {
-            let up_to = up_to.get(place).map_or(0, |up_to| *up_to as usize);
-            let Some(newest) = up_to.checked_sub(1) else { continue };
-            let event_time = grid.event_time(place, newest);
-            let kind = grid.kind(place, newest).map_err(malformed)?;
-            let bits = grid.bits(place, newest).map_err(malformed)?;
-            put_number(ask, (event_time, kind, bits), out);
-            continue;
-        }
         if sees_all
             && is_number(ask)
             && let Some(column) = chunk.numbers(place, &mut walk).map_err(malformed)?

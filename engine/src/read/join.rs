@@ -17,8 +17,8 @@ use crate::metrics::{Lookup, Visits};
 use crate::read::asked::Asked;
 use crate::read::direct::put;
 use crate::read::how::{JoinKnown, JoinOptions, Stand};
-use crate::read::joined::{Joined, JoinedColumn};
-use crate::read::part::{Group, GroupRoom, PartCells, answer_group};
+use crate::read::joined::{Joined, JoinedColumn, Landing};
+use crate::read::part::{Group, GroupRoom, PartCells, PartColumns, answer_group};
 use crate::read::plan::{Ask, Pinned, clamp, shifted};
 use crate::read::resolve::View;
 use crate::read::row::{table_may_hold, table_may_offer};
@@ -43,7 +43,7 @@ pub struct Joiner {
     state: Shared<State>,
     stamp: Stamp,
     /// Room that earlier parts needed: a system takes long to hand out what is then used once.
-    spare: Mutex<Vec<PartCells>>,
+    spare: Mutex<Vec<PartColumns>>,
     /// Keeps compaction from dropping what the join sees.
     _held: Snapshot,
 }
@@ -72,11 +72,15 @@ impl SpineRow<'_> {
     }
 }
 
-/// About how many answers are made before they go to their columns.
+/// About how many answers are made before they go to the rows that ask.
 const CELLS_AT_ONCE: usize = 1 << 20;
 
-/// Answers of some rows.
-type Answers<'s, 'e> = Vec<(&'s [SpineRow<'e>], PartCells)>;
+/// About how many answers are made entity by entity before they go to columns: so many are in the
+/// cache of a core.
+const CELLS_BESIDE: usize = 1 << 13;
+
+/// Answers of some rows, and where each row's are and go.
+type Answers = Vec<(Vec<Landing>, PartColumns)>;
 
 impl Joiner {
     pub(crate) fn new(
@@ -143,13 +147,13 @@ impl Joiner {
     }
 
     /// Puts answers where their rows are, some columns a thread.
-    fn take_over(&self, answers: &Answers<'_, '_>, columns: &mut [JoinedColumn]) {
+    fn take_over(&self, answers: &Answers, columns: &mut [JoinedColumn]) {
         let threads = self.threads_for(answers.iter().map(|(rows, _)| rows.len()).sum());
         let at_once = columns.len().div_ceil(threads).max(1);
         let take_over = |first: usize, columns: &mut [JoinedColumn]| {
             for (feature, column) in (first..).zip(columns) {
                 for (rows, cells) in answers {
-                    column.take_over(cells, feature, rows.iter().map(|row| row.row));
+                    column.take_over(cells, feature, rows);
                 }
             }
         };
@@ -196,51 +200,66 @@ impl Joiner {
     }
 
     /// Answers rows, some a thread, into cells that were used before as long as there are any.
-    fn answer_all<'s, 'e>(
-        &self,
-        spine: &'s [SpineRow<'e>],
-        spare: &mut Vec<PartCells>,
-    ) -> Result<Answers<'s, 'e>> {
-        let has_bytes = self.asks.iter().any(|ask| is_bytes(ask.value_type));
-        let mut cells = || spare.pop().unwrap_or_else(|| PartCells::none(has_bytes));
+    fn answer_all(&self, spine: &[SpineRow<'_>], spare: &mut Vec<PartColumns>) -> Result<Answers> {
+        let mut columns = || spare.pop().unwrap_or_default();
         let threads = self.threads_for(spine.len());
         if threads == 1 {
-            return Ok(vec![(spine, self.answer_part(spine, cells())?)]);
+            return Ok(vec![self.answer_part(spine, columns())?]);
         }
         let parts = split(spine, threads);
-        let results: Vec<Mutex<Option<Result<PartCells>>>> =
+        let results: Vec<Mutex<Option<Result<_>>>> =
             parts.iter().map(|_| Mutex::new(None)).collect();
         let jobs = parts.iter().zip(&results).map(|(part, result)| {
-            let cells = cells();
+            let columns = columns();
             let job: Box<dyn FnOnce() + Send + '_> =
-                Box::new(move || *result.lock() = Some(self.answer_part(part, cells)));
+                Box::new(move || *result.lock() = Some(self.answer_part(part, columns)));
             job
         });
         self.keeper.options.world.scheduler.run_all(jobs.collect());
-        let mut all = Answers::new();
-        for (part, result) in parts.into_iter().zip(results) {
-            if let Some(cells) = result.into_inner() {
-                all.push((part, cells?));
-            }
-        }
-        Ok(all)
+        results.into_iter().filter_map(Mutex::into_inner).collect()
     }
 
-    fn answer_part(&self, spine: &[SpineRow<'_>], mut cells: PartCells) -> Result<PartCells> {
-        cells.reset(self.asks.len(), spine.len());
-        let spare = cells.of_none();
-        let mut room = Room { spare, group: GroupRoom::default() };
+    fn answer_part(
+        &self,
+        spine: &[SpineRow<'_>],
+        mut columns: PartColumns,
+    ) -> Result<(Vec<Landing>, PartColumns)> {
+        let features = self.asks.len();
+        let has_bytes = self.asks.iter().any(|ask| is_bytes(ask.value_type));
+        columns.reset(features, spine.len(), has_bytes);
+        let mut cells = PartCells::none(has_bytes);
+        let mut room = Room { spare: cells.of_none(), group: GroupRoom::default() };
         let mut asked = Asked::new(self.asks.clone());
-        let mut times = Vec::new();
+        let (mut groups, mut times) = (Vec::new(), Vec::new());
         let mut first = 0;
-        for rows in spine.chunk_by(SpineRow::is_of_entity) {
-            times.clear();
-            times.extend(rows.iter().map(|row| row.t));
-            let group = Group { first, times: &times };
-            self.answer_entity(rows, group, &mut asked, (&mut cells, &mut room))?;
-            first += rows.len();
+        let mut rest = spine.chunk_by(SpineRow::is_of_entity).peekable();
+        while rest.peek().is_some() {
+            groups.clear();
+            let mut rows_here = 0;
+            let mut some = rest.clone();
+            while let Some(rows) = rest.next_if(|rows| {
+                rows_here == 0 || (rows_here + rows.len()) * features <= CELLS_BESIDE
+            }) {
+                groups.push(rows.len());
+                rows_here += rows.len();
+            }
+            cells.reset(features, rows_here);
+            let mut first_here = 0;
+            for rows in some.by_ref().take(groups.len()) {
+                times.clear();
+                times.extend(rows.iter().map(|row| row.t));
+                let group = Group { first: first_here, times: &times };
+                self.answer_entity(rows, group, &mut asked, (&mut cells, &mut room))?;
+                first_here += rows.len();
+            }
+            columns.take_over(first, &mut cells, &groups);
+            first += rows_here;
         }
-        Ok(cells)
+        // What is written in order is written faster than what is read so.
+        let places = spine.iter().zip(0..).map(|(row, from)| Landing { row: row.row, from });
+        let mut landings: Vec<Landing> = places.collect();
+        landings.sort_unstable_by_key(|landing| landing.row);
+        Ok((landings, columns))
     }
 
     /// Answers the rows of one entity.
@@ -252,11 +271,14 @@ impl Joiner {
         (cells, room): (&mut PartCells, &mut Room),
     ) -> Result<()> {
         let Some(first) = rows.first() else { return Ok(()) };
+        // Where a short one lies need not be looked at.
+        let begins = first.begins.to_le_bytes();
+        let entity = begins.get(..first.len()).unwrap_or(first.entity);
         let taken = &*self.state.taken;
-        let erased = taken.erase_of(first.entity);
+        let erased = taken.erase_of(entity);
         let view_of = |known_at| View { seen_from: self.stamp.commit, known_at, erased, taken };
         let mut visits = Visits::new();
-        let sources = Sources::of(&self.state, first.hash, first.entity, &mut visits)?;
+        let sources = Sources::of(&self.state, first.hash, entity, &mut visits)?;
         let joined = Lookup::Join { rows: wide(rows.len()) };
         let count = |visits: &Visits| {
             self.state.monitor.reads.count(joined, self.asks.len(), visits);
@@ -268,9 +290,9 @@ impl Joiner {
                 count(&visits);
                 return Ok(());
             }
-            cells.clear(self.asks.len(), group.first..group.first + rows.len());
+            cells.clear(group);
         }
-        for (place, row) in (group.first..).zip(rows) {
+        for (at, row) in rows.iter().enumerate() {
             // Before all time nothing was known.
             let Some(known) = self.known(row) else { continue };
             asked.set_moment(row.t);
@@ -278,7 +300,7 @@ impl Joiner {
             let best = sources.best(asks, &view_of(known), &mut visits)?;
             for (ask, found) in asks.iter().zip(best) {
                 if let Some(found) = found {
-                    put(ask, &found, &mut cells.row(place))?;
+                    put(ask, &found, &mut cells.row(group, at))?;
                 }
             }
         }
@@ -303,6 +325,7 @@ impl Joiner {
         if !sources.nodes.is_empty() && matches!(self.options.known, JoinKnown::RowLess(_)) {
             return Ok(false);
         }
+        let alone = Group { first: 0, ..group };
         let mut is_empty = true;
         for row in &sources.rows {
             if !table_may_hold(row.table, (*first, *last), view) {
@@ -313,11 +336,11 @@ impl Joiner {
                 answer_group(row, asked, view, group, again, cells)?
             } else {
                 spare.reset(self.asks.len(), group.times.len());
-                answer_group(row, asked, view, Group { first: 0, ..group }, again, spare)?
+                answer_group(row, asked, view, alone, again, spare)?
             };
             let Some(opened) = answered else { return Ok(false) };
             visits.open_history(opened);
-            if !is_empty && !cells.take_newer(self.asks.len(), group.first, spare) {
+            if !is_empty && !cells.take_newer(group, spare) {
                 return Ok(false);
             }
             is_empty = false;
@@ -327,12 +350,12 @@ impl Joiner {
             spare.reset(self.asks.len(), group.times.len());
             for (at, t) in group.times.iter().enumerate() {
                 asked.set_moment(*t);
-                let mut row = spare.row(at);
+                let mut row = spare.row(alone, at);
                 newest_in_memtable(*node, asked.each(), view, |ask, found| {
                     put(ask, &found, &mut row).map(|()| true)
                 })?;
             }
-            if !cells.take_newer(self.asks.len(), group.first, spare) {
+            if !cells.take_newer(group, spare) {
                 return Ok(false);
             }
         }

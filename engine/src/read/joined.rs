@@ -3,7 +3,7 @@
 use asofdb_format::ids::EventTime;
 use asofdb_format::value::{Value, ValueType};
 
-use crate::read::part::{PartCells, PartColumn};
+use crate::read::part::{PartColumn, PartColumns};
 use crate::types::answer::{Stamp, Status};
 use crate::types::cells::is_bytes;
 
@@ -93,24 +93,39 @@ impl JoinedColumn {
         (*status != Status::Missing).then(|| self.event_times.get(row).copied().map(EventTime))?
     }
 
-    /// Takes over the answers to some rows, which stand here at these places.
-    pub(crate) fn take_over(
-        &mut self,
-        part: &PartCells,
-        feature: usize,
-        rows: impl Iterator<Item = usize>,
-    ) {
+    /// Takes over the answers to some rows for the n-th feature.
+    pub(crate) fn take_over(&mut self, part: &PartColumns, feature: usize, rows: &[Landing]) {
         let PartColumn { status, event_times, bits, values } = part.column(feature);
-        let cells = status.iter().zip(event_times).zip(bits);
-        for (index, (row, ((status, event_time), bits))) in rows.zip(cells).enumerate() {
-            let to =
-                (self.status.get_mut(row), self.event_times.get_mut(row), self.bits.get_mut(row));
-            if let (Some(to_status), Some(to_time), Some(to_bits)) = to {
+        for Landing { row, from } in rows {
+            let from = *from as usize;
+            let from = (status.get(from), event_times.get(from), bits.get(from));
+            let to = (
+                self.status.get_mut(*row),
+                self.event_times.get_mut(*row),
+                self.bits.get_mut(*row),
+            );
+            if let (Some(status), Some(event_time), Some(bits)) = from
+                && let (Some(to_status), Some(to_time), Some(to_bits)) = to
+            {
                 (*to_status, *to_time, *to_bits) = (*status, *event_time, *bits);
             }
-            if let (Some(to), Some(value)) = (self.values.get_mut(row), values.get(index)) {
+        }
+        if self.values.is_empty() {
+            return;
+        }
+        for Landing { row, from } in rows {
+            if let (Some(to), Some(value)) = (self.values.get_mut(*row), values.get(*from as usize))
+            {
                 to.clone_from(value);
             }
         }
     }
+}
+
+/// Where a row of a part goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Landing {
+    pub(crate) row: usize,
+    /// Its place in the part.
+    pub(crate) from: u32,
 }

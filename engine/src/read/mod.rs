@@ -28,6 +28,7 @@ pub mod selection;
 pub(crate) mod asked;
 pub(crate) mod direct;
 pub(crate) mod entities;
+pub(crate) mod numbers;
 pub(crate) mod part;
 pub(crate) mod plan;
 pub(crate) mod resolve;

@@ -2,20 +2,19 @@
 //! looked at one beside another, and no look waits for the one before it.
 
 use crate::chunk::beside::Beside;
-use crate::chunk::numbers::{Moment, NumberColumn};
-use crate::chunk::{Chunk, List, ONE_TIMES};
-use crate::ids::EventTime;
+use crate::chunk::numbers::Moment;
+use crate::chunk::{Chunk, ONE_TIMES};
 use crate::value::Kind;
 use crate::wire::{Decoded, narrow};
 
 /// The numbers of a chunk, for readers who see every revision of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Grid<'c, 'a> {
-    chunk: &'c Chunk<'a>,
-    beside: &'c Beside<'a>,
+    pub(super) chunk: &'c Chunk<'a>,
+    pub(super) beside: &'c Beside<'a>,
     /// How many revisions lie before each column, and all.
     starts: &'c [u32],
-    is_one_time: bool,
+    pub(super) is_one_time: bool,
 }
 
 impl<'a> Chunk<'a> {
@@ -53,49 +52,35 @@ impl<'a> Chunk<'a> {
 }
 
 impl Grid<'_, '_> {
-    /// Adds how many revisions of each column have an event time up to a moment that the chunk made.
+    /// Tells of each column how many of its revisions have an event time up to a moment that the
+    /// chunk made: a place in `out` for each.
     #[inline]
-    pub fn up_to(&self, moment: &Moment, out: &mut Vec<u32>) {
+    pub fn up_to<'o>(&self, moment: &Moment, out: impl Iterator<Item = &'o mut u32>) {
         let times = &self.chunk.times;
         match (moment.index, &moment.limit) {
             (None, Some(limit)) => times.partition_each(self.starts, limit, out),
             (Some(index), _) => {
                 let index = u32::try_from(index).unwrap_or(u32::MAX);
-                out.extend(self.starts.windows(2).map(|pair| index.min(len_of(pair))));
+                for (pair, out) in self.starts.windows(2).zip(out) {
+                    *out = index.min(len_of(pair));
+                }
             }
             // Times of their own are never beside numbers that are side by side.
-            (None, None) => out.extend(self.starts.windows(2).map(|_| 0)),
+            (None, None) => out.for_each(|out| *out = 0),
         }
+    }
+
+    /// Whether all revisions are values.
+    #[must_use]
+    #[inline]
+    pub const fn is_all_values(&self) -> bool {
+        self.chunk.kinds.is_none()
     }
 
     /// How many revisions lie before a column.
     #[inline(always)]
-    fn before(&self, column: usize) -> usize {
+    pub(super) fn before(&self, column: usize) -> usize {
         self.starts.get(column).map_or(usize::MAX, |start| *start as usize)
-    }
-
-    /// A column, for who reads several of its revisions.
-    #[inline(always)]
-    pub fn column(&self, column: usize) -> Decoded<NumberColumn<'_>> {
-        let before = self.before(column);
-        let times = List {
-            all: self.chunk.times,
-            before: if self.is_one_time { 0 } else { before },
-            count: self
-                .starts
-                .get(column + 1)
-                .map_or(0, |next| (*next as usize).saturating_sub(before)),
-        };
-        let numbers = self.beside.column(column, before)?;
-        Ok(NumberColumn { times, before, kinds: self.chunk.kinds, numbers })
-    }
-
-    /// The event time of the i-th revision of a column.
-    #[must_use]
-    #[inline(always)]
-    pub fn event_time(&self, column: usize, index: usize) -> EventTime {
-        let before = if self.is_one_time { 0 } else { self.before(column) };
-        EventTime(self.chunk.times.at(index, before.saturating_add(index)))
     }
 
     /// The kind of the i-th revision of a column.
@@ -107,12 +92,6 @@ impl Grid<'_, '_> {
                 super::column::kind_of(kinds.as_ref(), self.before(column).saturating_add(index))
             }
         }
-    }
-
-    /// The bits of the i-th number of a column.
-    #[inline(always)]
-    pub fn bits(&self, column: usize, index: usize) -> Decoded<u64> {
-        Ok(self.beside.column(column, self.before(column))?.bits(index))
     }
 }
 

@@ -55,22 +55,6 @@ impl NumberColumn<'_> {
         EventTime(self.times.get(index))
     }
 
-    /// Whether all of its revisions have a value.
-    #[must_use]
-    #[inline]
-    pub const fn is_all_values(&self) -> bool {
-        self.kinds.is_none()
-    }
-
-    /// Tells event times and bits of the revisions at some places.
-    #[inline(always)]
-    pub fn each(&self, places: impl Iterator<Item = usize>, mut told: impl FnMut(EventTime, u64)) {
-        let List { all: times, before, .. } = self.times;
-        self.numbers.each(places, move |index, bits| {
-            told(EventTime(times.at(index, before.wrapping_add(index))), bits);
-        });
-    }
-
     /// The i-th revision's kind.
     #[inline(always)]
     pub fn kind(&self, index: usize) -> Decoded<Kind> {

@@ -1,0 +1,177 @@
+//! Numbers of one entity at a few moments, from the one row of a table that holds it, where the
+//! numbers of its history lie side by side: each moment is answered for each feature in the same way,
+//! see [`Grid::answer`](asofdb_format::chunk::Grid::answer), and judged afterwards where there is
+//! anything to judge.
+
+use asofdb_format::chunk::{self, Cells, Chunk, Grid, Moments, Wanted};
+use asofdb_format::head::Head;
+use asofdb_format::ids::EventTime;
+use asofdb_format::value::Kind;
+use asofdb_format::wire::Malformed;
+
+use crate::files::table::{ChunkBytes, HeadRow};
+use crate::read::asked::Asked;
+use crate::read::direct::{MANY, is_number};
+use crate::read::plan::Ask;
+use crate::types::answer::Status;
+use crate::types::error::Result;
+
+/// Of more moments many see the same version.
+const FEW: usize = 32;
+
+/// What is written for a version and for none, before it is judged.
+const STATES: (Status, Status) = (Status::Value, Status::Missing);
+
+/// Room that is used again from entity to entity.
+#[derive(Debug, Default)]
+pub(crate) struct NumbersRoom {
+    starts: Vec<u32>,
+    /// Of each column, how many revisions are not after each moment.
+    up_to: Vec<u32>,
+    wanted: Vec<Wanted>,
+    /// Of what is wanted, which ask wants it, and where the head has it.
+    wanting: Vec<(usize, usize)>,
+}
+
+/// Answers the asks for numbers at each of some moments, where every revision is seen; whether older
+/// versions were read for them. `None`: nothing was done, for they do not lie side by side, or too
+/// many moments are asked about, or too few of them.
+#[inline]
+pub(crate) fn answer(
+    row: &HeadRow<'_>,
+    head: &Head<'_>,
+    bytes: Option<&ChunkBytes<'_>>,
+    (asked, times): (&mut Asked, &[EventTime]),
+    room: &mut NumbersRoom,
+    out: &mut Cells<'_, Status>,
+) -> Result<Option<bool>> {
+    if times.len() > FEW || asked.len() * MANY < head.len() {
+        return Ok(None);
+    }
+    let are_older_seen = times.iter().min().is_some_and(|first| *first < head.top_time());
+    let Some(bytes) = bytes.filter(|_| are_older_seen) else {
+        room.want(head, asked, None);
+        chunk::answer_newest(&room.wanted, times, STATES, out);
+        room.judge((row, head), None, (asked, times), out)?;
+        return Ok(Some(false));
+    };
+    bytes.fetch();
+    let malformed = |fault: Malformed| row.table.corrupt(bytes.start, &fault);
+    let chunk = Chunk::decode(&bytes.bytes).map_err(malformed)?;
+    let columns = chunk.columns();
+    let mut starts = std::mem::take(&mut room.starts);
+    chunk.starts(&mut starts);
+    let grid = chunk.grid(&starts);
+    if let Some(grid) = &grid {
+        if room.up_to.len() < columns * times.len() {
+            room.up_to.resize(columns * times.len(), 0);
+        }
+        for (at, t) in times.iter().enumerate() {
+            let out = room.up_to.get_mut(at..).unwrap_or_default();
+            grid.up_to(&chunk.moment(*t), out.iter_mut().step_by(times.len()));
+        }
+        room.want(head, asked, Some(&chunk));
+        let moments = Moments { times, up_to: &room.up_to };
+        grid.answer(&room.wanted, moments, STATES, out).map_err(malformed)?;
+        room.judge((row, head), Some((grid, bytes)), (asked, times), out)?;
+    }
+    let is_answered = grid.map(|_| true);
+    room.starts = starts;
+    Ok(is_answered)
+}
+
+impl NumbersRoom {
+    /// Finds what is wanted of a head, and of a chunk.
+    fn want(&mut self, head: &Head<'_>, asked: &mut Asked, chunk: Option<&Chunk<'_>>) {
+        self.wanted.clear();
+        self.wanting.clear();
+        let are_heads = asked.are(head);
+        let run = chunk.filter(|chunk| chunk.columns() == asked.len()).and_then(Chunk::run_from);
+        let are_columns = run.is_some() && run == asked.row_from;
+        let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let (mut from, mut from_column) = (0, 0);
+        for (index, ask) in asked.each().iter().enumerate() {
+            if !is_number(ask) {
+                continue;
+            }
+            let place = if are_heads {
+                index
+            } else {
+                let found = head.find(ask.feature, from);
+                from = found.unwrap_or_else(|next| next);
+                let Ok(place) = found else { continue };
+                place
+            };
+            let column = match chunk {
+                Some(_) if are_columns => small(index),
+                Some(chunk) => {
+                    let found = chunk.find(ask.feature, from_column);
+                    from_column = found.unwrap_or_else(|next| next);
+                    found.map_or(Wanted::NO_COLUMN, small)
+                }
+                None => Wanted::NO_COLUMN,
+            };
+            self.wanted.push(Wanted {
+                column,
+                place: small(ask.place),
+                newest: head.event_time(place),
+                bits: head.bits(place),
+            });
+            self.wanting.push((index, place));
+        }
+    }
+
+    /// Judges what was taken for values, by its kind and by what is asked.
+    fn judge(
+        &self,
+        (row, head): (&HeadRow<'_>, &Head<'_>),
+        older: Option<(&Grid<'_, '_>, &ChunkBytes<'_>)>,
+        (asked, times): (&mut Asked, &[EventTime]),
+        out: &mut Cells<'_, Status>,
+    ) -> Result<()> {
+        let are_values = head.is_all_values() && older.is_none_or(|(grid, _)| grid.is_all_values());
+        if are_values && asked.is_endless {
+            return Ok(());
+        }
+        let asks = asked.each();
+        for (wanted, (index, place)) in self.wanted.iter().zip(&self.wanting) {
+            let Some(ask) = asks.get(*index) else { continue };
+            if are_values && ask.terms.is_endless() {
+                continue;
+            }
+            let newest = head.kind(*place);
+            let newest = newest.map_err(|fault| row.table.corrupt(row.at, &fault))?;
+            for (at, t) in times.iter().enumerate() {
+                let kind = match older {
+                    _ if *t >= wanted.newest => newest,
+                    Some((grid, bytes)) if wanted.column != Wanted::NO_COLUMN => {
+                        let column = wanted.column as usize;
+                        let up_to = self.up_to.get(column * times.len() + at);
+                        let Some(index) = up_to.and_then(|up_to| up_to.checked_sub(1)) else {
+                            continue;
+                        };
+                        let kind = grid.kind(column, index as usize);
+                        kind.map_err(|fault| row.table.corrupt(bytes.start, &fault))?
+                    }
+                    _ => continue,
+                };
+                judge_cell(out, ask.place * times.len() + at, ask, (kind, *t));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Judges what a cell holds, which was taken for a value, by what it is.
+fn judge_cell(out: &mut Cells<'_, Status>, at: usize, ask: &Ask, (kind, t): (Kind, EventTime)) {
+    let cell = (out.status.get_mut(at), out.event_times.get_mut(at), out.bits.get_mut(at));
+    let (Some(status), Some(event_time), Some(bits)) = cell else { return };
+    if ask.terms.is_forgotten(EventTime(*event_time)) {
+        (*status, *event_time, *bits) = (Status::Missing, 0, 0);
+        return;
+    }
+    *status = ask.terms.judge(EventTime(*event_time), kind, t);
+    if *status != Status::Value {
+        *bits = 0;
+    }
+}

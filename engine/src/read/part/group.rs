@@ -1,0 +1,222 @@
+//! The answers to the rows of one entity from the one row of a table that holds it.
+
+use asofdb_format::chunk::{Chunk, Moment, NumberColumn, Walk};
+use asofdb_format::head::Head;
+use asofdb_format::ids::EventTime;
+use asofdb_format::revision::Order;
+use asofdb_format::wire::Malformed;
+
+use crate::files::table::{ChunkBytes, HeadRow};
+use crate::read::asked::Asked;
+use crate::read::direct::{is_number, put};
+use crate::read::numbers::{self, NumbersRoom};
+use crate::read::part::{Group, Numbers, PartCells};
+use crate::read::plan::Ask;
+use crate::read::resolve::View;
+use crate::read::source::{Found, column_found, head_found};
+use crate::types::error::Result;
+
+/// Answers a group from the one row of a table that holds its entity; whether its older versions
+/// were decoded for it. `None`: what is seen differs from revision to revision, and nothing was
+/// done. `view` is what the row sees that sees least.
+pub(crate) fn answer_group(
+    row: &HeadRow<'_>,
+    asked: &mut Asked,
+    view: &View<'_>,
+    group: Group<'_>,
+    room: &mut GroupRoom,
+    cells: &mut PartCells,
+) -> Result<Option<bool>> {
+    let entry = &row.table.entry;
+    let sees_all = view.sees_all(&Order {
+        event_time: entry.max_event_time,
+        known_time: entry.max_known_time,
+        commit: entry.max_commit,
+    });
+    if !sees_all {
+        return Ok(None);
+    }
+    let head = row.head()?;
+    let are_same = asked.are(&head);
+    let bytes = row.chunk(&head)?;
+    let out = &mut cells.of_group(group);
+    let looked =
+        numbers::answer(row, &head, bytes.as_ref(), (asked, group.times), &mut room.numbers, out)?;
+    if let Some(opened) = looked
+        && asked.is_numbers
+    {
+        return Ok(Some(opened));
+    }
+    let mut history = None;
+    let mut from = 0;
+    for (index, ask) in asked.each().iter().enumerate() {
+        if looked.is_some() && is_number(ask) {
+            continue;
+        }
+        let place = if are_same {
+            index
+        } else {
+            match head.find(ask.feature, from) {
+                Ok(place) => {
+                    from = place;
+                    place
+                }
+                Err(next) => {
+                    from = next;
+                    continue;
+                }
+            }
+        };
+        let newest = head.event_time(place);
+        let before = group.times.partition_point(|t| *t < newest);
+        from_head(row, &head, place, ask, group, before, cells)?;
+        if before == 0 {
+            continue;
+        }
+        let Some(bytes) = &bytes else { continue };
+        let history = match &mut history {
+            Some(history) => history,
+            None => history.insert(History::of(row, bytes, group.times, &mut room.moments)?),
+        };
+        history.answer(ask, group, before, &room.moments, cells)?;
+    }
+    Ok(Some(looked == Some(true) || history.is_some()))
+}
+
+/// Answers the rows from `before` on, which see the newest version.
+#[inline]
+fn from_head(
+    row: &HeadRow<'_>,
+    head: &Head<'_>,
+    place: usize,
+    ask: &Ask,
+    group: Group<'_>,
+    before: usize,
+    cells: &mut PartCells,
+) -> Result<()> {
+    if is_number(ask) {
+        let malformed = |fault: Malformed| row.table.corrupt(row.at, &fault);
+        let version =
+            (head.event_time(place), head.kind(place).map_err(malformed)?, head.bits(place));
+        let mut to = cells.numbers_mut(group, ask.place);
+        to.fill(ask, group.times, (before, group.times.len()), version);
+        return Ok(());
+    }
+    for at in before..group.times.len() {
+        put_at(group, at, ask, &head_found(row, head, place, ask)?, cells)?;
+    }
+    Ok(())
+}
+
+/// Room that is used again from entity to entity.
+#[derive(Debug, Default)]
+pub(crate) struct GroupRoom {
+    numbers: NumbersRoom,
+    moments: Vec<Moment>,
+}
+
+/// The older versions of the entity, decoded.
+struct History<'h, 't> {
+    row: &'h HeadRow<'t>,
+    bytes: &'h ChunkBytes<'t>,
+    chunk: Chunk<'h>,
+    walk: Walk<'h>,
+    from: usize,
+}
+
+impl<'h, 't> History<'h, 't> {
+    fn of(
+        row: &'h HeadRow<'t>,
+        bytes: &'h ChunkBytes<'t>,
+        times: &[EventTime],
+        moments: &mut Vec<Moment>,
+    ) -> Result<Self> {
+        let malformed = |fault: Malformed| row.table.corrupt(bytes.start, &fault);
+        bytes.fetch();
+        let chunk = Chunk::decode(&bytes.bytes).map_err(malformed)?;
+        moments.clear();
+        moments.extend(times.iter().map(|t| chunk.moment(*t)));
+        Ok(Self { row, bytes, chunk, walk: Walk::default(), from: 0 })
+    }
+
+    /// Answers the first `before` rows of the group.
+    #[inline]
+    fn answer(
+        &mut self,
+        ask: &Ask,
+        group: Group<'_>,
+        before: usize,
+        moments: &[Moment],
+        cells: &mut PartCells,
+    ) -> Result<()> {
+        let table = self.row.table;
+        let start = self.bytes.start;
+        let malformed = |fault: Malformed| table.corrupt(start, &fault);
+        let place = match self.chunk.find(ask.feature, self.from) {
+            Ok(place) => {
+                self.from = place;
+                place
+            }
+            Err(next) => {
+                self.from = next;
+                return Ok(());
+            }
+        };
+        if is_number(ask)
+            && let Some(column) = self.chunk.numbers(place, &mut self.walk).map_err(malformed)?
+        {
+            let to = cells.numbers_mut(group, ask.place);
+            return fill_all(&column, ask, (group.times, moments), before, to).map_err(malformed);
+        }
+        let column = self.chunk.column(place, table.timeline()?).map_err(malformed)?;
+        for (at, t) in group.times.iter().enumerate().take(before) {
+            if let Some(newest) = column.up_to(*t).checked_sub(1) {
+                let found = column_found(table, self.bytes, &column, newest);
+                put_at(group, at, ask, &found.map_err(malformed)?, cells)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Fills the first `before` rows, of which several in a row mostly see the same version.
+#[inline]
+fn fill_all(
+    column: &NumberColumn<'_>,
+    ask: &Ask,
+    (times, moments): (&[EventTime], &[Moment]),
+    before: usize,
+    mut to: Numbers<'_>,
+) -> std::result::Result<(), Malformed> {
+    let mut at = 0;
+    while let Some(moment) = moments.get(at).filter(|_| at < before) {
+        let up_to = column.up_to(moment);
+        // The rows that see it, too: up to the event time of the next version.
+        let mut next = at + 1;
+        if up_to < column.len() {
+            let limit = column.event_time(up_to);
+            while next < before && times.get(next).is_some_and(|t| *t < limit) {
+                next += 1;
+            }
+        } else {
+            next = before;
+        }
+        if let Some(newest) = up_to.checked_sub(1) {
+            let version = (column.event_time(newest), column.kind(newest)?, column.bits(newest));
+            to.fill(ask, times, (at, next), version);
+        }
+        at = next;
+    }
+    Ok(())
+}
+
+fn put_at(
+    group: Group<'_>,
+    at: usize,
+    ask: &Ask,
+    found: &Found<'_>,
+    cells: &mut PartCells,
+) -> Result<()> {
+    let Some(t) = group.times.get(at) else { return Ok(()) };
+    put(&Ask { t: *t, ..*ask }, found, &mut cells.row(group, at))
+}

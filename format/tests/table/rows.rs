@@ -1,0 +1,73 @@
+//! Answers of all columns at several moments, held against the revisions that were written.
+
+use asofdb_format::chunk::{Cells, Chunk, Moments, Wanted};
+use asofdb_format::ids::{EventTime, FeatureId};
+use asofdb_format::revision::{Payload, Revision};
+use asofdb_format::values::Numbers;
+
+/// Moments at, before and after some revisions, of which some columns have a newer version and some are
+/// not there at all.
+pub fn check_answers(chunk: &Chunk<'_>, columns: &[(FeatureId, Numbers, Vec<Revision>)]) {
+    let mut starts = Vec::new();
+    chunk.starts(&mut starts);
+    let Some(grid) = chunk.grid(&starts) else { return };
+    let some = columns.iter().flat_map(|(_, _, revisions)| revisions.iter().step_by(5)).take(9);
+    let mut times: Vec<EventTime> = some
+        .flat_map(|revision| [-1, 0, 1].map(|by| revision.order.event_time.0.saturating_add(by)))
+        .chain([i64::MIN, i64::MAX])
+        .map(EventTime)
+        .collect();
+    times.sort_unstable();
+    let rows = times.len();
+    let mut up_to = vec![0; columns.len() * rows];
+    for (at, t) in times.iter().enumerate() {
+        grid.up_to(&chunk.moment(*t), up_to[at..].iter_mut().step_by(rows));
+    }
+    let newest = |index: usize, revisions: &[Revision]| {
+        let last = revisions.last().unwrap().order.event_time.0;
+        EventTime(if index % 3 == 0 { i64::MAX } else { last.saturating_add(1) })
+    };
+    let places = columns.len() + 2;
+    let mut wanted: Vec<Wanted> = columns
+        .iter()
+        .enumerate()
+        .map(|(index, (_, _, revisions))| Wanted {
+            column: index as u32,
+            place: (columns.len() - index) as u32,
+            newest: newest(index, revisions),
+            bits: 1 << 60 | index as u64,
+        })
+        .collect();
+    wanted.push(Wanted { column: Wanted::NO_COLUMN, place: 0, newest: EventTime(0), bits: 5 });
+    // There is no such place: nothing is written for it.
+    wanted.push(Wanted { place: places as u32, ..wanted[0] });
+    let (mut status, mut event_times, mut bits) =
+        (vec!['-'; places * rows], vec![-7; places * rows], vec![7; places * rows]);
+    let mut out = Cells { status: &mut status, event_times: &mut event_times, bits: &mut bits };
+    grid.answer(&wanted, Moments { times: &times, up_to: &up_to }, ('v', 'm'), &mut out).unwrap();
+    let told = |place: usize, at: usize| {
+        let cell = place * rows + at;
+        (status[cell], event_times[cell], bits[cell])
+    };
+    for (at, t) in times.iter().enumerate() {
+        assert_eq!(told(0, at), if t.0 >= 0 { ('v', 0, 5) } else { ('m', 0, 0) });
+        assert_eq!(told(columns.len() + 1, at), ('-', -7, 7), "nobody asked for this place");
+        for (index, (_, _, revisions)) in columns.iter().enumerate() {
+            let seen = revisions.iter().rfind(|revision| revision.order.event_time <= *t);
+            let number = |revision: &Revision| match revision.payload {
+                Payload::Bits(bits) => Some(bits),
+                _ => None,
+            };
+            let newest = newest(index, revisions);
+            let expected = match seen {
+                _ if *t >= newest => ('v', newest.0, Some(1 << 60 | index as u64)),
+                Some(revision) => ('v', revision.order.event_time.0, number(revision)),
+                None => ('m', 0, Some(0)),
+            };
+            let (status, event_time, bits) = told(columns.len() - index, at);
+            assert_eq!((status, event_time), (expected.0, expected.1), "{t:?}, column {index}");
+            // What stands for no value is told by nobody but its kind.
+            assert!(expected.2.is_none_or(|expected| bits == expected), "{t:?}, column {index}");
+        }
+    }
+}
