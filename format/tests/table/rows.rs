@@ -25,7 +25,7 @@ pub fn check_answers(chunk: &Chunk<'_>, columns: &[(FeatureId, Numbers, Vec<Revi
     }
     let newest = |index: usize, revisions: &[Revision]| {
         let last = revisions.last().unwrap().order.event_time.0;
-        EventTime(if index % 3 == 0 { i64::MAX } else { last.saturating_add(1) })
+        EventTime(if index.is_multiple_of(3) { i64::MAX } else { last.saturating_add(1) })
     };
     let places = columns.len() + 2;
     let mut wanted: Vec<Wanted> = columns

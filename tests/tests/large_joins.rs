@@ -1,0 +1,178 @@
+//! Joins of more rows than are answered at once: each answer comes to the row that asked.
+//!
+//! A join groups its rows by entity, answers some entities at a time, some rows a thread, and puts what it found back
+//! in the order of the spine. What every cell has to be is told by arithmetic here, so that a million of them take
+//! seconds.
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+
+use asofdb::{
+    Batch, Durability, EventTime, FeatureSpec, JoinOptions, Options, Span, Status, Store, ValueType,
+};
+use asofdb_tests::generate::Rng;
+
+const SECOND: i64 = 1_000_000;
+const START: i64 = 1_700_000_000 * SECOND;
+const ENTITIES: i64 = 1_500;
+const VERSIONS: i64 = 6;
+const NUMBERS: i64 = 14;
+
+/// Answers before this long after the event time are fresh where a feature grows old.
+const TTL: i64 = 70 * SECOND;
+
+/// One in so many versions is null.
+const NULLS: i64 = 11;
+
+#[derive(Clone, Copy)]
+struct Version {
+    entity: i64,
+    feature: i64,
+    number: i64,
+}
+
+impl Version {
+    fn time(self) -> i64 {
+        let Version { entity, feature, number } = self;
+        START + number * 100 * SECOND + (entity * 7 + feature * 13) % 90 * SECOND
+    }
+
+    fn is_null(self) -> bool {
+        self.feature == 5 && (self.entity + self.number) % NULLS == 0
+    }
+
+    fn value(self) -> i64 {
+        (self.entity * 100 + self.feature) * 10 + self.number
+    }
+}
+
+fn names() -> Vec<String> {
+    let numbers = (0..NUMBERS).map(|feature| format!("wide:number{feature:02}"));
+    numbers.chain(["wide:text".to_owned(), "wide:nothing".to_owned()]).collect()
+}
+
+fn key(entity: i64) -> Vec<u8> {
+    // Some are short, some are long, and all begin alike.
+    if entity % 2 == 0 { format!("e{entity}") } else { format!("entity-number-{entity}") }
+        .into_bytes()
+}
+
+fn put(batch: &mut Batch, version: Version) {
+    let name = &names()[usize::try_from(version.feature).unwrap()];
+    let at = EventTime(version.time());
+    if version.is_null() {
+        batch.put_null(key(version.entity), name, at);
+    } else if version.feature == NUMBERS {
+        batch.put(key(version.entity), name, at, version.value().to_string().as_str());
+    } else {
+        batch.put(key(version.entity), name, at, version.value() as f64 / 10.0);
+    }
+}
+
+/// All versions but the last of some entities in a table; those of some in memory.
+fn store(options: Options) -> (tempfile::TempDir, Store) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path().join("store"), options).unwrap();
+    for (feature, name) in (0..).zip(names()) {
+        let value_type = if feature == NUMBERS { ValueType::Text } else { ValueType::F64 };
+        let mut spec = FeatureSpec::new(name, value_type);
+        if feature % 4 == 3 {
+            spec = spec.ttl(Span::from_micros(TTL).unwrap());
+        }
+        store.define(spec).unwrap();
+    }
+    let versions = |numbers: std::ops::Range<i64>| {
+        numbers.flat_map(|number| {
+            (0..ENTITIES).flat_map(move |entity| {
+                (0..=NUMBERS).map(move |feature| Version { entity, feature, number })
+            })
+        })
+    };
+    for numbers in [0..VERSIONS - 1, VERSIONS - 1..VERSIONS] {
+        let all: Vec<Version> = versions(numbers.clone()).collect();
+        for some in all.chunks(5_000) {
+            let mut batch = Batch::new();
+            // The newest version of half of the entities comes into memory.
+            let is_written = |version: &&Version| numbers.start == 0 || version.entity % 2 == 0;
+            some.iter().filter(is_written).for_each(|version| put(&mut batch, *version));
+            store.write(batch, Durability::Buffered).unwrap();
+        }
+        if numbers.start == 0 {
+            store.compact().unwrap();
+        }
+    }
+    (dir, store)
+}
+
+/// Status, event time and value of a cell, worked out.
+fn expected(entity: i64, feature: i64, t: i64) -> (Status, Option<i64>, Option<f64>) {
+    let versions = if entity % 2 == 0 { VERSIONS } else { VERSIONS - 1 };
+    let seen = (0..versions)
+        .map(|number| Version { entity, feature, number })
+        .rfind(|version| entity < ENTITIES && feature <= NUMBERS && version.time() <= t);
+    let Some(version) = seen else { return (Status::Missing, None, None) };
+    let time = Some(version.time());
+    if feature % 4 == 3 && t - version.time() > TTL {
+        return (Status::Expired, time, None);
+    }
+    if version.is_null() {
+        return (Status::Null, time, None);
+    }
+    let value = version.value() as f64;
+    (Status::Value, time, Some(if feature == NUMBERS { value } else { value / 10.0 }))
+}
+
+#[test]
+fn answers_come_to_the_rows_that_asked() {
+    let seed = std::env::var("ASOFDB_FIRST_SEED").map_or(1, |seed| seed.parse().unwrap());
+    println!("ASOFDB_FIRST_SEED={seed} cargo test -p asofdb-tests --test large_joins");
+    let mut rng = Rng::new(seed);
+    let (_dir, store) = store(Options::new());
+    // In another order than they were defined in, so that no answer stands where its number is.
+    let mut asked: Vec<(i64, String)> = (0..).zip(names()).collect();
+    asked.rotate_left(3);
+    let names: Vec<String> = asked.iter().map(|(_, name)| name.clone()).collect();
+    let features: Vec<i64> = asked.iter().map(|(feature, _)| *feature).collect();
+    let end = (VERSIONS + 1) * 100;
+    let mut statuses = BTreeMap::new();
+    // The last has more cells than are answered at once.
+    for (rows, threads) in [(1, 1), (3_000, 2), (20_000, 3), (70_000, 2)] {
+        let spine: Vec<Option<(Vec<u8>, EventTime)>> = (0..rows)
+            .map(|row| {
+                // One entity is asked about again and again, and some nobody knows.
+                let entity = if row % 9 == 0 { 44 } else { rng.between(0, ENTITIES + 20) };
+                let t = START + rng.between(-50, end) * SECOND + rng.between(0, 2) - 1;
+                (row % 501 != 500).then(|| (key(entity), EventTime(t)))
+            })
+            .collect();
+        let entity_of: BTreeMap<Vec<u8>, i64> =
+            (0..ENTITIES + 21).map(|entity| (key(entity), entity)).collect();
+        let selection = store.select(&names).unwrap();
+        let joiner = store.joiner(&selection, JoinOptions::new().threads(threads)).unwrap();
+        // The second one is answered in room that the first one left.
+        for part in [&spine[..rows / 2], &spine[..]] {
+            let joined = joiner.join(part).unwrap();
+            for (column, feature) in joined.columns().iter().zip(&features) {
+                for (row, asked) in part.iter().enumerate() {
+                    let expected = match asked {
+                        Some((key, t)) => expected(entity_of[key], *feature, t.0),
+                        None => (Status::Missing, None, None),
+                    };
+                    let value = column.value(row).and_then(|value| match value.as_text() {
+                        Some(text) => text.parse().ok(),
+                        None => value.as_f64(),
+                    });
+                    let event_time = column.event_time(row).map(|time| time.0);
+                    let told = (column.status()[row], event_time, value);
+                    assert_eq!(
+                        told, expected,
+                        "seed {seed}, row {row} of {rows}, feature {feature}"
+                    );
+                    *statuses.entry(format!("{:?}", told.0)).or_insert(0) += 1;
+                }
+            }
+        }
+    }
+    println!("cells: {statuses:?}");
+    assert!(["Value", "Null", "Expired", "Missing"].iter().all(|status| statuses[*status] > 1_000));
+}
