@@ -11,7 +11,7 @@ use crate::Outcome;
 use crate::peers::peer::{Cell, Joined, Peer, Reader, Record, Setup, SpineRow, TextRecord, Write};
 
 /// Rows of a spine that are joined at once.
-const PART: usize = 65_536;
+const PART: usize = 1 << 18;
 
 struct Ours {
     store: Store,
