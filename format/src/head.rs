@@ -157,6 +157,19 @@ pub fn encode(
     by_time
 }
 
+/// Times that lie so far behind the greatest one.
+#[inline]
+fn rise_to<'o, const WIDTH: usize>(
+    top: i64,
+    behind: &[[u8; WIDTH]],
+    out: impl Iterator<Item = &'o mut i64>,
+    integer: impl Fn([u8; WIDTH]) -> u64,
+) {
+    for (out, behind) in out.zip(behind) {
+        *out = top.wrapping_sub_unsigned(integer(*behind));
+    }
+}
+
 /// Whether each id is one more than the one before.
 pub(crate) fn is_run(ids: impl Iterator<Item = FeatureId> + Clone) -> bool {
     ids.clone().zip(ids.skip(1)).all(|(one, next)| one.0.checked_add(1) == Some(next.0))
@@ -462,8 +475,23 @@ impl<'a> Head<'a> {
     /// The event times of the versions from the first on, as many as there is room for.
     #[inline]
     pub fn event_times_into(&self, out: &mut [i64]) {
-        for (index, out) in out.iter_mut().enumerate().take(self.len()) {
-            *out = self.event_time(index).0;
+        let top = self.shape.top_time;
+        let (from, width) = (self.shape.times as usize, usize::from(self.shape.time_width));
+        let out = out.iter_mut().take(self.len());
+        let behind = self.bytes.get(from..).unwrap_or_default();
+        // Some widths are read several at a time.
+        match width {
+            0 => out.for_each(|out| *out = top),
+            2 => rise_to(top, behind.as_chunks().0, out, |two| u64::from(u16::from_le_bytes(two))),
+            4 => {
+                rise_to(top, behind.as_chunks().0, out, |four| u64::from(u32::from_le_bytes(four)))
+            }
+            8 => rise_to(top, behind.as_chunks().0, out, u64::from_le_bytes),
+            _ => {
+                for (index, out) in out.enumerate() {
+                    *out = self.event_time(index).0;
+                }
+            }
         }
     }
 

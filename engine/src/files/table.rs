@@ -290,7 +290,7 @@ impl Table {
         entity: &'e [u8],
     ) -> Result<Rows<'t, 'e>> {
         let base = self.layout.directory.start;
-        let (next, end) = match self.directory.bucket(hash) {
+        let (from, to) = match self.directory.bucket(hash) {
             None => (0, 0),
             Some(at) => {
                 let at = base + wide(at);
@@ -298,7 +298,13 @@ impl Table {
                 self.directory.bounds(&eight).map_err(|fault| self.corrupt(base, &fault))?
             }
         };
-        Ok(Rows { table: self, fingerprint: directory::fingerprint(hash), entity, next, end })
+        let rows = if from == to {
+            Piece::Mapped(&[])
+        } else {
+            let place = |row| base + wide(self.directory.row_at(row));
+            self.bytes(place(from), place(to))?
+        };
+        Ok(Rows { table: self, fingerprint: directory::fingerprint(hash), entity, rows, next: 0 })
     }
 
     /// Looks at the bucket of a hash: the rows that it bounds, as long as nobody believes it.
@@ -401,20 +407,21 @@ pub(crate) struct Rows<'t, 'e> {
     table: &'t Table,
     fingerprint: u32,
     entity: &'e [u8],
+    /// The rows of the bucket, and the first that was not looked at.
+    rows: Piece<'t>,
     next: usize,
-    end: usize,
 }
 
 impl<'t> Rows<'t, '_> {
     #[inline]
     fn next_row(&mut self) -> Result<Option<HeadRow<'t>>> {
-        while self.next < self.end {
-            let row = self.next;
+        while let Some(row) = self.rows.as_chunks::<8>().0.get(self.next) {
             self.next += 1;
-            let (fingerprint, at) = self.table.row(row)?;
+            let (fingerprint, head) = Directory::row(row);
             if fingerprint != self.fingerprint {
                 continue;
             }
+            let at = self.table.layout.heads.start + u64::from(head);
             let found = self.table.head_at(at)?;
             if found.head()?.entity() == self.entity {
                 return Ok(Some(found));

@@ -1,8 +1,11 @@
-//! Answers of all columns at several moments, held against the revisions that were written.
+//! What is read of several columns at once, held against the revisions that were written.
 
 use asofdb_format::chunk::{Cells, Chunk, Moments, Wanted};
-use asofdb_format::ids::{EventTime, FeatureId};
-use asofdb_format::revision::{Payload, Revision};
+use asofdb_format::head::{self, Head, HistoryPlace};
+use asofdb_format::ids::{Commit, EventTime, FeatureId, KnownTime, SourceId};
+use asofdb_format::revision::{Order, Payload, Revision};
+use asofdb_format::timeline::Timeline;
+use asofdb_format::value::Kind;
 use asofdb_format::values::Numbers;
 
 /// Moments at, before and after some revisions, of which some columns have a newer version and some are
@@ -68,6 +71,35 @@ pub fn check_answers(chunk: &Chunk<'_>, columns: &[(FeatureId, Numbers, Vec<Revi
             assert_eq!((status, event_time), (expected.0, expected.1), "{t:?}, column {index}");
             // What stands for no value is told by nobody but its kind.
             assert!(expected.2.is_none_or(|expected| bits == expected), "{t:?}, column {index}");
+        }
+    }
+}
+
+#[test]
+fn event_times_read_at_once_differ_from_those_read_one_by_one() {
+    for bits in 0..64 {
+        let revisions: Vec<Revision> = (0..5)
+            .map(|n| {
+                let behind = if n == 3 { (1u64 << bits) - 1 } else { (n * 7) & ((1 << bits) - 1) };
+                let event_time = EventTime(i64::MAX.wrapping_sub_unsigned(behind));
+                let order = Order { event_time, known_time: KnownTime(1), commit: Commit(1) };
+                let payload = Payload::Bits(n);
+                Revision { order, kind: Kind::Value, source: SourceId::NONE, payload }
+            })
+            .collect();
+        let newest: Vec<(FeatureId, &Revision)> = (7..).map(FeatureId).zip(&revisions).collect();
+        let (mut out, mut far) = (Vec::new(), Vec::new());
+        let (place, timeline) = (HistoryPlace::default(), Timeline::none());
+        head::encode(b"e", &newest, place, &timeline, (&mut out, &mut far));
+        let head = Head::decode(&out).unwrap();
+        let expected: Vec<i64> = (0..5).map(|index| head.event_time(index).0).collect();
+        assert!(expected.iter().zip(&revisions).all(|(t, one)| *t == one.order.event_time.0));
+        for room in [0, 3, 5, 8] {
+            let mut times = vec![-1; room];
+            head.event_times_into(&mut times);
+            let told = room.min(5);
+            assert_eq!(times[..told], expected[..told], "{bits} bits, room for {room}");
+            assert!(times[told..].iter().all(|time| *time == -1), "more than there are");
         }
     }
 }
