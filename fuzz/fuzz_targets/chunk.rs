@@ -78,8 +78,8 @@ fn side_by_side(bytes: &[u8]) {
     for t in [i64::MIN, 0, i64::MAX] {
         grid.up_to(&chunk.moment(EventTime(t)), up_to.iter_mut());
     }
-    for (column, up_to) in up_to.iter().enumerate().take(MOST) {
-        for index in [0, *up_to as usize, usize::MAX] {
+    for (column, last) in up_to.iter().enumerate().take(MOST) {
+        for index in [0, *last as usize, usize::MAX] {
             let _ = grid.kind(column, index);
         }
         for newest in [i64::MIN, i64::MAX].map(EventTime) {
