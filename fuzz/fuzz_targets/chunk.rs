@@ -1,7 +1,9 @@
 //! Chunks: any bytes are read without a panic; columns that were written come back.
 #![no_main]
 
-use asofdb_format::chunk::{self, Cells, Chunk, ColumnInput, Moments, Walk, Wanted};
+use asofdb_format::chunk::{
+    self, Cells, Chunk, ColumnInput, MAX_REVISIONS, Moments, Walk, Wanted,
+};
 use asofdb_format::head::MAX_FEATURES;
 use asofdb_format::ids::{Commit, EventTime, FeatureId};
 use asofdb_format::revision::Payload;
@@ -79,7 +81,9 @@ fn side_by_side(bytes: &[u8]) {
     let Some(grid) = chunk.grid(&starts) else { return };
     let mut up_to = vec![u32::MAX; chunk.columns()];
     for t in [i64::MIN, 0, i64::MAX] {
+        up_to.fill(u32::MAX);
         grid.up_to(&chunk.moment(EventTime(t)), up_to.iter_mut());
+        assert!(up_to.iter().all(|up_to| u64::from(*up_to) <= MAX_REVISIONS));
     }
     for (column, last) in up_to.iter().enumerate().take(MOST) {
         for index in [0, *last as usize, usize::MAX] {

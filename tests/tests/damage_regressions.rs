@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use asofdb::world::sim::SimWorld;
 use asofdb::{
-    Batch, Durability, Error, EventTime, FeatureSpec, Options, Store, Value, ValueType, inspect,
+    Batch, Durability, Error, EventTime, FeatureSpec, JoinOptions, JoinedColumn, Options, Read,
+    ReadMode, Span, Status, Store, Value, ValueType, inspect,
 };
 
 use asofdb_format::frame::{self, Seed};
@@ -179,5 +180,56 @@ fn a_damaged_manifest_accuses_a_log() {
         names(&sim, &manifest);
         sim.disk.write_file(&manifest, &whole[..len]).unwrap();
         names(&sim, &manifest);
+    }
+}
+
+/// A row of the newest versions looked at the entity's whole history where its features were not those of the head, or one
+/// of them grew old: it failed where the history was damaged, and without a map it read all of it.
+#[test]
+fn the_newest_versions_are_refused_where_older_ones_are_damaged() {
+    for read_mode in [ReadMode::Map, ReadMode::Pread] {
+        let sim = SimWorld::new(EventTime(1 << 40));
+        let names = ["v:a", "v:b", "v:c"];
+        let options = || options(&sim).read_mode(read_mode);
+        let store = Store::open(DIR, options()).unwrap();
+        for name in names {
+            store.define(FeatureSpec::new(name, ValueType::F64)).unwrap();
+        }
+        let aging = FeatureSpec::new("v:d", ValueType::F64);
+        store.define(aging.ttl(Span::from_micros(i64::MAX).unwrap())).unwrap();
+        for part in 0..10 {
+            let mut batch = Batch::new();
+            for e in part * 500..(part + 1) * 500 {
+                for name in names.into_iter().chain(["v:d"]) {
+                    let noise = (e * 7_919 % 1_009) as f64 / 10.0;
+                    batch.put("e", name, EventTime(e * 1_000 + e % 13), noise);
+                }
+            }
+            store.write(batch, Durability::Buffered).unwrap();
+        }
+        store.compact().unwrap();
+        store.close().unwrap();
+        let table = newest(&sim, "TABLE");
+        let mut bytes = sim.disk.read_file(&table).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        sim.disk.write_file(&table, &bytes).unwrap();
+        let store = Store::open(DIR, options()).unwrap();
+        let rows = |names: &[&str], read: &Read| -> Result<Vec<Status>, Error> {
+            let mut reader = store.reader(&store.select(names)?)?;
+            Ok(reader.read("e", read)?.statuses().to_vec())
+        };
+        for asked in [&names[..2], &names[..], &["v:a", "v:b", "v:c", "v:d"], &["v:d"], &["v:b"]] {
+            let newest = rows(asked, &Read::latest()).unwrap();
+            assert!(newest.iter().all(|status| *status == Status::Value), "{asked:?}");
+            let spine = [Some(("e", EventTime(1 << 40)))];
+            let joiner = store.joiner(&store.select(asked).unwrap(), JoinOptions::new()).unwrap();
+            let joined = joiner.join(&spine).unwrap();
+            let is_value = |column: &JoinedColumn| column.status()[0] == Status::Value;
+            assert!(joined.columns().iter().all(is_value), "{asked:?}");
+            // The history is damaged indeed.
+            let older = rows(asked, &Read::as_of(EventTime(2_000_000)));
+            assert!(matches!(older, Err(Error::Corruption { .. })), "{asked:?}: {older:?}");
+        }
     }
 }

@@ -176,3 +176,43 @@ fn answers_come_to_the_rows_that_asked() {
     println!("cells: {statuses:?}");
     assert!(["Value", "Null", "Expired", "Missing"].iter().all(|status| statuses[*status] > 1_000));
 }
+
+/// A text at event time 0 was told as a value without a value where anything newer of its entity was in memory: a cell
+/// that is missing has the time 0, too, and was taken for the one that had been taken over.
+#[test]
+fn a_text_of_the_first_microsecond_is_blank_beside_what_is_newer() {
+    for (feature, newer) in [("a:number", "2"), ("a:text", "y")] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path().join("store"), Options::new()).unwrap();
+        store.define(FeatureSpec::new("a:text", ValueType::Text)).unwrap();
+        store.define(FeatureSpec::new("a:number", ValueType::Text)).unwrap();
+        store.define(FeatureSpec::new("a:count", ValueType::F64)).unwrap();
+        let write = |fields: &[(&str, i64, &str)]| {
+            let mut batch = Batch::new();
+            for (name, at, value) in fields {
+                batch.put("e", name, EventTime(*at), *value);
+            }
+            batch.put("e", "a:count", EventTime(fields[0].1), 1.0);
+            store.write(batch, Durability::Buffered).unwrap();
+        };
+        write(&[("a:text", 0, "x"), ("a:number", 0, "1")]);
+        store.compact().unwrap();
+        write(&[(feature, 100, newer)]);
+        let selection = store.select(&["a:text", "a:number"]).unwrap();
+        let joiner = store.joiner(&selection, JoinOptions::new()).unwrap();
+        let spine = [50, 150].map(|t| Some(("e", EventTime(t))));
+        let joined = joiner.join(&spine).unwrap();
+        let told: Vec<Vec<Option<String>>> = joined
+            .columns()
+            .iter()
+            .map(|column| {
+                let text = |row| column.value(row)?.as_text().map(ToOwned::to_owned);
+                vec![text(0), text(1)]
+            })
+            .collect();
+        let some = |text: &str| Some(text.to_owned());
+        let expected =
+            |name, first| vec![some(first), some(if name == feature { newer } else { first })];
+        assert_eq!(told, [expected("a:text", "x"), expected("a:number", "1")], "newer: {feature}");
+    }
+}

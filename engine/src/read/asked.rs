@@ -21,6 +21,8 @@ pub(crate) struct Asked {
     pub(crate) is_plain: bool,
     /// Whether all are numbers of any bits.
     pub(crate) is_numbers: bool,
+    /// Whether any are.
+    pub(crate) has_numbers: bool,
     /// Whether no value of any of them ever grows old.
     pub(crate) is_endless: bool,
     /// The first feature, if all behind it follow one another, as those of one view mostly do.
@@ -60,6 +62,7 @@ impl Asked {
             is_ascending,
             is_plain,
             is_numbers,
+            has_numbers: list.iter().any(is_number),
             is_endless,
             row_from,
             moments: (first, last),

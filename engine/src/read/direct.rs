@@ -34,7 +34,7 @@ pub(crate) struct RowRoom {
     numbers: NumbersRoom,
 }
 
-/// Where at least one in so many columns of a chunk is asked about, all are looked at side by side.
+/// Where at least one in so many features of an entity is asked about, all are looked at side by side.
 pub(crate) const MANY: usize = 4;
 
 /// Answers from one row; whether its older versions were decoded for it.
@@ -69,10 +69,8 @@ pub(crate) fn answer_row(
     let (first, last) = asked.moments;
     let mut looked = None;
     if sees_all && first == last {
-        let bytes = row.chunk(&head)?;
         let out = &mut Cells { status: out.status, event_times: out.event_times, bits: out.bits };
-        looked =
-            numbers::answer(row, &head, bytes.as_ref(), (asked, &[first]), &mut room.numbers, out)?;
+        looked = numbers::answer(row, &head, (asked, &[first]), &mut room.numbers, out)?;
         if let Some(opened) = looked
             && asked.is_numbers
         {

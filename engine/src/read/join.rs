@@ -236,7 +236,7 @@ impl Joiner {
         while rest.peek().is_some() {
             groups.clear();
             let mut rows_here = 0;
-            let mut some = rest.clone();
+            let some = rest.clone();
             while let Some(rows) = rest.next_if(|rows| {
                 rows_here == 0 || (rows_here + rows.len()) * features <= CELLS_BESIDE
             }) {
@@ -245,7 +245,7 @@ impl Joiner {
             }
             cells.reset(features, rows_here);
             let mut first_here = 0;
-            for rows in some.by_ref().take(groups.len()) {
+            for rows in some.take(groups.len()) {
                 times.clear();
                 times.extend(rows.iter().map(|row| row.t));
                 let group = Group { first: first_here, times: &times };

@@ -9,6 +9,7 @@
 //! | `row` | one entity, many features |
 //! | `asked` | the features of many reads, looked at once |
 //! | `direct` | an entity that one row of one table holds alone, the most frequent case |
+//! | `numbers` | the numbers of such an entity, side by side |
 //! | `several` | an entity that several sources may hold |
 //! | `reader` | rows into the caller's columns, by way of `direct` and `several` |
 //! | `versions` | one feature, many versions |

@@ -34,23 +34,26 @@ pub(crate) struct NumbersRoom {
 }
 
 /// Answers the asks for numbers at each of some moments, where every revision is seen; whether older
-/// versions were read for them. `None`: nothing was done, for they do not lie side by side, or too
-/// many moments are asked about, or too few of them.
+/// versions were read for them. `None`: nothing was done, for there are none, or they do not lie side
+/// by side, or too many moments are asked about, or too few of the features.
 #[inline]
 pub(crate) fn answer(
     row: &HeadRow<'_>,
     head: &Head<'_>,
-    bytes: Option<&ChunkBytes<'_>>,
     (asked, times): (&mut Asked, &[EventTime]),
     room: &mut NumbersRoom,
     out: &mut Cells<'_, Status>,
 ) -> Result<Option<bool>> {
-    if times.len() > FEW || asked.len() * MANY < head.len() {
+    if !asked.has_numbers || times.len() > FEW || asked.len() * MANY < head.len() {
         return Ok(None);
     }
-    let are_older_seen = times.iter().min().is_some_and(|first| *first < head.top_time());
-    let Some(bytes) = bytes.filter(|_| are_older_seen) else {
-        room.want(head, asked, None);
+    room.want(head, asked);
+    let are_older_seen = times
+        .iter()
+        .min()
+        .is_some_and(|first| room.wanted.iter().any(|wanted| *first < wanted.newest));
+    let bytes = if are_older_seen { row.chunk(head)? } else { None };
+    let Some(bytes) = bytes else {
         chunk::answer_newest(&room.wanted, times, STATES, out);
         room.judge((row, head), None, (asked, times), out)?;
         return Ok(Some(false));
@@ -59,6 +62,9 @@ pub(crate) fn answer(
     let malformed = |fault: Malformed| row.table.corrupt(bytes.start, &fault);
     let chunk = Chunk::decode(&bytes.bytes).map_err(malformed)?;
     let columns = chunk.columns();
+    if !chunk.has_grid() || asked.len() * MANY < columns {
+        return Ok(None);
+    }
     let mut starts = std::mem::take(&mut room.starts);
     chunk.starts(&mut starts);
     let grid = chunk.grid(&starts);
@@ -70,26 +76,28 @@ pub(crate) fn answer(
             let out = room.up_to.get_mut(at..).unwrap_or_default();
             grid.up_to(&chunk.moment(*t), out.iter_mut().step_by(times.len()));
         }
-        room.want(head, asked, Some(&chunk));
+        room.want_of(&chunk, asked);
         let moments = Moments { times, up_to: &room.up_to };
         grid.answer(&room.wanted, moments, STATES, out).map_err(malformed)?;
-        room.judge((row, head), Some((grid, bytes)), (asked, times), out)?;
+        room.judge((row, head), Some((grid, &bytes)), (asked, times), out)?;
     }
     let is_answered = grid.map(|_| true);
     room.starts = starts;
     Ok(is_answered)
 }
 
+fn small(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
 impl NumbersRoom {
-    /// Finds what is wanted of a head, and of a chunk.
-    fn want(&mut self, head: &Head<'_>, asked: &mut Asked, chunk: Option<&Chunk<'_>>) {
+    /// Finds what is wanted of a head.
+    #[inline]
+    fn want(&mut self, head: &Head<'_>, asked: &mut Asked) {
         self.wanted.clear();
         self.wanting.clear();
         let are_heads = asked.are(head);
-        let run = chunk.filter(|chunk| chunk.columns() == asked.len()).and_then(Chunk::run_from);
-        let are_columns = run.is_some() && run == asked.row_from;
-        let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        let (mut from, mut from_column) = (0, 0);
+        let mut from = 0;
         for (index, ask) in asked.each().iter().enumerate() {
             if !is_number(ask) {
                 continue;
@@ -102,22 +110,31 @@ impl NumbersRoom {
                 let Ok(place) = found else { continue };
                 place
             };
-            let column = match chunk {
-                Some(_) if are_columns => small(index),
-                Some(chunk) => {
-                    let found = chunk.find(ask.feature, from_column);
-                    from_column = found.unwrap_or_else(|next| next);
-                    found.map_or(Wanted::NO_COLUMN, small)
-                }
-                None => Wanted::NO_COLUMN,
-            };
             self.wanted.push(Wanted {
-                column,
+                column: Wanted::NO_COLUMN,
                 place: small(ask.place),
                 newest: head.event_time(place),
                 bits: head.bits(place),
             });
             self.wanting.push((index, place));
+        }
+    }
+
+    /// Finds the columns of what is wanted.
+    #[inline]
+    fn want_of(&mut self, chunk: &Chunk<'_>, asked: &mut Asked) {
+        let run = chunk.run_from().filter(|_| chunk.columns() == asked.len());
+        let are_columns = run.is_some() && run == asked.row_from;
+        let asks = asked.each();
+        let mut from = 0;
+        for (wanted, (index, _)) in self.wanted.iter_mut().zip(&self.wanting) {
+            if are_columns {
+                wanted.column = small(*index);
+            } else if let Some(ask) = asks.get(*index) {
+                let found = chunk.find(ask.feature, from);
+                from = found.unwrap_or_else(|next| next);
+                wanted.column = found.map_or(Wanted::NO_COLUMN, small);
+            }
         }
     }
 

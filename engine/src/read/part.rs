@@ -117,13 +117,15 @@ impl PartCells {
         if taken == 0 || !has_bytes {
             return true;
         }
+        // What has their event time now was taken from them, if they have anything: the time of a
+        // cell that is missing says nothing.
         let event_times = self.event_times.get(range.clone()).unwrap_or_default();
         let values = self.values.get_mut(range).unwrap_or_default();
-        let theirs = other.event_times.iter().zip(&mut other.values);
-        for ((ours, event_time), (their_time, theirs)) in
+        let theirs = other.status.iter().zip(&other.event_times).zip(&mut other.values);
+        for ((ours, event_time), ((their_status, their_time), theirs)) in
             values.iter_mut().zip(event_times).zip(theirs)
         {
-            if event_time == their_time {
+            if *their_status != Status::Missing && event_time == their_time {
                 *ours = theirs.take();
             }
         }

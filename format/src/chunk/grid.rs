@@ -18,6 +18,13 @@ pub struct Grid<'c, 'a> {
 }
 
 impl<'a> Chunk<'a> {
+    /// Whether its numbers lie side by side.
+    #[must_use]
+    #[inline]
+    pub const fn has_grid(&self) -> bool {
+        self.beside.is_some()
+    }
+
     /// Its numbers, if they lie side by side. `starts` are those of [`Chunk::starts`].
     #[must_use]
     #[inline]

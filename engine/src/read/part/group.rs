@@ -1,5 +1,7 @@
 //! The answers to the rows of one entity from the one row of a table that holds it.
 
+use std::cell::OnceCell;
+
 use asofdb_format::chunk::{Chunk, Moment, NumberColumn, Walk};
 use asofdb_format::head::Head;
 use asofdb_format::ids::EventTime;
@@ -38,15 +40,14 @@ pub(crate) fn answer_group(
     }
     let head = row.head()?;
     let are_same = asked.are(&head);
-    let bytes = row.chunk(&head)?;
     let out = &mut cells.of_group(group);
-    let looked =
-        numbers::answer(row, &head, bytes.as_ref(), (asked, group.times), &mut room.numbers, out)?;
+    let looked = numbers::answer(row, &head, (asked, group.times), &mut room.numbers, out)?;
     if let Some(opened) = looked
         && asked.is_numbers
     {
         return Ok(Some(opened));
     }
+    let chunk = OnceCell::new();
     let mut history = None;
     let mut from = 0;
     for (index, ask) in asked.each().iter().enumerate() {
@@ -73,7 +74,14 @@ pub(crate) fn answer_group(
         if before == 0 {
             continue;
         }
-        let Some(bytes) = &bytes else { continue };
+        let bytes = match chunk.get() {
+            Some(bytes) => bytes,
+            None => {
+                let bytes = row.chunk(&head)?;
+                chunk.get_or_init(|| bytes)
+            }
+        };
+        let Some(bytes) = bytes else { continue };
         let history = match &mut history {
             Some(history) => history,
             None => history.insert(History::of(row, bytes, group.times, &mut room.moments)?),
