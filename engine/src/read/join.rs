@@ -79,7 +79,7 @@ const CELLS_AT_ONCE: usize = 1 << 20;
 /// cache of a core.
 const CELLS_BESIDE: usize = 1 << 13;
 
-/// Answers of some rows, and where each row's are and go.
+/// Answers of some rows, and where each row goes.
 type Answers = Vec<(Vec<Landing>, PartColumns)>;
 
 impl Joiner {
