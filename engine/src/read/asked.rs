@@ -120,3 +120,30 @@ impl Asked {
         own.as_slice() == ids
     }
 }
+
+/// Where a head has the features that are asked about, in their order.
+#[derive(Debug)]
+pub(crate) struct Places {
+    are_same: bool,
+    from: usize,
+}
+
+impl Places {
+    /// Told whether the features are just those of the head.
+    #[inline]
+    pub(crate) const fn new(are_same: bool) -> Self {
+        Self { are_same, from: 0 }
+    }
+
+    /// The place of an ask, which is not before those that were asked for already; `None`: the head
+    /// does not have it.
+    #[inline]
+    pub(crate) fn find(&mut self, head: &Head<'_>, index: usize, ask: &Ask) -> Option<usize> {
+        if self.are_same {
+            return Some(index);
+        }
+        let found = head.find(ask.feature, self.from);
+        self.from = found.unwrap_or_else(|next| next);
+        found.ok()
+    }
+}

@@ -17,7 +17,7 @@ use asofdb_format::value::{Kind, Value, ValueType};
 use asofdb_format::wire::Malformed;
 
 use crate::files::table::HeadRow;
-use crate::read::asked::Asked;
+use crate::read::asked::{Asked, Places};
 use crate::read::numbers::{self, NumbersRoom};
 use crate::read::plan::Ask;
 use crate::read::resolve::View;
@@ -78,25 +78,12 @@ pub(crate) fn answer_row(
         }
     }
     let asks = asked.each();
-    let mut from = 0;
+    let mut places = Places::new(are_same);
     for (index, ask) in asks.iter().enumerate() {
         if looked.is_some() && is_number(ask) {
             continue;
         }
-        let place = if are_same {
-            index
-        } else {
-            match head.find(ask.feature, from) {
-                Ok(place) => {
-                    from = place;
-                    place
-                }
-                Err(next) => {
-                    from = next;
-                    continue;
-                }
-            }
-        };
+        let Some(place) = places.find(&head, index, ask) else { continue };
         let event_time = head.event_time(place);
         let is_seen = event_time <= ask.t
             && (sees_all || view.sees(&row.order(&head, place)?, || head.source(place)));

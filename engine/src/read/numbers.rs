@@ -10,7 +10,7 @@ use asofdb_format::value::Kind;
 use asofdb_format::wire::Malformed;
 
 use crate::files::table::{ChunkBytes, HeadRow};
-use crate::read::asked::Asked;
+use crate::read::asked::{Asked, Places};
 use crate::read::direct::{MANY, is_number};
 use crate::read::plan::Ask;
 use crate::types::answer::Status;
@@ -96,20 +96,12 @@ impl NumbersRoom {
     fn want(&mut self, head: &Head<'_>, asked: &mut Asked) {
         self.wanted.clear();
         self.wanting.clear();
-        let are_heads = asked.are(head);
-        let mut from = 0;
+        let mut places = Places::new(asked.are(head));
         for (index, ask) in asked.each().iter().enumerate() {
             if !is_number(ask) {
                 continue;
             }
-            let place = if are_heads {
-                index
-            } else {
-                let found = head.find(ask.feature, from);
-                from = found.unwrap_or_else(|next| next);
-                let Ok(place) = found else { continue };
-                place
-            };
+            let Some(place) = places.find(head, index, ask) else { continue };
             self.wanted.push(Wanted {
                 column: Wanted::NO_COLUMN,
                 place: small(ask.place),

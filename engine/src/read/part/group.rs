@@ -9,7 +9,7 @@ use asofdb_format::revision::Order;
 use asofdb_format::wire::Malformed;
 
 use crate::files::table::{ChunkBytes, HeadRow};
-use crate::read::asked::Asked;
+use crate::read::asked::{Asked, Places};
 use crate::read::direct::{is_number, put};
 use crate::read::numbers::{self, NumbersRoom};
 use crate::read::part::{Group, Numbers, PartCells};
@@ -49,25 +49,12 @@ pub(crate) fn answer_group(
     }
     let chunk = OnceCell::new();
     let mut history = None;
-    let mut from = 0;
+    let mut places = Places::new(are_same);
     for (index, ask) in asked.each().iter().enumerate() {
         if looked.is_some() && is_number(ask) {
             continue;
         }
-        let place = if are_same {
-            index
-        } else {
-            match head.find(ask.feature, from) {
-                Ok(place) => {
-                    from = place;
-                    place
-                }
-                Err(next) => {
-                    from = next;
-                    continue;
-                }
-            }
-        };
+        let Some(place) = places.find(&head, index, ask) else { continue };
         let newest = head.event_time(place);
         let before = group.times.partition_point(|t| *t < newest);
         from_head(row, &head, place, ask, group, before, cells)?;
