@@ -8,7 +8,9 @@
 //! u8       width of the commits: 0 to 8, or 15: the timeline tells them (low four bits)
 //!          | flags (high four bits):
 //!              1 known times of their own | 2 has sources | 4 has kinds
-//! u16      zero
+//! u8       how the numbers are written: 0 slots | 1 in four bytes, each with a code of its own | else
+//!          in four bytes, with this [code](narrow)
+//! u8       zero
 //! u32      length of the entity's chunk in the history section, 0: it has none
 //! u32      length of the entity's heap behind the chunk
 //! u64      where the chunk begins, in the history section
@@ -24,7 +26,8 @@
 //! known    N u64 differences commit - known time          if flagged; else known at the commit
 //! sources  N u32 source ids                               if flagged; else none
 //! kinds    N u8 kinds                                     if flagged; else all are values
-//! values   N u64 slots: the bits of a number, or where the bytes are
+//! codes    N u8                                           if each has its own
+//! values   N u64 slots: the bits of a number, or where the bytes are; or N times four bytes
 //! near     short bytes
 //!
 //! slot of bytes:  bit 63: far | bits 38-62: length | bits 0-37: start, among the near bytes or
@@ -34,6 +37,9 @@
 //! Numbers are where a read looks first and lie side by side; bytes of up to [`NEAR_LEN`] lie in
 //! the same record, longer ones in the far section, so that they do not part the numbers.
 
+mod narrow;
+
+use self::narrow::Narrow;
 use crate::ids::{Commit, EventTime, FeatureId, KnownTime, SourceId};
 use crate::revision::{Order, Payload, Revision};
 use crate::timeline::{self, Timeline};
@@ -58,6 +64,10 @@ const HAS_KINDS: u8 = 4;
 const RUN_LEN: usize = 4;
 /// The width of commits that the timeline tells.
 const BY_TIME: u8 = 15;
+/// Values are slots.
+const SLOTS: u8 = 0;
+/// Values are numbers in four bytes, each with a code of its own.
+const OWN_CODES: u8 = 1;
 const FAR: u64 = 1 << 63;
 const START_BITS: u32 = 38;
 
@@ -103,6 +113,12 @@ pub fn encode(
     let flag = |set: bool, flag: u8| if set { flag } else { 0 };
     let flags =
         flag(own_known, OWN_KNOWN) | flag(has_sources, HAS_SOURCES) | flag(has_kinds, HAS_KINDS);
+    let narrow = Narrow::of(newest);
+    let form = match narrow.as_ref().map(|narrow| narrow.codes.as_slice()) {
+        None => SLOTS,
+        Some([code]) => *code,
+        Some(_) => OWN_CODES,
+    };
     let small = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
     let half = |n: usize| u8::try_from(n).unwrap_or(8);
 
@@ -110,7 +126,7 @@ pub fn encode(
     out.put_u16(small(newest.len().saturating_sub(1)));
     out.push(half(id_width) | half(time_width) << 4);
     out.push(if by_time { BY_TIME } else { half(commit_width) } | flags << 4);
-    out.put_u16(0);
+    out.extend_from_slice(&[form, 0]);
     out.put_u32(history.chunk_len);
     out.put_u32(history.heap_len);
     out.put_u64(history.start);
@@ -134,6 +150,13 @@ pub fn encode(
     }
     if has_kinds {
         newest.iter().for_each(|(_, revision)| out.push(revision.kind.tag()));
+    }
+    if let Some(narrow) = narrow {
+        if form == OWN_CODES {
+            out.extend_from_slice(&narrow.codes);
+        }
+        out.extend_from_slice(narrow.fours.as_flattened());
+        return by_time;
     }
     let mut near = Vec::new();
     for (_, revision) in newest {
@@ -206,8 +229,11 @@ pub struct HeadShape {
     known: u32,
     sources: u32,
     kinds: u32,
+    codes: u32,
     values: u32,
     near: u32,
+    /// [`SLOTS`], [`OWN_CODES`] or a code.
+    form: u8,
     id_width: u8,
     time_width: u8,
     /// [`BY_TIME`], or how many bytes.
@@ -232,8 +258,12 @@ impl HeadShape {
         let widths_are_good = matches!(id_width, 0 | 1 | 2 | 4)
             && time_width <= 8
             && (commit_width <= 8 || commit_width == BY_TIME);
-        if !widths_are_good || flags > 7 || first >> 48 != 0 {
+        if !widths_are_good || flags > 7 {
             return Err(Malformed::new(4, "the widths and flags of a head"));
+        }
+        let form = low_byte(first >> 48 & 0xff);
+        if !matches!(form, SLOTS | OWN_CODES) && !narrow::is_code(form) || first >> 56 != 0 {
+            return Err(Malformed::new(6, "how the numbers of a head are written"));
         }
         // At most 2^16 features of 41 bytes each.
         let ids = FIXED + entity_len;
@@ -249,8 +279,9 @@ impl HeadShape {
         let width_if = |flag: u8, width: u32| if flags & flag == 0 { 0 } else { width };
         let sources = known + count * width_if(OWN_KNOWN, 8);
         let kinds = sources + count * width_if(HAS_SOURCES, 4);
-        let values = kinds + count * width_if(HAS_KINDS, 1);
-        let near = values + count * 8;
+        let codes = kinds + count * width_if(HAS_KINDS, 1);
+        let values = if form == OWN_CODES { codes + count } else { codes };
+        let near = values + count * if form == SLOTS { 8 } else { 4 };
         let place_if = |flag: u8, place: u32| if flags & flag == 0 { 0 } else { place };
         Ok(Self {
             history: HistoryPlace {
@@ -268,8 +299,10 @@ impl HeadShape {
             known: place_if(OWN_KNOWN, known),
             sources: place_if(HAS_SOURCES, sources),
             kinds: place_if(HAS_KINDS, kinds),
+            codes,
             values,
             near,
+            form,
             id_width,
             time_width,
             commit_width,
@@ -469,7 +502,34 @@ impl<'a> Head<'a> {
     #[must_use]
     #[inline]
     pub fn bits(&self, index: usize) -> u64 {
-        self.integer(self.shape.values, index, 8)
+        if self.shape.form == SLOTS {
+            return self.integer(self.shape.values, index, 8);
+        }
+        let four = self.fours().get(index).copied().unwrap_or_default();
+        narrow::bits(four, self.code(index))
+    }
+
+    /// Whether there is such a code as the one by which the i-th number is written, if any.
+    #[must_use]
+    pub fn is_known_form(&self, index: usize) -> bool {
+        self.shape.form == SLOTS || narrow::is_code(self.code(index))
+    }
+
+    #[inline]
+    fn code(&self, index: usize) -> u8 {
+        match self.shape.form {
+            OWN_CODES => {
+                let codes = self.bytes.get(self.shape.codes as usize..).unwrap_or_default();
+                codes.get(index).copied().unwrap_or_default()
+            }
+            code => code,
+        }
+    }
+
+    #[inline]
+    fn fours(&self) -> &'a [[u8; 4]] {
+        let values = self.shape.values as usize..self.shape.near as usize;
+        self.bytes.get(values).unwrap_or_default().as_chunks().0
     }
 
     /// The event times of the versions from the first on, as many as there is room for.
@@ -498,10 +558,20 @@ impl<'a> Head<'a> {
     /// The numbers of the versions from the first on, as many as there is room for.
     #[inline]
     pub fn bits_into(&self, out: &mut [u64]) {
-        let values = self.bytes.get(self.shape.values as usize..).unwrap_or_default();
-        let (eights, _) = values.as_chunks::<8>();
-        for (out, eight) in out.iter_mut().zip(eights).take(self.len()) {
-            *out = u64::from_le_bytes(*eight);
+        match self.shape.form {
+            SLOTS => {
+                let values = self.bytes.get(self.shape.values as usize..).unwrap_or_default();
+                let (eights, _) = values.as_chunks::<8>();
+                for (out, eight) in out.iter_mut().zip(eights).take(self.len()) {
+                    *out = u64::from_le_bytes(*eight);
+                }
+            }
+            OWN_CODES => {
+                for (index, out) in out.iter_mut().enumerate().take(self.len()) {
+                    *out = self.bits(index);
+                }
+            }
+            code => narrow::bits_into(self.fours(), code, out),
         }
     }
 
@@ -515,6 +585,9 @@ impl<'a> Head<'a> {
     /// Where the i-th version's bytes are, if the feature's values are bytes.
     pub fn raw(&self, index: usize) -> Decoded<Slot> {
         let fault = Malformed::new(u64::from(self.shape.values), "the place of a value");
+        if self.shape.form != SLOTS {
+            return Err(fault);
+        }
         let slot = self.bits(index);
         let len = (slot & !FAR) >> START_BITS;
         let start = slot & ((1 << START_BITS) - 1);

@@ -24,8 +24,8 @@ mod encode;
 
 use bytes::Bytes;
 
-pub(crate) use self::encode::Wholes;
 pub use self::encode::{Numbers, encode};
+pub(crate) use self::encode::{Wholes, f64_mantissa};
 use crate::ints::Ints;
 use crate::value::MAX_VALUE_LEN;
 use crate::wire::{Decoded, Malformed, Reader, narrow};
@@ -37,7 +37,7 @@ pub const BLOCK_LEN: usize = 32 << 10;
 pub const IN_PLACE_LEN: usize = 512;
 
 const COMPRESSION_LEVEL: i32 = 3;
-const MAX_EXPONENT: u8 = 9;
+pub(crate) const MAX_EXPONENT: u8 = 9;
 const NO_VALUES: u8 = 0;
 const INTEGERS: u8 = 1;
 const DECIMAL_F64: u8 = 2;
@@ -309,12 +309,12 @@ pub fn decompress(block: &[u8], len: usize) -> Decoded<Bytes> {
 
 #[expect(clippy::cast_precision_loss, reason = "encoders write mantissas that f64 holds exactly")]
 #[inline(always)]
-fn decimal(mantissa: i64, power: f64) -> f64 {
+pub(crate) fn decimal(mantissa: i64, power: f64) -> f64 {
     mantissa as f64 / power
 }
 
 #[inline]
-fn f64_from(mantissa: i64, exponent: u8) -> u64 {
+pub(crate) fn f64_from(mantissa: i64, exponent: u8) -> u64 {
     decimal(mantissa, power_of_ten(exponent)).to_bits()
 }
 
@@ -325,7 +325,7 @@ fn f32_from(mantissa: i64, exponent: u8) -> u64 {
 }
 
 #[inline]
-fn power_of_ten(exponent: u8) -> f64 {
+pub(crate) fn power_of_ten(exponent: u8) -> f64 {
     const POWERS: [f64; 10] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
     POWERS.get(usize::from(exponent)).copied().unwrap_or(1.0)
 }

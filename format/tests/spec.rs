@@ -534,6 +534,18 @@ fn the_examples_of_head_and_chunk() {
 }
 
 #[test]
+fn the_example_of_a_head_of_numbers() {
+    let number =
+        |number: f64| revision(30, 1002, 1002, Kind::Value, Payload::Bits(number.to_bits()));
+    let (one, other) = (number(2.5), number(0.25));
+    let newest = [(FeatureId(1), &one), (FeatureId(2), &other)];
+    let (mut bytes, mut far) = (Vec::new(), Vec::new());
+    let none = HistoryPlace::default();
+    head::encode(b"u1", &newest, none, &Timeline::none(), (&mut bytes, &mut far));
+    assert_eq!(bytes, example("head of numbers"));
+}
+
+#[test]
 fn the_examples_of_ints() {
     let columns = [vec![10i64, 20, 35], (0..6).map(|step| 1000 + 10 * step).collect::<Vec<i64>>()];
     for column in columns {

@@ -92,11 +92,35 @@ fn two_forms_of_a_list_are_flagged_and_one_is_read() {
 fn the_zeros_of_a_head_may_be_anything() {
     let mut head = bytes(HEAD);
     assert_eq!(Head::decode(&head).unwrap().entity(), b"u1");
-    for at in [6, 7] {
-        *head.get_mut(at).unwrap() = 1;
-        assert!(Head::decode(&head).is_err());
-        *head.get_mut(at).unwrap() = 0;
-    }
+    *head.get_mut(7).unwrap() = 1;
+    assert!(Head::decode(&head).is_err());
+    *head.get_mut(7).unwrap() = 0;
+    let forms = (0..=255).filter(|form| {
+        *head.get_mut(6).unwrap() = *form;
+        Head::decode(&head).is_ok()
+    });
+    let known: Vec<u8> = [0, 1].into_iter().chain(16..=25).chain([32, 48]).collect();
+    assert_eq!(forms.collect::<Vec<u8>>(), known);
+}
+
+#[test]
+fn text_is_looked_for_where_a_head_has_numbers_of_four_bytes() {
+    let mut head = bytes(HEAD);
+    assert!(Head::decode(&head).unwrap().raw(1).is_ok());
+    *head.get_mut(6).unwrap() = 48;
+    let head = Head::decode(&head).unwrap();
+    assert!(head.raw(1).is_err());
+    assert!(head.is_known_form(1));
+}
+
+#[test]
+fn a_number_has_a_code_that_there_is_not() {
+    let mut head = bytes(HEAD);
+    *head.get_mut(6).unwrap() = 1;
+    head.splice(54.., [48, 49, 7, 0, 0, 0, 8, 0, 0, 0]);
+    let head = Head::decode(&head).unwrap();
+    assert_eq!((head.is_known_form(0), head.bits(0)), (true, 7));
+    assert!(!head.is_known_form(1));
 }
 
 #[test]

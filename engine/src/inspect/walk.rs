@@ -246,6 +246,10 @@ impl TableFile {
         let value_type = self.value_type(feature, row.at)?;
         let kind = head.kind(index).map_err(|fault| self.corrupt(row.at, &fault))?;
         let mut near_end = 0;
+        if !head.is_known_form(index) {
+            let fault = Malformed::new(0, "a known code for each number");
+            return Err(self.corrupt(row.at, &fault));
+        }
         if kind != Kind::Value && head.bits(index) != 0 {
             let fault = Malformed::new(0, "a slot of zero where there is no value");
             return Err(self.corrupt(row.at, &fault));

@@ -131,7 +131,8 @@ pub(super) fn rounded(number: f64) -> Option<i64> {
     Some(whole + i64::from(rest >= 0.5) - i64::from(rest <= -0.5))
 }
 
-fn f64_mantissa(bits: u64, exponent: u8) -> Option<i64> {
+/// The integer that an `f64` is exactly over this power of ten.
+pub(crate) fn f64_mantissa(bits: u64, exponent: u8) -> Option<i64> {
     let number = f64::from_bits(bits);
     // NaN fails below.
     let mantissa = rounded(number * power_of_ten(exponent))?;
