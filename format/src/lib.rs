@@ -33,6 +33,7 @@ pub mod freshness;
 pub mod hash;
 pub mod head;
 pub mod header;
+pub mod hint;
 pub mod ids;
 pub mod ints;
 pub mod lines;

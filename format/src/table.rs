@@ -9,6 +9,7 @@
 //! metadata  tag 5
 //! freshness tag 8    ignorable, see [`freshness`](crate::freshness)
 //! timeline  tag 9    where a head or a chunk goes by it, see [`timeline`](crate::timeline)
+//! hints     tag 10   ignorable, where there is history, see [`hint`](crate::hint)
 //! checksums tag 6    one for each page of all that stands before it
 //! sections           varint count; each: varint tag, u8 1: ignorable, varint start, varint length
 //! footer             u64 start of the sections' table | u32 its length | u32 its CRC-32
@@ -29,6 +30,7 @@ use crate::freshness::{Gauge, place_of};
 use crate::hash::EntityHash;
 use crate::head::{self, HistoryPlace};
 use crate::header::{HEADER_LEN, Header};
+use crate::hint::{self, ChunkHint};
 use crate::ids::{FeatureId, SourceId};
 use crate::meta::{FeatureMeta, TableMeta};
 use crate::pages::PageSums;
@@ -45,9 +47,10 @@ const MAGIC: &[u8; 8] = b"asofdbT\n";
 const CHECKSUMS: u64 = 6;
 const FRESHNESS: u64 = 8;
 const TIMELINE: u64 = 9;
+const HINTS: u64 = 10;
 
-/// About what a row takes in the directory.
-const ROW_LEN: usize = 9;
+/// About what a row takes in the directory, with its part of a bucket's start, and its hint.
+const ROW_LEN: usize = 9 + hint::HINT_LEN;
 
 /// An entity with more revisions, or more bytes of values, is written in several rows.
 const MAX_PART_WEIGHT: usize = 256 << 20;
@@ -89,6 +92,8 @@ pub struct Layout {
     pub freshness: Option<Extent>,
     /// Which event times came with which commits, if any head or chunk goes by that.
     pub timeline: Option<Extent>,
+    /// Where chunks lie, if there are any; tables of earlier days do not tell.
+    pub hints: Option<Extent>,
     /// Checksums of pages.
     pub checksums: Extent,
     /// CRC-32 of the checksums section.
@@ -160,7 +165,8 @@ impl Footer {
                 Ok((tag, ignorable, Extent { start, len: reader.varint()? }))
             };
             let (tag, ignorable, extent) = entry().map_err(|fault| fault.offset(base))?;
-            let is_known = (1..=CHECKSUMS).contains(&tag) || matches!(tag, FRESHNESS | TIMELINE);
+            let is_known =
+                (1..=CHECKSUMS).contains(&tag) || matches!(tag, FRESHNESS | TIMELINE | HINTS);
             if !is_known && ignorable == 0 {
                 return Err(TableFault::Unknown(tag));
             }
@@ -191,6 +197,7 @@ impl Footer {
             meta: section(5)?,
             freshness: found.get(&FRESHNESS).copied(),
             timeline: found.get(&TIMELINE).copied(),
+            hints: found.get(&HINTS).copied(),
             checksums: section(CHECKSUMS)?,
             checksums_sum: self.checksums_sum,
             identity: self.identity,
@@ -246,6 +253,7 @@ pub struct TableBuilder {
     far: Vec<u8>,
     heads: Pieces,
     rows: Vec<(EntityHash, u32)>,
+    hints: Vec<ChunkHint>,
 }
 
 /// Bytes that grow without being copied.
@@ -309,6 +317,7 @@ impl TableBuilder {
             far: Vec::new(),
             heads: Pieces::default(),
             rows: Vec::new(),
+            hints: Vec::new(),
         };
         builder.push(&header.encode());
         builder
@@ -441,7 +450,9 @@ impl TableBuilder {
             self.push(heap);
         }
         let hash = EntityHash::of(entity);
-        self.rows.push((hash, u32::try_from(self.heads.len()).unwrap_or(u32::MAX)));
+        let head = u32::try_from(self.heads.len()).unwrap_or(u32::MAX);
+        self.rows.push((hash, head));
+        self.hints.push(ChunkHint::of(history));
         let to = (self.heads.open(), &mut self.far);
         self.is_by_time |= head::encode(entity, newest, history, &self.timeline, to);
         self.meta.entities += 1;
@@ -500,7 +511,7 @@ impl TableBuilder {
         let mut at = wide(HEADER_LEN);
         let mut extents = Vec::new();
         let mut extent = |tag: u64, len: usize| {
-            extents.push((tag, u8::from(tag == FRESHNESS), at, wide(len)));
+            extents.push((tag, u8::from(matches!(tag, FRESHNESS | HINTS)), at, wide(len)));
             at += wide(len);
         };
         let mut index = Vec::with_capacity(directory::FIXED_LEN + self.rows.len() * ROW_LEN);
@@ -520,8 +531,10 @@ impl TableBuilder {
             (FRESHNESS, vec![fresh]),
         ];
         let timeline = timeline.map(|timeline| (TIMELINE, vec![timeline]));
+        let has_history = self.hints.iter().any(|hint| !hint.is_empty());
+        let hints = has_history.then(|| (HINTS, vec![hint::encode(&self.hints)]));
         let mut out = vec![self.unwritten];
-        for (tag, pieces) in sections.into_iter().chain(timeline) {
+        for (tag, pieces) in sections.into_iter().chain(timeline).chain(hints) {
             extent(tag, pieces.iter().map(Vec::len).sum());
             pieces.iter().for_each(|piece| self.sums.update(piece));
             out.extend(pieces);

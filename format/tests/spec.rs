@@ -22,6 +22,7 @@ use asofdb_format::freshness::{FeatureFreshness, Freshness};
 use asofdb_format::hash::{EntityHash, EraseKey, ErasedEntity};
 use asofdb_format::head::HistoryPlace;
 use asofdb_format::header::{FileKind, HEADER_LEN, Header, HeaderFault};
+use asofdb_format::hint::{self, ChunkHint};
 use asofdb_format::ids::{
     Commit, EventTime, FeatureId, FileNumber, KnownTime, SourceId, Span, StoreId,
 };
@@ -90,6 +91,7 @@ fn public_constants() -> BTreeMap<String, u64> {
         ("pages::PAGE_LEN", pages::PAGE_LEN),
         ("table::FOOTER_LEN", wide(table::FOOTER_LEN)),
         ("directory::FIXED_LEN", wide(directory::FIXED_LEN)),
+        ("hint::HINT_LEN", wide(hint::HINT_LEN)),
         ("head::FIXED_LEN", wide(head::FIXED_LEN)),
         ("head::MAX_FEATURES", wide(head::MAX_FEATURES)),
         ("head::NEAR_LEN", wide(head::NEAR_LEN)),
@@ -320,6 +322,7 @@ fn tags_of_sections() {
         ("metadata", layout.meta),
         ("freshness", layout.freshness.unwrap()),
         ("timeline", layout.timeline.unwrap()),
+        ("hints", layout.hints.unwrap()),
         ("checksums", layout.checksums),
     ];
     let mut reader = Reader::new(&bytes[range]);
@@ -330,7 +333,7 @@ fn tags_of_sections() {
         let place = (reader.varint().unwrap(), reader.varint().unwrap());
         let (name, _) =
             named.iter().find(|(_, extent)| (extent.start, extent.len) == place).unwrap();
-        let is_fresh = *name == "freshness";
+        let is_fresh = matches!(*name, "freshness" | "hints");
         assert_eq!(ignorable, u8::from(is_fresh), "of all sections one may be passed over");
         all.push((*name, tag));
     }
@@ -492,6 +495,13 @@ fn the_example_of_a_directory() {
     let mut out = Vec::new();
     directory::encode(&[(hash, 0)], &mut out);
     assert_eq!(out, example("directory"));
+}
+
+#[test]
+fn the_example_of_hints() {
+    let hint = |start, chunk_len| ChunkHint::of(HistoryPlace { start, chunk_len, heap_len: 0 });
+    let hints = [hint(0, 36), hint(0, 0), hint(100, 5000)];
+    assert_eq!(hint::encode(&hints), example("hints"));
 }
 
 #[test]

@@ -16,8 +16,15 @@ use asofdb::{
 
 const KINDS: [&str; 7] = ["log", "recent", "run", "past", "taken_back", "numbers", "timeline"];
 
-/// Written before tables told of freshness, or had timelines and runs of ids, and not made anew.
-const BEFORE: [&str; 3] = ["before_freshness", "before_timelines", "numbers_before_timelines"];
+/// Written before tables told of freshness, or had timelines and runs of ids, or hints and numbers of
+/// four bytes in heads, and not made anew.
+const BEFORE: [&str; 5] = [
+    "before_freshness",
+    "before_timelines",
+    "numbers_before_timelines",
+    "timeline_before_hints",
+    "numbers_before_hints",
+];
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/v1")

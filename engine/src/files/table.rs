@@ -17,6 +17,7 @@ use asofdb_format::freshness::Freshness;
 use asofdb_format::hash::EntityHash;
 use asofdb_format::head::{self, Head, HeadShape};
 use asofdb_format::header::{FileKind, HEADER_LEN};
+use asofdb_format::hint::{self, ChunkHint, HINT_LEN};
 use asofdb_format::ids::StoreId;
 use asofdb_format::meta::TableMeta;
 use asofdb_format::pages::{self, PAGE_LEN};
@@ -304,7 +305,28 @@ impl Table {
             let place = |row| base + wide(self.directory.row_at(row));
             self.bytes(place(from), place(to))?
         };
-        Ok(Rows { table: self, fingerprint: directory::fingerprint(hash), entity, rows, next: 0 })
+        let fingerprint = directory::fingerprint(hash);
+        Ok(Rows { table: self, fingerprint, entity, first: from, rows, next: 0 })
+    }
+
+    /// The hints to the chunks of rows from one on, as many as there are.
+    #[inline]
+    fn glance_at_hints(&self, from: usize, count: usize) -> &[[u8; HINT_LEN]] {
+        let Some(section) = self.layout.hints else { return &[] };
+        let at = section.start + wide(from * HINT_LEN);
+        self.glance(at, count * HINT_LEN).unwrap_or_default().as_chunks().0
+    }
+
+    /// Looks at the chunk of that one of these rows which is likely that of a hash; of a long one at
+    /// the first lines, with which it begins.
+    #[inline]
+    fn glance_at_chunk(&self, rows: &[[u8; 8]], hints: &[[u8; HINT_LEN]], wanted: u32) -> u64 {
+        let hint = rows.iter().zip(hints).fold(0, |found, (row, hint)| {
+            if Directory::row(row).0 == wanted { u32::from_le_bytes(*hint) } else { found }
+        });
+        let hint = ChunkHint(hint);
+        let len = hint.len().unwrap_or(LONG_GLANCED);
+        look_at(self.glance(self.layout.history.start + hint.start(), len).unwrap_or_default())
     }
 
     /// Looks at the bucket of a hash: the rows that it bounds, as long as nobody believes it.
@@ -316,28 +338,34 @@ impl Table {
     }
 
     /// Looks at these rows, and at the lines of a head that is likely the entity's and has so many
-    /// features. Which row it is decides no branch: what is looked at next waits for none.
+    /// features, and at its history if older versions are looked for. Which row it is decides no
+    /// branch: what is looked at next waits for none.
     #[inline]
     pub(crate) fn glance_at_row(
         &self,
         hash: EntityHash,
         (from, to): (usize, usize),
         features: usize,
+        older: bool,
     ) -> u64 {
         if from == to {
             return 0;
         }
         let at = self.layout.directory.start + wide(self.directory.row_at(from));
-        let rows = self.glance(at, ROWS_GLANCED * 8).unwrap_or_default();
+        let rows = self.glance(at, ROWS_GLANCED * 8).unwrap_or_default().as_chunks::<8>().0;
         let wanted = directory::fingerprint(hash);
-        let head = rows.as_chunks::<8>().0.iter().fold(0, |found, row| {
+        let head = rows.iter().fold(0, |found, row| {
             let (fingerprint, head) = Directory::row(row);
             if fingerprint == wanted { head } else { found }
         });
         // Of few numbers each takes about so many bytes.
-        let len = (head::FIXED_LEN + 16 + features * 14).min(MOST_FETCHED);
+        let len = (head::FIXED_LEN + 16 + features * 10).min(MOST_FETCHED);
         let lines = self.glance(self.layout.heads.start + u64::from(head), len);
-        look_at(lines.unwrap_or_default())
+        let seen = look_at(lines.unwrap_or_default());
+        if !older {
+            return seen;
+        }
+        seen ^ self.glance_at_chunk(rows, self.glance_at_hints(from, rows.len()), wanted)
     }
 
     /// Bytes of the map, which may not be verified.
@@ -374,6 +402,9 @@ impl Table {
 /// So many rows of a bucket are looked at before it is asked; it has about four.
 const ROWS_GLANCED: usize = 8;
 
+/// Of a chunk whose length no hint tells so much is looked at.
+const LONG_GLANCED: usize = 256;
+
 /// Of longer pieces a read mostly looks at few lines.
 const MOST_FETCHED: usize = 4 << 10;
 
@@ -407,12 +438,23 @@ pub(crate) struct Rows<'t, 'e> {
     table: &'t Table,
     fingerprint: u32,
     entity: &'e [u8],
+    /// The first row of the bucket.
+    first: usize,
     /// The rows of the bucket, and the first that was not looked at.
     rows: Piece<'t>,
     next: usize,
 }
 
 impl<'t> Rows<'t, '_> {
+    /// Looks at the chunk of the row that is likely the entity's: for who will want older versions than
+    /// the head has, and would else wait for the head before it is known where the chunk is.
+    #[inline]
+    pub(crate) fn glance_at_chunk(&self) {
+        let rows = self.rows.as_chunks::<8>().0;
+        let hints = self.table.glance_at_hints(self.first, rows.len());
+        std::hint::black_box(self.table.glance_at_chunk(rows, hints, self.fingerprint));
+    }
+
     #[inline]
     fn next_row(&mut self) -> Result<Option<HeadRow<'t>>> {
         while let Some(row) = self.rows.as_chunks::<8>().0.get(self.next) {
@@ -566,6 +608,11 @@ impl OpenedTable {
         let fixed = verified(layout.directory.start, fixed_end)?;
         let directory = Directory::decode(&fixed, layout.directory.len)
             .map_err(|fault| malformed(fault.offset(layout.directory.start)))?;
+        if let Some(hints) = layout.hints
+            && !hint::is_long_enough(hints.len, directory.rows())
+        {
+            return Err(malformed(Malformed::new(hints.start, "a hint for each row")));
+        }
         Ok(Self { header, layout, meta, freshness, sums, directory })
     }
 }

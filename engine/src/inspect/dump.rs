@@ -267,6 +267,7 @@ fn sections(table: &TableFile, out: Out<'_>) {
         ("metadata", Some(layout.meta)),
         ("freshness", layout.freshness),
         ("timeline", layout.timeline),
+        ("hints", layout.hints),
         ("checksums", Some(layout.checksums)),
     ] {
         let Some(section) = section else { continue };

@@ -118,11 +118,12 @@ fn check_entry(table: &TableFile, entry: &TableEntry, faults: &mut Faults) {
 
 /// Sections lie behind one another, so that every byte before the checksums has one.
 fn check_layout(table: &TableFile, faults: &mut Faults) {
-    let Layout { history, far, heads, directory, meta, freshness, timeline, checksums, .. } =
+    let Layout { history, far, heads, directory, meta, freshness, timeline, hints, .. } =
         table.opened.layout;
+    let checksums = table.opened.layout.checksums;
     let mut end = wide(HEADER_LEN);
     let sections = [history, far, heads, directory, meta].into_iter();
-    let sections = sections.chain(freshness).chain(timeline);
+    let sections = sections.chain(freshness).chain(timeline).chain(hints);
     for section in sections.chain([checksums]) {
         if section.start < end {
             let fault = Malformed::new(0, "a section that begins behind the one before it");
@@ -242,6 +243,7 @@ impl<'c> Check<'c> {
     fn row(&mut self, table: &mut TableFile, index: usize) -> Result<()> {
         let row = table.row(index)?;
         let entity = row.entity(table)?;
+        table.check_hint(index, &row)?;
         let hash = EntityHash::of(&entity);
         let strange = |what| Err(table.corrupt(row.at, &Malformed::new(0, what)));
         if row.at != self.next_head {

@@ -9,13 +9,14 @@ use asofdb_format::chunk::{Chunk, Column};
 use asofdb_format::directory::{self, Directory};
 use asofdb_format::hash::EntityHash;
 use asofdb_format::head::{self, Head, HeadShape, Slot};
+use asofdb_format::hint::{ChunkHint, HINT_LEN};
 use asofdb_format::ids::{Commit, EventTime, FeatureId};
 use asofdb_format::pages::{self, PAGE_LEN};
 use asofdb_format::revision::{Payload, Revision};
 use asofdb_format::timeline::Timeline;
 use asofdb_format::value::{Kind, ValueType};
 use asofdb_format::values::{self, Place as ValuePlace};
-use asofdb_format::wire::{Malformed, narrow, wide};
+use asofdb_format::wire::{Malformed, narrow, uint, wide};
 use bytes::Bytes;
 
 use super::find::Place;
@@ -35,6 +36,7 @@ pub(super) struct TableFile {
     pub(super) timeline: Arc<Timeline>,
     pages: Pages,
     rows: Window,
+    hints: Window,
     heads: Window,
     chunks: Window,
     heap: Window,
@@ -98,6 +100,7 @@ impl TableFile {
             timeline: Arc::new(timeline),
             pages,
             rows,
+            hints: window(),
             heads: window(),
             chunks: window(),
             heap: window(),
@@ -150,6 +153,18 @@ impl TableFile {
         let bytes = self.heads.bytes(&self.pages, at, end)?;
         Head::decode(&bytes).map_err(|fault| self.corrupt(at, &fault))?;
         Ok(Row { fingerprint, at, bytes })
+    }
+
+    /// Whether the hint to a row's chunk, if there are hints, tells what its head tells.
+    pub(super) fn check_hint(&mut self, index: usize, row: &Row) -> Result<()> {
+        let Some(section) = self.opened.layout.hints else { return Ok(()) };
+        let at = section.start.saturating_add(wide(index.saturating_mul(HINT_LEN)));
+        let told = uint(&self.hints.bytes(&self.pages, at, at.saturating_add(4))?, 0, HINT_LEN);
+        let head = Head::decode(&row.bytes).map_err(|fault| self.corrupt(row.at, &fault))?;
+        if told == u64::from(ChunkHint::of(head.history()).0) {
+            return Ok(());
+        }
+        Err(self.corrupt(at, &Malformed::new(0, "the hint to the chunk that the head tells")))
     }
 
     /// The rows that may be an entity's.

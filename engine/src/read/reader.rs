@@ -256,6 +256,9 @@ fn look_in_one<'s>(
         return Ok(Some(Looked::Nothing));
     }
     let mut rows = table.rows(hash, entity)?;
+    if asked.moments.0 < table.entry.max_event_time {
+        rows.glance_at_chunk();
+    }
     let Some(row) = rows.next() else {
         visits.asked(false);
         return Ok(Some(Looked::Nothing));

@@ -116,7 +116,8 @@ impl Several<'_, '_> {
         }
         let mut seen = 0;
         for (table, bounds) in rows.into_iter().flatten() {
-            seen ^= table.glance_at_row(self.hash, bounds, self.asked.len());
+            let older = self.asked.moments.0 < table.entry.max_event_time;
+            seen ^= table.glance_at_row(self.hash, bounds, self.asked.len(), older);
         }
         for (place, memtable) in places.into_iter().zip(filled(state)) {
             seen ^= memtable.fetch(place, self.asked.len());
