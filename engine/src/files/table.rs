@@ -317,18 +317,6 @@ impl Table {
         self.glance(at, count * HINT_LEN).unwrap_or_default().as_chunks().0
     }
 
-    /// Looks at the chunk of that one of these rows which is likely that of a hash; of a long one at
-    /// the first lines, with which it begins.
-    #[inline]
-    fn glance_at_chunk(&self, rows: &[[u8; 8]], hints: &[[u8; HINT_LEN]], wanted: u32) -> u64 {
-        let hint = rows.iter().zip(hints).fold(0, |found, (row, hint)| {
-            if Directory::row(row).0 == wanted { u32::from_le_bytes(*hint) } else { found }
-        });
-        let hint = ChunkHint(hint);
-        let len = hint.len().unwrap_or(LONG_GLANCED);
-        look_at(self.glance(self.layout.history.start + hint.start(), len).unwrap_or_default())
-    }
-
     /// Looks at the bucket of a hash: the rows that it bounds, as long as nobody believes it.
     #[inline]
     pub(crate) fn glance_at_bucket(&self, hash: EntityHash) -> (usize, usize) {
@@ -353,19 +341,35 @@ impl Table {
         }
         let at = self.layout.directory.start + wide(self.directory.row_at(from));
         let rows = self.glance(at, ROWS_GLANCED * 8).unwrap_or_default().as_chunks::<8>().0;
-        let wanted = directory::fingerprint(hash);
+        self.glance_behind(rows, from, directory::fingerprint(hash), features, older)
+    }
+
+    /// Looks at the lines of a head and of its chunk, as [`Table::glance_at_row`] does. The head comes
+    /// first: it is the first to be read, and a core waits for so many lines at a time only.
+    #[inline]
+    fn glance_behind(
+        &self,
+        rows: &[[u8; 8]],
+        from: usize,
+        wanted: u32,
+        features: usize,
+        older: bool,
+    ) -> u64 {
+        let hints = if older { self.glance_at_hints(from, rows.len()) } else { &[] };
         let head = rows.iter().fold(0, |found, row| {
             let (fingerprint, head) = Directory::row(row);
             if fingerprint == wanted { head } else { found }
         });
+        let hint = rows.iter().zip(hints).fold(0, |found, (row, hint)| {
+            if Directory::row(row).0 == wanted { u32::from_le_bytes(*hint) } else { found }
+        });
         // Of few numbers each takes about so many bytes.
         let len = (head::FIXED_LEN + 16 + features * 10).min(MOST_FETCHED);
-        let lines = self.glance(self.layout.heads.start + u64::from(head), len);
-        let seen = look_at(lines.unwrap_or_default());
-        if !older {
-            return seen;
-        }
-        seen ^ self.glance_at_chunk(rows, self.glance_at_hints(from, rows.len()), wanted)
+        let head = self.glance(self.layout.heads.start + u64::from(head), len);
+        let hint = ChunkHint(hint);
+        let len = hint.len().unwrap_or(LONG_GLANCED);
+        let chunk = self.glance(self.layout.history.start + hint.start(), len);
+        look_at(head.unwrap_or_default()) ^ look_at(chunk.unwrap_or_default())
     }
 
     /// Bytes of the map, which may not be verified.
@@ -446,13 +450,14 @@ pub(crate) struct Rows<'t, 'e> {
 }
 
 impl<'t> Rows<'t, '_> {
-    /// Looks at the chunk of the row that is likely the entity's: for who will want older versions than
-    /// the head has, and would else wait for the head before it is known where the chunk is.
+    /// Looks at the head of the row that is likely the entity's, and at its chunk: for who will want older
+    /// versions than the head has of so many features, and would else wait for the head before it is
+    /// known where the chunk is.
     #[inline]
-    pub(crate) fn glance_at_chunk(&self) {
+    pub(crate) fn glance_at_history(&self, features: usize) {
         let rows = self.rows.as_chunks::<8>().0;
-        let hints = self.table.glance_at_hints(self.first, rows.len());
-        std::hint::black_box(self.table.glance_at_chunk(rows, hints, self.fingerprint));
+        let wanted = self.fingerprint;
+        std::hint::black_box(self.table.glance_behind(rows, self.first, wanted, features, true));
     }
 
     #[inline]

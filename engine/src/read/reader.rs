@@ -257,7 +257,7 @@ fn look_in_one<'s>(
     }
     let mut rows = table.rows(hash, entity)?;
     if asked.moments.0 < table.entry.max_event_time {
-        rows.glance_at_chunk();
+        rows.glance_at_history(asked.len());
     }
     let Some(row) = rows.next() else {
         visits.asked(false);
