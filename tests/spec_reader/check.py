@@ -7,7 +7,7 @@ Both dump the same path, and both verify it if it is a store. The lines are pars
 after another: order, fields and values have to be the same, and so has whether the path is
 damaged. Of a fault only the file is compared, for SPEC.md gives no wording and leaves the place of
 a complaint to the reader. The exit code is 1 if anything differs or if nothing was compared; with
---every-form also if a form of heads or chunks that this reader knows occurred nowhere.
+--every-form also if a form of tables, heads or chunks that this reader knows occurred nowhere.
 """
 
 import argparse
@@ -119,7 +119,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Compares this reader with the program.")
     parser.add_argument("--asofdb", required=True, help="the program")
     parser.add_argument(
-        "--every-form", action="store_true", help="fail if a form of heads or chunks never occurs"
+        "--every-form",
+        action="store_true",
+        help="fail if a form of tables, heads or chunks never occurs",
     )
     parser.add_argument("paths", nargs="+", metavar="STORE_OR_FILE")
     arguments = parser.parse_args()

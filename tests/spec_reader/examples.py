@@ -1,11 +1,38 @@
 """The bytes of SPEC's examples in parts, what they say, and how tests read them with other parts."""
 
-from reader.catalog import BOOL, F32, F64, I64, TEXT, Feature, Stored, ValueType
+import struct
+
+from reader.catalog import (
+    BOOL,
+    BYTES,
+    F32,
+    F64,
+    I64,
+    TEXT,
+    VECTOR,
+    Feature,
+    Stored,
+    ValueType,
+)
 from reader.chunk import read_chunk
-from reader.head import Revision, read_head
+from reader.directory import Directory, read_directory
+from reader.head import Head, Revision, read_head
+from reader.hints import Hint, read_hints
+from reader.layout import (
+    CHECKSUMS,
+    DIRECTORY,
+    FAR,
+    HEADS,
+    HINTS,
+    HISTORY,
+    MAGIC,
+    METADATA,
+    PAGE_LEN,
+    Section,
+)
 from reader.timeline import Timeline, read_timeline
 from reader.values import Piece
-from reader.wire import Cursor
+from reader.wire import Cursor, crc32
 
 
 def piece(digits: str) -> Cursor:
@@ -69,7 +96,8 @@ TIMELINE = {"count": "03", "times": "83 02 14 05 50 01", "commits": "03 d0 0f c8
 HEAD = {
     "lengths": "02 00 01 00",
     "widths": "11 00",
-    "zero": "00 00",
+    "form": "00",
+    "zero": "00",
     "chunk": "24 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00",
     "far": "00 00 00 00 00 00 00 00",
     "greatest": "1e 00 00 00 00 00 00 00 ea 03 00 00 00 00 00 00",
@@ -79,6 +107,45 @@ HEAD = {
     "commits": "",
     "slots": "0b 00 00 00 00 00 00 00 00 00 00 00 80 00 00 00",
     "near": "79 7a",
+}
+# The example of a head of numbers.
+NUMBER_HEAD = {
+    "lengths": "02 00 01 00",
+    "widths": "01 00",
+    "form": "12",
+    "zero": "00",
+    "chunk": "00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00",
+    "far": "00 00 00 00 00 00 00 00",
+    "greatest": "1e 00 00 00 00 00 00 00 ea 03 00 00 00 00 00 00",
+    "entity": "75 31",
+    "ids": "01 02",
+    # Its times, commits, known times, sources and kinds, as far as they take bytes.
+    "lists": "",
+    "codes": "",
+    "numbers": "fa 00 00 00 19 00 00 00",
+}
+DIRECTORY_OF_ONE = {
+    "least": "73 04 f8 6d d0 42 48 13",
+    "shift": "00",
+    "zeros": "00 00 00 00 00 00 00",
+    "rows": "01 00 00 00 00 00 00 00",
+    "buckets": "01 00 00 00 00 00 00 00",
+    "starts": "00 00 00 00 01 00 00 00",
+    "row": "00 00 00 00 73 04 f8 6d",
+}
+HINTS_OF_THREE = "01 00 00 00 00 00 00 00 7f 00 00 00"
+# What a table tells of the rows that are the examples of a head and of a chunk.
+METADATA_OF_ONE = {
+    "counts": "01 06",
+    "hashes": "73 04 f8 6d d0 42 48 13 73 04 f8 6d d0 42 48 13",
+    "moments": "14 3c d4 0f d0 0f d4 0f",
+    "features": "02",
+    "first": "01 61 01 01 02 00 03 00 00 00 14 3c",
+    "least and greatest of the first": "01 07 00 00 00 00 00 00 00 0b 00 00 00 00 00 00 00",
+    "bounds of the first": "00 00 00",
+    "second": "01 62 02 01 05 00 03 01 00 00 14 28 00",
+    "bounds of the second": "00 00 00",
+    "sources": "00",
 }
 FEATURES = {
     1: Feature("a", 1, ValueType(I64)),
@@ -91,6 +158,16 @@ NUMBER_FEATURES = {
     5: Feature("e", 1, ValueType(F32)),
     6: Feature("f", 1, ValueType(BOOL)),
     7: Feature("g", 1, ValueType(TEXT)),
+}
+# Numbers of the example of a head of numbers are f64; beside them is a feature of each type.
+HEAD_FEATURES = {
+    **{number: Feature(f"d{number}", 1, ValueType(F64)) for number in (1, 2)},
+    3: Feature("i", 1, ValueType(I64)),
+    5: Feature("e", 1, ValueType(F32)),
+    6: Feature("f", 1, ValueType(BOOL)),
+    7: Feature("g", 1, ValueType(TEXT)),
+    8: Feature("h", 1, ValueType(BYTES)),
+    9: Feature("v", 1, ValueType(VECTOR, 1)),
 }
 # Feature, event time, known time, commit, kind, source and value.
 Older = tuple[int, int, int, int, int, int, Stored | None]
@@ -146,6 +223,79 @@ def newest(timeline: Timeline | None = None, **changed: str) -> list[Older]:
     parts = {**HEAD, **changed}
     head = read_head(piece(" ".join(parts.values())), FEATURES, NO_BYTES, timeline)
     return [plain(revision) for revision in head.revisions]
+
+
+def number_head(**changed: str) -> Head:
+    """The example of a head of numbers. It takes up all of the bytes, or is damaged."""
+    cursor = piece(" ".join({**NUMBER_HEAD, **changed}.values()))
+    head = read_head(cursor, HEAD_FEATURES, NO_BYTES, None)
+    cursor.end("a head")
+    assert head.length == len(cursor.data)
+    return head
+
+
+def directory(**changed: str) -> Directory:
+    """The example of a directory."""
+    return read_directory(piece(" ".join({**DIRECTORY_OF_ONE, **changed}.values())))
+
+
+def hints(rows: int, digits: str) -> list[Hint]:
+    """The hints of so many rows."""
+    return read_hints(piece(digits), rows)
+
+
+def varint(number: int) -> bytes:
+    low, rest = number & 0x7F, number >> 7
+    return bytes([low | 0x80]) + varint(rest) if rest else bytes([low])
+
+
+def sections(head: dict[str, str] | None = None, history: str | None = None) -> dict[int, str]:
+    """Those of a table of one row, the examples of a head, of a chunk and of a directory.
+
+    The head may have other parts, and the history other bytes.
+    """
+    return {
+        HISTORY: " ".join(CHUNK.values()) if history is None else history,
+        FAR: "",
+        HEADS: " ".join({**HEAD, **(head or {})}.values()),
+        DIRECTORY: " ".join(DIRECTORY_OF_ONE.values()),
+        METADATA: " ".join(METADATA_OF_ONE.values()),
+    }
+
+
+def table_file(
+    parts: dict[int, str],
+    also: tuple[Section, ...] = (),
+    moved: dict[int, tuple[int, int]] | None = None,
+    ignorable: tuple[int, ...] = (HINTS,),
+    is_listed_backwards: bool = False,
+) -> bytes:
+    """A whole table, with its sections in an order and its checksums behind them.
+
+    Other sections may be listed, too, and of some another start and length, by so many bytes.
+    """
+    header = bytearray(bytes.fromhex(LOG_HEADER))
+    header[6:7] = b"T"
+    header[48:52] = crc32(bytes(header[:48])).to_bytes(4, "little")
+    data = bytes(header)
+    listed: list[Section] = []
+    for tag, digits in parts.items():
+        start, length = (moved or {}).get(tag, (0, 0))
+        content = bytes.fromhex(digits)
+        listed.append(Section(tag, len(data) + start, len(content) + length))
+        data += content
+    pages = [data[at : at + PAGE_LEN] for at in range(0, len(data), PAGE_LEN)]
+    checksums = b"".join(crc32(page).to_bytes(4, "little") for page in pages)
+    listed += [Section(CHECKSUMS, len(data), len(checksums)), *also]
+    data += checksums
+    if is_listed_backwards:
+        listed.reverse()
+    numbers = [len(listed)]
+    for section in listed:
+        numbers += [section.tag, section.tag in ignorable, section.start, section.length]
+    table = b"".join(varint(number) for number in numbers)
+    footer = struct.pack("<QIII", len(data), len(table), crc32(table), crc32(checksums))
+    return data + table + footer + crc32(footer).to_bytes(4, "little") + MAGIC
 
 
 def revisions_of(

@@ -120,6 +120,15 @@ class Maker:
         dimension = int(type_name[len("vector(") : -1])
         return str([round(pick.gauss(0, 1), 3) for _ in range(dimension)])
 
+    def few_digits(self, type_name: str) -> str:
+        """A number that fits in four bytes, as heads hold it where all of theirs do."""
+        pick = self.random
+        if type_name == "i64":
+            return str(pick.randrange(-(10**6), 10**6))
+        if type_name in ("f32", "f64"):
+            return repr(round(pick.uniform(-1000, 1000), pick.randrange(3)))
+        return self.value(type_name)
+
     def define(self) -> None:
         pick = self.random
         type_name = pick.choice(self.types)
@@ -226,12 +235,14 @@ class Maker:
 
         Some entities have late rows among theirs and some have not: so there are commits that
         event times tell, alone and with exceptions. A row need not have all features, so the
-        newest of an entity are of several batches.
+        newest of an entity are of several batches. Most feeds hold numbers of few digits alone, of
+        one type or of several, so there are heads of each form of numbers.
         """
         pick = self.random
         self.feeds += 1
         view = f"feed{self.feeds}"
-        columns = {f"c{i}": pick.choice(self.types) for i in range(pick.randrange(2, 6))}
+        types = pick.choice((("i64",), ("f32",), ("f64",), TYPES[:4], self.types, self.types))
+        columns = {f"c{i}": pick.choice(types) for i in range(pick.randrange(2, 6))}
         features = ",".join(f"{name}:{type_name}" for name, type_name in columns.items())
         count = pick.randrange(4, 9)
         own = [f"{view}-{number}" for number in range(count)]
@@ -248,7 +259,12 @@ class Maker:
                 if number % 2 and pick.random() < late:
                     at -= pick.randrange(1, 40) * count * step
                 cells = [
-                    "" if pick.random() < empty else self.cell(of, True) for of in columns.values()
+                    ""
+                    if pick.random() < empty
+                    else self.cell(of, True)
+                    if types is self.types
+                    else self.few_digits(of)
+                    for of in columns.values()
                 ]
                 rows.append([entity, at, *cells])
             self.write_rows(["entity", "time", *columns], rows)

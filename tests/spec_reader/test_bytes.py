@@ -19,6 +19,7 @@ from examples import (  # noqa: E402
     CHUNK,
     FEATURES,
     HEAD,
+    HINTS_OF_THREE,
     LOG_FRAME,
     LOG_HEADER,
     NEWEST,
@@ -28,22 +29,26 @@ from examples import (  # noqa: E402
     OLDER_BY_TIMELINE,
     OLDER_NUMBERS,
     Older,
+    directory,
+    hints,
     newest,
+    number_head,
     older_by_timeline,
     older_numbers,
     older_revisions,
     piece,
+    plain,
     timeline,
 )
 from reader.batch import read_batch  # noqa: E402
 from reader.catalog import Names  # noqa: E402
 from reader.damage import Damaged, NewerFormat  # noqa: E402
-from reader.directory import read_directory  # noqa: E402
 from reader.edits import Clock, NextFile, SealLog, read_edits  # noqa: E402
 from reader.frames import EDIT, Frame, read_frames, seed_of  # noqa: E402
 from reader.hashes import entity_hash, erased_name  # noqa: E402
 from reader.head import read_head  # noqa: E402
 from reader.header import Header, read_header  # noqa: E402
+from reader.hints import NO_HINT, Hint, hint_to  # noqa: E402
 from reader.ints import read_ints, read_lines  # noqa: E402
 from reader.values import frame_length  # noqa: E402
 from reader.wire import crc32  # noqa: E402
@@ -89,22 +94,28 @@ class Examples(unittest.TestCase):
         self.assertEqual(edits, [NextFile(300), Clock(-1, 63), SealLog(7, 56)])
 
     def test_the_directory_is_read_otherwise(self) -> None:
-        directory = read_directory(
-            piece(
-                "73 04 f8 6d d0 42 48 13 00 00 00 00 00 00 00 00 01 00 00 00 00 00 00 00 01 00 00"
-                "00 00 00 00 00 00 00 00 00 01 00 00 00 00 00 00 00 73 04 f8 6d"
-            )
-        )
-        (row,) = directory.rows
-        self.assertEqual(directory.bucket_of(entity_hash(b"u1")), row.bucket)
+        told = directory()
+        (row,) = told.rows
+        self.assertEqual(told.bucket_of(entity_hash(b"u1")), row.bucket)
         self.assertEqual((row.head, row.low_hash), (0, entity_hash(b"u1") & 0xFFFF_FFFF))
-        self.assertIsNone(directory.bucket_of(entity_hash(b"u1") + 1))
+        self.assertIsNone(told.bucket_of(entity_hash(b"u1") + 1))
 
     def test_the_head_and_its_chunk_are_read_otherwise(self) -> None:
         head = read_head(piece(" ".join(HEAD.values())), FEATURES, NO_BYTES, None)
         self.assertEqual((head.entity, head.chunk_len, head.heap_len), (b"u1", 36, 0))
         self.assertEqual(newest(), NEWEST)
         self.assertEqual(older_revisions(), OLDER)
+
+    def test_the_head_of_numbers_is_read_otherwise(self) -> None:
+        head = number_head()
+        self.assertEqual((head.entity, head.chunk_len, head.heap_len), (b"u1", 0, 0))
+        self.assertEqual(
+            [plain(revision) for revision in head.revisions],
+            [
+                (number, 30, 1002, 1002, 0, 0, int.from_bytes(struct.pack("<d", value), "little"))
+                for number, value in ((1, 2.5), (2, 0.25))
+            ],
+        )
 
     def test_the_numbers_side_by_side_are_read_otherwise(self) -> None:
         self.assertEqual(older_numbers(), OLDER_NUMBERS)
@@ -114,6 +125,11 @@ class Examples(unittest.TestCase):
         self.assertEqual((told.times, told.commits), ([10, 20, 35], [1000, 1001, 1007]))
         self.assertEqual([told.commit(time) for time in (9, 19, 20)], [1000, 1000, 1001])
         self.assertEqual(older_by_timeline(), OLDER_BY_TIMELINE)
+
+    def test_the_hints_are_read_otherwise(self) -> None:
+        found = hints(3, HINTS_OF_THREE)
+        self.assertEqual(found, [Hint(0, 1), NO_HINT, Hint(1, 63)])
+        self.assertEqual(found, [hint_to(0, 36), hint_to(0, 0), hint_to(100, 5000)])
 
     def test_the_integers_are_read_otherwise(self) -> None:
         self.assertEqual(list(read_ints(piece("83 02 14 05 50 01"), 3)), [10, 20, 35])

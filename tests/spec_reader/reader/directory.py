@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from .wire import Cursor
 
-FIXED_LEN = 32
+FIXED_LEN, ROW_LEN = 32, 8
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def read_directory(cursor: Cursor) -> Directory:
     row_count, bucket_count = cursor.u64(), cursor.u64()
     if row_count >> 32 or bucket_count < 1:
         raise cursor.damaged(f"a directory of {row_count} rows in {bucket_count} buckets")
-    if FIXED_LEN + 4 * (bucket_count + 1) + 8 * row_count != len(cursor.data):
+    if FIXED_LEN + 4 * (bucket_count + 1) + ROW_LEN * row_count != len(cursor.data):
         raise cursor.damaged("a directory of another length than its rows and buckets need")
     starts_at = cursor.at
     starts = cursor.u32s(bucket_count + 1)

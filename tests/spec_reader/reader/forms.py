@@ -1,4 +1,4 @@
-"""How many heads and chunks were read, by what was told of them in which form.
+"""How many tables, heads and chunks were read, by what was told of them in which form.
 
 A form that no store has is one of which nobody knows whether it is read right. So the comparison
 with the program prints these counts, and fails where one of the `FORMS` is missing.
@@ -8,6 +8,11 @@ from collections import Counter
 
 FORMS = (
     "heads",
+    "heads of slots",
+    "heads of decimals",
+    "heads of signed integers",
+    "heads of unsigned integers",
+    "heads of numbers with codes of their own",
     "heads with commits of their own",
     "heads by the timeline",
     "heads with ids in a run",
@@ -20,6 +25,8 @@ FORMS = (
     "chunks with commits by the timeline with some listed",
     "chunks with ids in a run",
     "tables with a timeline",
+    "tables with hints",
+    "tables without hints",
 )
 SEEN: Counter[str] = Counter()
 

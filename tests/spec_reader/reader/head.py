@@ -1,10 +1,11 @@
 """The head of a row: the newest revision of each of its features (SPEC 4.9)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .batch import MAX_ENTITY_LEN, VALUE
 from .catalog import Feature, misfit
+from .codes import CODES, SIGNED, UNSIGNED, number_bits
 from .forms import seen
 from .timeline import Timeline
 from .values import Piece, Placed
@@ -17,6 +18,15 @@ RUN = 0
 ID_WIDTHS = (RUN, 1, 2, 4)
 COMMIT_WIDTHS = range(9)
 BY_TIMELINE = 15
+# The forms of the values. Any other one is a code, that of all numbers.
+SLOTS, OWN_CODES = 0, 1
+FORMS_OF_VALUES = (SLOTS, OWN_CODES, *CODES)
+NAMES_OF_FORMS = {
+    SLOTS: "slots",
+    OWN_CODES: "numbers with codes of their own",
+    SIGNED: "signed integers",
+    UNSIGNED: "unsigned integers",
+}
 
 
 @dataclass(frozen=True)
@@ -51,10 +61,13 @@ class Head:
 def read_head(
     cursor: Cursor, features: Mapping[int, Feature], far: Piece, timeline: Timeline | None
 ) -> Head:
-    """The head at the cursor. What it takes of the bytes behind its slots are its near bytes."""
+    """The head at the cursor. What it takes of the bytes behind its slots are its near bytes.
+
+    Where it has numbers of four bytes in place of slots it ends with them.
+    """
     place, start = cursor.place, cursor.at
     entity_len, count = cursor.u16(), cursor.u16() + 1
-    widths, commits_and_flags = cursor.u8(), cursor.u8()
+    widths, commits_and_flags, form = cursor.u8(), cursor.u8(), cursor.u8()
     id_width, time_width = widths & 15, widths >> 4
     commit_width, flags = commits_and_flags & 15, commits_and_flags >> 4
     by_timeline = commit_width == BY_TIMELINE
@@ -62,10 +75,13 @@ def read_head(
     if id_width not in ID_WIDTHS or time_width > 8 or not has_commit_width or flags > 7:
         cursor.at = start
         raise cursor.damaged("a head with widths or flags that there are not")
+    if form not in FORMS_OF_VALUES:
+        cursor.at = start
+        raise cursor.damaged(f"a head with values of form {form}")
     if by_timeline and timeline is None:
         cursor.at = start
         raise cursor.damaged("a head goes by a timeline, and the table has none")
-    cursor.zeros(2, "bytes 6 and 7 of a head")
+    cursor.zeros(1, "byte 7 of a head")
     chunk_len, heap_len = cursor.u32(), cursor.u32()
     history_start, far_start = cursor.u64(), cursor.u64()
     max_event_time, max_commit = cursor.i64(), cursor.i64()
@@ -88,7 +104,7 @@ def read_head(
     ]
     sources = [cursor.u32() if flags & HAS_SOURCES else 0 for _ in range(count)]
     kinds = [cursor.u8() if flags & HAS_KINDS else VALUE for _ in range(count)]
-    slots = cursor.u64s(count)
+    slots = read_slots(cursor, form, count)
     if max(times) != max_event_time or max(commits) != max_commit:
         raise cursor.damaged("a head tells another greatest time or commit than it has")
     heads = Piece(cursor.file, cursor.data, cursor.base)
@@ -104,26 +120,41 @@ def read_head(
         if kinds[i] == VALUE:
             if feature.type.is_number:
                 value = Placed(slots[i])
+            elif form != SLOTS:
+                raise cursor.damaged(f"a {feature.type} in a head of numbers of four bytes")
+            elif slots[i] & IS_FAR:
+                value, _ = read_slot(cursor, slots[i], far, far_start)
             else:
-                if slots[i] & IS_FAR:
-                    value, _ = read_slot(cursor, slots[i], far, far_start)
-                else:
-                    value, end = read_slot(cursor, slots[i], heads, near_start)
-                    near_len = max(near_len, end - near_start)
+                value, end = read_slot(cursor, slots[i], heads, near_start)
+                near_len = max(near_len, end - near_start)
             reason = misfit(feature.type, value.value)
             if reason:
                 raise cursor.damaged(reason)
         elif slots[i]:
-            raise cursor.damaged("the slot of a revision without a value is not zero")
+            raise cursor.damaged("the slot or number of a revision without a value is not zero")
         revisions.append(
             Revision(ids[i], times[i], known[i], commits[i], kinds[i], sources[i], value)
         )
     cursor.take(near_len)
     seen("heads")
+    seen(f"heads of {NAMES_OF_FORMS.get(form, 'decimals')}")
     seen("heads by the timeline" if by_timeline else "heads with commits of their own")
     if id_width == RUN:
         seen("heads with ids in a run")
     return Head(place, entity, chunk_len, heap_len, history_start, revisions, cursor.at - start)
+
+
+def read_slots(cursor: Cursor, form: int, count: int) -> Sequence[int]:
+    """The slots, or what those of numbers would be that stand in four bytes."""
+    if form == SLOTS:
+        return cursor.u64s(count)
+    # That of a revision without a value has to be one, too.
+    codes = cursor.take(count) if form == OWN_CODES else bytes([form]) * count
+    for code in codes:
+        if code not in CODES:
+            raise cursor.damaged(f"a number by the code {code}")
+    numbers = cursor.u32s(count)
+    return [number_bits(code, four) for code, four in zip(codes, numbers, strict=True)]
 
 
 def read_ids(cursor: Cursor, width: int, count: int, first: int) -> list[int]:

@@ -14,9 +14,10 @@ FOOTER_LEN = 32
 PAGE_LEN = 4096
 MAGIC = b"asofdbT\n"
 HISTORY, FAR, HEADS, DIRECTORY, METADATA, CHECKSUMS = range(1, 7)
-FRESHNESS, TIMELINE = 8, 9
+FRESHNESS, TIMELINE, HINTS = 8, 9, 10
 # What a table need not have.
-OPTIONAL = (FRESHNESS, TIMELINE)
+OPTIONAL = (FRESHNESS, TIMELINE, HINTS)
+# In the order in which they stand in the file.
 SECTION_NAMES = {
     HISTORY: "history",
     FAR: "far",
@@ -25,6 +26,7 @@ SECTION_NAMES = {
     METADATA: "metadata",
     FRESHNESS: "freshness",
     TIMELINE: "timeline",
+    HINTS: "hints",
     CHECKSUMS: "checksums",
 }
 
@@ -79,13 +81,13 @@ def read_layout(file: str, data: bytes) -> Layout:
     if checksums_sum != crc32(raw_checksums):
         raise Damaged(file, checksums.start, "the checksums do not have their own")
     verify_pages(file, data, checksums)
-    for section in sections.values():
-        if section.tag != CHECKSUMS and section.end > checksums.start:
-            raise Damaged(file, section.start, "a section lies behind the pages with checksums")
-    return Layout(header, identity, sections)
+    check_places(file, sections)
+    known = {tag: section for tag, section in sections.items() if tag in SECTION_NAMES}
+    return Layout(header, identity, known)
 
 
 def read_sections(cursor: Cursor) -> dict[int, Section]:
+    """All of them, also those that are passed over."""
     list_at = cursor.place
     sections: dict[int, Section] = {}
     for _ in range(cursor.count()):
@@ -96,18 +98,35 @@ def read_sections(cursor: Cursor) -> dict[int, Section]:
             raise Damaged(cursor.file, place, "a section is neither ignorable nor required")
         if start < HEADER_LEN or start + length > list_at:
             raise Damaged(cursor.file, place, "a section lies outside of its place in the file")
-        if tag not in SECTION_NAMES:
-            if ignorable:
-                continue
+        if tag not in SECTION_NAMES and not ignorable:
             raise NewerFormat(cursor.file, place, f"a section with tag {tag}")
         if tag in sections:
-            raise Damaged(cursor.file, place, f"section {SECTION_NAMES[tag]} is there twice")
+            raise Damaged(cursor.file, place, f"a section with tag {tag} is there twice")
         sections[tag] = Section(tag, start, length)
     cursor.end("the table of sections")
     for tag, name in SECTION_NAMES.items():
         if tag not in sections and tag not in OPTIONAL:
             raise Damaged(cursor.file, list_at, f"section {name} is missing")
     return sections
+
+
+def check_places(file: str, sections: dict[int, Section]) -> None:
+    """They are apart, have all of their bytes in pages, and those that are known their order."""
+    checksums = sections[CHECKSUMS]
+    for section in sections.values():
+        if section.tag != CHECKSUMS and section.end > checksums.start:
+            raise Damaged(file, section.start, "a section lies behind the pages with checksums")
+    end = HEADER_LEN
+    for section in sorted(sections.values(), key=lambda section: (section.start, section.end)):
+        if section.start < end:
+            raise Damaged(file, section.start, "a section begins before the end of another")
+        end = section.end
+    end = HEADER_LEN
+    for tag, name in SECTION_NAMES.items():
+        if tag in sections:
+            if sections[tag].start < end:
+                raise Damaged(file, sections[tag].start, f"section {name} stands out of its order")
+            end = sections[tag].end
 
 
 def verify_pages(file: str, data: bytes, checksums: Section) -> None:

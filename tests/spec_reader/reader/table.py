@@ -1,4 +1,4 @@
-"""A whole table: its rows in order, each with its older revisions and its head (SPEC 4.7 to 4.16).
+"""A whole table: its rows in order, each with its older revisions and its head (SPEC 4.7 to 4.17).
 
 What the parts say of one another is held against one another: places, hashes, orders, counts.
 """
@@ -16,11 +16,13 @@ from .forms import seen
 from .freshness import Freshness, points_of, read_freshness
 from .hashes import entity_hash
 from .head import Head, Revision, read_head
+from .hints import HINT_LEN, Hint, hint_to, read_hints
 from .layout import (
     DIRECTORY,
     FAR,
     FRESHNESS,
     HEADS,
+    HINTS,
     HISTORY,
     METADATA,
     TIMELINE,
@@ -67,6 +69,8 @@ class Table:
     freshness: Freshness | None
     timeline: Timeline | None
     directory: Directory
+    # One for each row, if the table has any.
+    hints: list[Hint] | None
     rows: list[TableRow]
 
 
@@ -81,6 +85,10 @@ def read_table(file: str, data: bytes) -> Table:
         timeline = read_timeline(layout.cursor(file, data, TIMELINE))
         seen("tables with a timeline")
     directory = read_directory(layout.cursor(file, data, DIRECTORY))
+    hints = None
+    if HINTS in layout.sections:
+        hints = read_hints(layout.cursor(file, data, HINTS), len(directory.rows))
+    seen("tables with hints" if hints is not None else "tables without hints")
     features = {meta.id: meta.feature for meta in metadata.features}
     heads = layout.cursor(file, data, HEADS)
     far_section, history = layout.sections[FAR], layout.sections[HISTORY]
@@ -111,7 +119,9 @@ def read_table(file: str, data: bytes) -> Table:
         rows.append(TableRow(number, head, chunk_place, row_heap, chunk, features))
     check_no_gaps(file, heads, [row.head for row in rows])
     check_directory(file, directory, rows)
-    table = Table(layout, metadata, freshness, timeline, directory, rows)
+    if hints is not None:
+        check_hints(file, layout.sections[HINTS].start, hints, rows)
+    table = Table(layout, metadata, freshness, timeline, directory, hints, rows)
     check_metadata(file, table)
     if freshness:
         check_freshness(file, freshness, rows)
@@ -135,6 +145,15 @@ def check_directory(file: str, directory: Directory, rows: list[TableRow]) -> No
     buckets = ((rows[-1].hash - least) >> directory.shift) + 1 if rows else 1
     if (directory.min_hash, directory.buckets) != (least, buckets):
         raise Damaged(file, directory.place, "the directory has other bounds than its rows")
+
+
+def check_hints(file: str, place: int, hints: list[Hint], rows: list[TableRow]) -> None:
+    """Hints tell what the heads do."""
+    for index, (hint, row) in enumerate(zip(hints, rows, strict=True)):
+        expected = hint_to(row.head.history_start, row.head.chunk_len)
+        if hint != expected:
+            reason = f"a hint is {hint}, and its head tells {expected}"
+            raise Damaged(file, place + HINT_LEN * index, reason)
 
 
 @dataclass

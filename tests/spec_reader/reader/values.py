@@ -39,6 +39,11 @@ class Piece:
     base: int
 
 
+def decimal(mantissa: int, exponent: int) -> float:
+    """The f64 nearest to m / 10^x: one division of two f64."""
+    return float(mantissa) / float(10**exponent)
+
+
 class Column(Protocol):
     def value(self, index: int) -> Placed: ...
 
@@ -73,7 +78,7 @@ class Decimals:
     narrow: bool
 
     def value(self, index: int) -> Placed:
-        number = float(self.mantissas.moment(index)) / float(10**self.exponent)
+        number = decimal(self.mantissas.moment(index), self.exponent)
         if self.narrow:
             return Placed(int.from_bytes(struct.pack("<f", number), "little"))
         return Placed(int.from_bytes(struct.pack("<d", number), "little"))
