@@ -343,25 +343,24 @@ class Sections(unittest.TestCase):
         parts = {**sections(), HINTS: HINT}
         whole = read_layout("example", table_file(parts)).sections
         refused: list[tuple[str, bytes]] = [
-            ("before the end", table_file(parts, moved={HINTS: (-1, 0)})),
-            ("before the end", table_file(parts, moved={METADATA: (0, 1)})),
-            ("before the end", table_file(parts, moved={HEADS: (-1, 1)})),
+            ("of its order", table_file(parts, moved={HINTS: (-1, 0)})),
+            ("of its order", table_file(parts, moved={METADATA: (0, 1)})),
+            ("of its order", table_file(parts, moved={HEADS: (-1, 1)})),
             ("behind the pages", table_file(parts, moved={HINTS: (0, 1)})),
             ("behind the pages", table_file(parts, moved={HINTS: (1, 0)})),
             ("is there twice", table_file(parts, also=(whole[HINTS],))),
             ("is there twice", table_file(parts, also=(whole[METADATA],))),
         ]
-        # So is one that would be passed over.
+        # Of one that is passed over the end is looked at.
         for reason, start, length in (
-            ("before the end", whole[METADATA].start, 1),
-            ("before the end", whole[HINTS].start + 1, 0),
             ("behind the pages", whole[CHECKSUMS].start, 1),
             ("outside of its place", 1 << 20, 0),
         ):
             data = table_file(parts, also=(Section(11, start, length),), ignorable=(HINTS, 11))
             refused.append((reason, data))
         empty = Section(11, whole[HINTS].start, 0)
-        read_table("example", table_file(parts, also=(empty,), ignorable=(HINTS, 11)))
+        for passed in (empty, Section(11, 0, 9), Section(11, whole[METADATA].start, 1)):
+            read_table("example", table_file(parts, also=(passed,), ignorable=(HINTS, 11)))
         twice = table_file(parts, also=(empty, empty), ignorable=(HINTS, 11))
         refused.append(("tag 11 is there twice", twice))
         for reason, data in refused:

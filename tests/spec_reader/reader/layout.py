@@ -96,7 +96,7 @@ def read_sections(cursor: Cursor) -> dict[int, Section]:
         start, length = cursor.varint(), cursor.varint()
         if ignorable > 1:
             raise Damaged(cursor.file, place, "a section is neither ignorable nor required")
-        if start < HEADER_LEN or start + length > list_at:
+        if start + length > list_at:
             raise Damaged(cursor.file, place, "a section lies outside of its place in the file")
         if tag not in SECTION_NAMES and not ignorable:
             raise NewerFormat(cursor.file, place, f"a section with tag {tag}")
@@ -111,16 +111,11 @@ def read_sections(cursor: Cursor) -> dict[int, Section]:
 
 
 def check_places(file: str, sections: dict[int, Section]) -> None:
-    """They are apart, have all of their bytes in pages, and those that are known their order."""
+    """All have their bytes in pages; those that are known are apart and in their order."""
     checksums = sections[CHECKSUMS]
     for section in sections.values():
         if section.tag != CHECKSUMS and section.end > checksums.start:
             raise Damaged(file, section.start, "a section lies behind the pages with checksums")
-    end = HEADER_LEN
-    for section in sorted(sections.values(), key=lambda section: (section.start, section.end)):
-        if section.start < end:
-            raise Damaged(file, section.start, "a section begins before the end of another")
-        end = section.end
     end = HEADER_LEN
     for tag, name in SECTION_NAMES.items():
         if tag in sections:
