@@ -17,7 +17,7 @@ use crate::metrics::{Lookup, Visits};
 use crate::read::asked::Asked;
 use crate::read::direct::put;
 use crate::read::how::{JoinKnown, JoinOptions, Stand};
-use crate::read::joined::{Joined, JoinedColumn, Landing};
+use crate::read::joined::{Joined, Landing, Unanswered, UnansweredColumn};
 use crate::read::part::{Group, GroupRoom, PartCells, PartColumns, answer_group};
 use crate::read::plan::{Ask, Pinned, clamp, shifted};
 use crate::read::resolve::View;
@@ -132,8 +132,8 @@ impl Joiner {
         }
         sort(&mut spine);
         let types = self.features().iter().map(|feature| feature.value_type);
-        let mut columns: Vec<JoinedColumn> =
-            types.map(|value_type| JoinedColumn::missing(value_type, rows.len())).collect();
+        let mut unanswered = Unanswered::new(types, rows.len());
+        let mut columns = unanswered.columns();
         // Answers on their way to the columns take as much room as there: a bounded number at a time.
         let rows_at_once = (CELLS_AT_ONCE / self.features.len().max(1)).max(1024);
         let mut spare = std::mem::take(&mut *self.spare.lock());
@@ -143,14 +143,14 @@ impl Joiner {
             spare.extend(answers.into_iter().map(|(_, cells)| cells));
         }
         *self.spare.lock() = spare;
-        Ok(Joined { rows: rows.len(), columns, stamp: self.stamp })
+        Ok(unanswered.answered(self.stamp))
     }
 
     /// Puts answers where their rows are, some columns a thread.
-    fn take_over(&self, answers: &Answers, columns: &mut [JoinedColumn]) {
+    fn take_over(&self, answers: &Answers, columns: &mut [UnansweredColumn<'_>]) {
         let threads = self.threads_for(answers.iter().map(|(rows, _)| rows.len()).sum());
         let at_once = columns.len().div_ceil(threads).max(1);
-        let take_over = |first: usize, columns: &mut [JoinedColumn]| {
+        let take_over = |first: usize, columns: &mut [UnansweredColumn<'_>]| {
             for (feature, column) in (first..).zip(columns) {
                 for (rows, cells) in answers {
                     column.take_over(cells, feature, rows);

@@ -1,4 +1,7 @@
 //! What a join answers: a column a feature, a row for each row of the spine.
+//!
+//! The numbers of all columns of a large answer stand in one room, column after column: a column alone
+//! is often smaller than the pages that a system hands out fastest. Each keeps the whole room.
 
 use asofdb_format::ids::EventTime;
 use asofdb_format::value::{Value, ValueType};
@@ -6,6 +9,7 @@ use asofdb_format::value::{Value, ValueType};
 use crate::read::part::{PartColumn, PartColumns};
 use crate::types::answer::{Stamp, Status};
 use crate::types::cells::is_bytes;
+use crate::world::large_pages::{Numbers, Part};
 
 /// The answers to a part of a spine: a column a feature, a row for each row of the part.
 #[derive(Clone, Debug)]
@@ -19,11 +23,31 @@ pub struct Joined {
 #[derive(Clone, Debug)]
 pub struct JoinedColumn {
     value_type: ValueType,
-    status: Vec<Status>,
-    event_times: Vec<i64>,
-    bits: Vec<u64>,
+    status: Part<Status>,
+    event_times: Part<i64>,
+    bits: Part<u64>,
     /// Text, bytes and vectors; empty for numbers.
     values: Vec<Option<Value>>,
+}
+
+/// Columns whose rows are all missing until they are taken over.
+#[derive(Debug)]
+pub(crate) struct Unanswered {
+    rows: usize,
+    status: Vec<Numbers<Status>>,
+    event_times: Vec<Numbers<i64>>,
+    bits: Vec<Numbers<u64>>,
+    /// Of each column its type, and what it has that is no number.
+    columns: Vec<(ValueType, Vec<Option<Value>>)>,
+}
+
+/// A column to be filled.
+#[derive(Debug)]
+pub(crate) struct UnansweredColumn<'u> {
+    status: &'u mut [Status],
+    event_times: &'u mut [i64],
+    bits: &'u mut [u64],
+    values: &'u mut [Option<Value>],
 }
 
 impl Joined {
@@ -53,16 +77,6 @@ impl Joined {
 }
 
 impl JoinedColumn {
-    pub(crate) fn missing(value_type: ValueType, rows: usize) -> Self {
-        Self {
-            value_type,
-            status: vec![Status::Missing; rows],
-            event_times: vec![0; rows],
-            bits: vec![0; rows],
-            values: if is_bytes(value_type) { vec![None; rows] } else { Vec::new() },
-        }
-    }
-
     /// Which of the five answers each row got.
     #[must_use]
     pub fn status(&self) -> &[Status] {
@@ -92,7 +106,51 @@ impl JoinedColumn {
         let status = self.status.get(row)?;
         (*status != Status::Missing).then(|| self.event_times.get(row).copied().map(EventTime))?
     }
+}
 
+impl Unanswered {
+    /// Columns of some types and so many rows.
+    pub(crate) fn new(types: impl Iterator<Item = ValueType>, rows: usize) -> Self {
+        let values = |value_type| if is_bytes(value_type) { vec![None; rows] } else { Vec::new() };
+        let columns: Vec<_> = types.map(|value_type| (value_type, values(value_type))).collect();
+        let many = columns.len();
+        Self {
+            rows,
+            status: Numbers::rooms(many, rows),
+            event_times: Numbers::rooms(many, rows),
+            bits: Numbers::rooms(many, rows),
+            columns,
+        }
+    }
+
+    /// The columns, each to be filled by whom it is given to.
+    pub(crate) fn columns(&mut self) -> Vec<UnansweredColumn<'_>> {
+        let rows = self.rows.max(1);
+        let status = self.status.iter_mut().flat_map(|room| room.chunks_mut(rows));
+        let event_times = self.event_times.iter_mut().flat_map(|room| room.chunks_mut(rows));
+        let bits = self.bits.iter_mut().flat_map(|room| room.chunks_mut(rows));
+        let numbers = status.zip(event_times).zip(bits);
+        let columns = numbers.zip(&mut self.columns);
+        let columns = columns.map(|(((status, event_times), bits), (_, values))| {
+            UnansweredColumn { status, event_times, bits, values }
+        });
+        columns.collect()
+    }
+
+    /// The answers, now that all that there are were taken over.
+    pub(crate) fn answered(self, stamp: Stamp) -> Joined {
+        let rows = self.rows;
+        let status = Part::of_rooms(self.status, rows);
+        let numbers = Part::of_rooms(self.event_times, rows).zip(Part::of_rooms(self.bits, rows));
+        let columns = self.columns.into_iter().zip(status.zip(numbers));
+        let columns = columns.map(|((value_type, values), (status, (event_times, bits)))| {
+            JoinedColumn { value_type, status, event_times, bits, values }
+        });
+        Joined { rows, columns: columns.collect(), stamp }
+    }
+}
+
+impl UnansweredColumn<'_> {
     /// Takes over the answers to some rows for the n-th feature.
     pub(crate) fn take_over(&mut self, part: &PartColumns, feature: usize, rows: &[Landing]) {
         let PartColumn { status, event_times, bits, values } = part.column(feature);

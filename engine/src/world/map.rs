@@ -1,4 +1,4 @@
-//! Maps a published file into memory: the one place of the engine with `unsafe` in it.
+//! Maps a published file into memory.
 //!
 //! Invariants: a file is mapped whole, read-only, and only if it has exactly the length that its
 //! caller knows it by. The mapping lives as long as the last [`Bytes`] cut from it, even if the

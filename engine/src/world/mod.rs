@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod disk;
+pub(crate) mod large_pages;
 mod manual;
 mod map;
 pub(crate) mod pace;

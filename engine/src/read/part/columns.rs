@@ -4,14 +4,15 @@ use asofdb_format::value::Value;
 
 use crate::read::part::PartCells;
 use crate::types::answer::Status;
+use crate::world::large_pages::Numbers;
 
 /// The answers to the rows of a part: all rows of the first feature, then all of the second, and so on.
 #[derive(Debug, Default)]
 pub(crate) struct PartColumns {
     rows: usize,
-    status: Vec<Status>,
-    event_times: Vec<i64>,
-    bits: Vec<u64>,
+    status: Numbers<Status>,
+    event_times: Numbers<i64>,
+    bits: Numbers<u64>,
     /// Empty if all features are numbers.
     values: Vec<Option<Value>>,
     /// Where each row comes from among the cells that are taken over.
@@ -32,10 +33,14 @@ impl PartColumns {
     /// Makes it one of so many rows, of which each is to be taken over.
     pub(crate) fn reset(&mut self, features: usize, rows: usize, has_bytes: bool) {
         let cells = features * rows;
+        if self.status.len() < cells {
+            // The earlier room first, so that there are never two.
+            *self = Self { values: std::mem::take(&mut self.values), ..Self::default() };
+            self.status = Numbers::zeros(cells);
+            self.event_times = Numbers::zeros(cells);
+            self.bits = Numbers::zeros(cells);
+        }
         self.rows = rows;
-        self.status.resize(cells, Status::Missing);
-        self.event_times.resize(cells, 0);
-        self.bits.resize(cells, 0);
         self.values.clear();
         self.values.resize(if has_bytes { cells } else { 0 }, None);
     }
