@@ -50,6 +50,11 @@ impl FileWriter for HookWriter {
         self.inner.append(bytes)
     }
 
+    fn make_room(&self, bytes: u64) -> io::Result<()> {
+        (self.hook)("make room", &self.path);
+        self.inner.make_room(bytes)
+    }
+
     fn sync(&self) -> io::Result<()> {
         (self.hook)("sync", &self.path);
         self.inner.sync()

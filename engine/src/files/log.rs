@@ -2,6 +2,9 @@
 //!
 //! An append goes to the operating system at once, so a killed process loses nothing of it; a
 //! sync makes it outlive the machine. Syncs are shared: see [`turns`](super::turns).
+//!
+//! A log that is synced after every few bytes gets room: zeros are written ahead, and a sync need not
+//! make the file longer. They read as a torn end, and are cut off before the log is sealed.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,6 +25,14 @@ use crate::world::disk::{Disk, FileWriter};
 /// Of many frames about so many bytes are appended at once.
 const APPENDED_AT_ONCE: usize = 1 << 20;
 
+/// Room is made from so many syncs on, as long as they come after so few bytes each on the average.
+const SYNCS_BEFORE_ROOM: u64 = 3;
+const FEW_BYTES: u64 = 16 << 10;
+
+/// As much room is made as the file is long already, within these bounds.
+const LEAST_ROOM: u64 = 4 << 10;
+const MOST_ROOM: u64 = 256 << 10;
+
 /// A file of frames that is being written.
 #[derive(Debug)]
 pub(crate) struct FrameWriter {
@@ -36,8 +47,27 @@ pub(crate) struct FrameWriter {
 struct Progress {
     written: u64,
     durable: u64,
+    /// How far there is room, if some was ever made.
+    room_end: Option<u64>,
+    /// Whether room may be made: not after the disk had none to give.
+    may_have_room: bool,
+    syncs: u64,
     turns: Turns,
     failed: Option<Error>,
+}
+
+impl Progress {
+    /// How much room to make for so many more bytes: 0 for none.
+    fn room_for(&self, bytes: u64) -> u64 {
+        let end = self.written.saturating_add(bytes);
+        let is_often_synced =
+            self.syncs >= SYNCS_BEFORE_ROOM && self.written / self.syncs <= FEW_BYTES;
+        if !self.may_have_room || !is_often_synced || self.room_end.is_some_and(|room| end <= room)
+        {
+            return 0;
+        }
+        bytes.saturating_add(self.written.clamp(LEAST_ROOM, MOST_ROOM))
+    }
 }
 
 impl FrameWriter {
@@ -57,15 +87,22 @@ impl FrameWriter {
             progress: Mutex::new(Progress {
                 written: len,
                 durable: len,
+                room_end: None,
+                may_have_room: false,
+                syncs: 0,
                 turns: Turns::new(None),
                 failed: None,
             }),
         })
     }
 
-    /// For many who write beside one another: they wait for others to share a sync with.
+    /// For many who write beside one another: they wait for others to share a sync with. Room is made
+    /// for what they write, which [`FrameWriter::sync_whole`] takes back.
     pub(crate) fn shared(self, clock: Arc<dyn Clock>) -> Self {
-        self.progress.lock().turns = Turns::new(Some(clock));
+        let mut progress = self.progress.lock();
+        progress.turns = Turns::new(Some(clock));
+        progress.may_have_room = true;
+        drop(progress);
         self
     }
 
@@ -82,7 +119,7 @@ impl FrameWriter {
         self.progress.lock().durable
     }
 
-    /// How long the file is.
+    /// How long the file is, without room.
     pub(crate) fn len(&self) -> u64 {
         self.progress.lock().written
     }
@@ -137,6 +174,7 @@ impl FrameWriter {
 
     /// Appends what was encoded; where it ends.
     fn append_bytes(&self, bytes: &[u8]) -> Result<u64> {
+        self.make_room(wide(bytes.len()));
         let appended = self.file.append(bytes);
         let mut progress = self.progress.lock();
         if let Err(source) = appended {
@@ -146,6 +184,22 @@ impl FrameWriter {
         }
         progress.written += wide(bytes.len());
         Ok(progress.written)
+    }
+
+    /// Makes room for so many bytes and more if that pays. A disk that refuses is not asked again: what
+    /// there is no room for makes the file longer.
+    fn make_room(&self, bytes: u64) {
+        let progress = self.progress.lock();
+        let (room, written) = (progress.room_for(bytes), progress.written);
+        drop(progress);
+        if room == 0 {
+            return;
+        }
+        let is_made = self.file.make_room(room).is_ok();
+        let mut progress = self.progress.lock();
+        // Where there was an error there may be some.
+        progress.room_end = Some(written.saturating_add(room));
+        progress.may_have_room = is_made;
     }
 
     /// Makes the file durable up to a place that was written, as soon as that can be.
@@ -191,7 +245,10 @@ impl FrameWriter {
         let result = self.file.sync();
         progress = self.progress.lock();
         match result {
-            Ok(()) => progress.durable = progress.durable.max(written),
+            Ok(()) => {
+                progress.durable = progress.durable.max(written);
+                progress.syncs += 1;
+            }
             Err(source) => progress.failed = Some(Error::io("sync", &self.path, source)),
         }
         let result = progress.failed.clone().map_or(Ok(()), Err);
@@ -208,6 +265,19 @@ impl FrameWriter {
     pub(crate) fn sync_named(&self, disk: &dyn Disk, dir: &Path) -> Result<u64> {
         let len = self.sync()?;
         disk.sync_dir(dir).map_err(|source| Error::io("sync", dir, source))?;
+        Ok(len)
+    }
+
+    /// Makes all of a file durable to which nothing more is appended, and its length: room is taken
+    /// back. How long it is.
+    pub(crate) fn sync_whole(&self, disk: &dyn Disk) -> Result<u64> {
+        let len = self.sync()?;
+        let has_room = self.progress.lock().room_end.is_some_and(|room| room > len);
+        if has_room {
+            let cut = disk.truncate(&self.path, len);
+            cut.map_err(|source| Error::io("truncate", &self.path, source))?;
+            self.progress.lock().room_end = None;
+        }
         Ok(len)
     }
 

@@ -90,6 +90,10 @@ impl FileWriter for Writer {
         Ok(())
     }
 
+    fn make_room(&self, bytes: u64) -> io::Result<()> {
+        self.file.make_room(bytes)
+    }
+
     fn sync(&self) -> io::Result<()> {
         let begun = self.clock.running();
         self.file.sync()?;

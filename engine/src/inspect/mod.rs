@@ -112,7 +112,8 @@ pub struct VerifiedFile {
     pub records: u64,
     /// How many entities a table has.
     pub entities: u64,
-    /// Where the file ends torn, as a crash may leave it; the next open for writing cuts it there.
+    /// Where the file ends torn, as a crash leaves it, or room that was written ahead; the next open for
+    /// writing cuts it there.
     /// Nothing of what was acknowledged as durable lies behind that place, as far as the file
     /// itself can tell.
     pub torn: Option<u64>,

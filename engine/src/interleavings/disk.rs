@@ -162,6 +162,10 @@ impl FileWriter for Writer {
         Ok(())
     }
 
+    fn make_room(&self, bytes: u64) -> io::Result<()> {
+        self.file.make_room(bytes)
+    }
+
     fn sync(&self) -> io::Result<()> {
         let fails = self.is_log() && self.fails_now();
         let covered = self.step(|length| {

@@ -1,7 +1,7 @@
 //! The disk: what the engine asks of a file system, and the real one.
 //!
-//! Paths are whole paths. A file is written once, from front to back, by one [`FileWriter`];
-//! only [`Disk::truncate`] ever shortens one. Names become durable with [`Disk::sync_dir`], bytes
+//! Paths are whole paths. A file is written once, from front to back, by one [`FileWriter`], over room
+//! that it made before if it did; only [`Disk::truncate`] ever shortens one. Names become durable with [`Disk::sync_dir`], bytes
 //! with [`FileWriter::sync`]; neither does the work of the other. Whoever syncs a name must
 //! have made the directories above it durable too. A sync that failed is final: bytes that it was
 //! asked to keep may be lost even if a later one succeeds.
@@ -45,8 +45,15 @@ pub trait Disk: Send + Sync + Debug {
 
 /// A file that is being written.
 pub trait FileWriter: Send + Sync + Debug {
-    /// Adds bytes at the end. After an error some of them may have been added.
+    /// Adds bytes behind those appended before. After an error some of them may have been added.
     fn append(&self, bytes: &[u8]) -> io::Result<()>;
+    /// Writes so many zeros behind what was appended, for what is appended next to be written over: a
+    /// sync of a file that need not grow has less to write. Whoever reads the file finds the zeros;
+    /// [`Disk::truncate`] takes them away. A disk may do nothing, and after an error there may be some.
+    fn make_room(&self, bytes: u64) -> io::Result<()> {
+        let _ = bytes;
+        Ok(())
+    }
     /// Makes all bytes appended before this call durable.
     fn sync(&self) -> io::Result<()>;
 }

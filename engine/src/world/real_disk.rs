@@ -6,12 +6,14 @@
 //! macOS, which is what `std` does for either.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use asofdb_format::wire::{narrow, wide};
 use bytes::Bytes;
+use parking_lot::Mutex;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
@@ -44,9 +46,8 @@ impl Disk for RealDisk {
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn FileWriter>> {
-        // In append mode a write lands at the end of the file even if it was shortened meanwhile.
-        let file = OpenOptions::new().append(true).create_new(true).open(path)?;
-        Ok(Box::new(RealFile(file)))
+        let file = OpenOptions::new().write(true).create_new(true).open(path)?;
+        Ok(Box::new(RealWriter { file, end: Mutex::new(0) }))
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn FileReader>> {
@@ -94,19 +95,43 @@ fn here(dir: &Path) -> &Path {
     if dir.as_os_str().is_empty() { Path::new(".") } else { dir }
 }
 
-/// A file that is open, for reading or for writing.
+/// A file that is open for writing, and where what is appended next begins.
 #[derive(Debug)]
-struct RealFile(File);
+struct RealWriter {
+    file: File,
+    end: Mutex<u64>,
+}
 
-impl FileWriter for RealFile {
+/// So many zeros are written at once.
+const ZEROS: [u8; 32 << 10] = [0; 32 << 10];
+
+impl FileWriter for RealWriter {
     fn append(&self, bytes: &[u8]) -> io::Result<()> {
-        (&self.0).write_all(bytes)
+        let mut end = self.end.lock();
+        self.file.write_all_at(bytes, *end)?;
+        *end += wide(bytes.len());
+        Ok(())
+    }
+
+    fn make_room(&self, bytes: u64) -> io::Result<()> {
+        let end = self.end.lock();
+        let (mut at, room_end) = (*end, end.saturating_add(bytes));
+        while at < room_end {
+            let zeros = ZEROS.get(..narrow(room_end - at)).unwrap_or(&ZEROS);
+            self.file.write_all_at(zeros, at)?;
+            at += wide(zeros.len());
+        }
+        Ok(())
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.0.sync_data()
+        self.file.sync_data()
     }
 }
+
+/// A file that is open for reading.
+#[derive(Debug)]
+struct RealFile(File);
 
 impl FileReader for RealFile {
     fn len(&self) -> io::Result<u64> {

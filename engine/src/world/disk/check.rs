@@ -29,6 +29,7 @@ pub fn contract(disk: &dyn Disk, root: &Path) {
     writing_and_reading(disk, root);
     names(disk, root);
     lengths(disk, root);
+    room(disk, root);
 }
 
 fn directories(disk: &dyn Disk, root: &Path) {
@@ -116,8 +117,26 @@ fn lengths(disk: &dyn Disk, root: &Path) {
     writer.append(b"0123456789").unwrap();
     assert_eq!(kind(disk.truncate(&path, 11)), Some(ErrorKind::InvalidInput));
     disk.truncate(&path, 4).unwrap();
-    writer.append(b"x").unwrap();
-    assert_eq!(content(disk, &path), b"0123x", "what is added comes right after the new end");
+    assert_eq!(content(disk, &path), b"0123");
+    disk.remove(&path).unwrap();
+}
+
+fn room(disk: &dyn Disk, root: &Path) {
+    let path = root.join("room");
+    let writer = disk.create(&path).unwrap();
+    writer.append(b"01").unwrap();
+    writer.make_room(4).unwrap();
+    writer.sync().unwrap();
+    assert_eq!(content(disk, &path), b"01\0\0\0\0");
+    writer.append(b"23").unwrap();
+    assert_eq!(content(disk, &path), b"0123\0\0", "what is added comes where the zeros began");
+    writer.make_room(3).unwrap();
+    assert_eq!(content(disk, &path), b"0123\0\0\0", "room is counted from what was added");
+    disk.truncate(&path, 4).unwrap();
+    writer.append(b"4").unwrap();
+    writer.make_room(1).unwrap();
+    writer.append(b"56").unwrap();
+    assert_eq!(content(disk, &path), b"0123456", "it may be more than there is room for");
     disk.remove(&path).unwrap();
 }
 

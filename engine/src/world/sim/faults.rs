@@ -33,6 +33,8 @@ pub enum Operation {
     Lock,
     /// `FileWriter::append`.
     Append,
+    /// `FileWriter::make_room`.
+    MakeRoom,
     /// `FileWriter::sync`.
     Sync,
     /// `FileReader::read_at`.
@@ -57,7 +59,7 @@ pub enum Fault {
     Error(io::ErrorKind),
     /// It does nothing, since the disk is full.
     NoSpace,
-    /// An append adds the first half of its bytes, then the disk is full. Any other operation
+    /// An append adds the first half of its bytes, or of the room, then the disk is full. Any other operation
     /// fails as by [`Fault::NoSpace`].
     ShortWrite,
     /// It is done in full, and then reports this error all the same.

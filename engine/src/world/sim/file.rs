@@ -3,6 +3,11 @@
 //! Invariants: what lies below `durable` and in no range of `doomed` survives any crash. Bytes
 //! that a failed sync was asked to keep are doomed: the kernel has reported its error and takes
 //! their pages for clean, so that no later sync writes them. They stay readable until the crash.
+//!
+//! ```text
+//! ... bytes that a sync was tried for | dirty bytes | room: zeros |
+//!                                   tried          end         length
+//! ```
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,10 +21,14 @@ pub const SECTOR: usize = 512;
 #[derive(Clone, Debug, Default)]
 pub struct Content {
     bytes: Arc<Vec<u8>>,
+    /// Where what is appended next begins: behind it are zeros.
+    end: usize,
     /// The length that survives.
     durable: usize,
     /// How far a sync was tried; from here on bytes are dirty.
     tried: usize,
+    /// The length for which a sync was tried.
+    tried_len: usize,
     /// Ranges that failed syncs were asked to keep, in order; below `tried`.
     doomed: Vec<Range<usize>>,
 }
@@ -38,7 +47,7 @@ impl Content {
     /// A file of these bytes, all of them durable.
     pub fn durable(bytes: Arc<Vec<u8>>) -> Self {
         let len = bytes.len();
-        Self { bytes, durable: len, tried: len, doomed: Vec::new() }
+        Self { bytes, end: len, durable: len, tried: len, tried_len: len, doomed: Vec::new() }
     }
 
     pub fn bytes(&self) -> &[u8] {
@@ -50,23 +59,48 @@ impl Content {
     }
 
     pub fn append(&mut self, bytes: &[u8]) {
-        Arc::make_mut(&mut self.bytes).extend_from_slice(bytes);
+        let all = Arc::make_mut(&mut self.bytes);
+        // Over the room, and behind it what it has no room for.
+        let (over, behind) = bytes.split_at(bytes.len().min(all.len() - self.end));
+        if let Some(room) = all.get_mut(self.end..self.end + over.len()) {
+            room.copy_from_slice(over);
+        }
+        all.extend_from_slice(behind);
+        self.end += bytes.len();
+    }
+
+    /// Writes zeros behind the end, to be written over.
+    pub fn make_room(&mut self, bytes: usize) {
+        let len = self.end.saturating_add(bytes);
+        if self.bytes.len() < len {
+            Arc::make_mut(&mut self.bytes).resize(len, 0);
+        }
+    }
+
+    fn is_dirty(&self) -> bool {
+        self.tried < self.end || self.tried_len < self.bytes.len()
+    }
+
+    /// A sync was tried for all that there is.
+    fn try_all(&mut self) {
+        self.tried = self.end;
+        self.tried_len = self.bytes.len();
     }
 
     /// A sync that succeeds: dirty bytes and, if there are any, the length become durable.
     pub fn sync(&mut self) {
-        if self.tried < self.bytes.len() {
-            self.tried = self.bytes.len();
-            self.durable = self.tried;
+        if self.is_dirty() {
+            self.try_all();
+            self.durable = self.tried_len;
         }
     }
 
     /// A sync that fails: dirty bytes will never be durable.
     pub fn fail_sync(&mut self) {
-        if self.tried < self.bytes.len() {
-            self.doomed.push(self.tried..self.bytes.len());
-            self.tried = self.bytes.len();
+        if self.tried < self.end {
+            self.doomed.push(self.tried..self.end);
         }
+        self.try_all();
     }
 
     /// Shortens the file; its length and all bytes but those that are doomed become durable.
@@ -78,13 +112,14 @@ impl Content {
             range.end = range.end.min(len);
         }
         self.doomed.retain(|range| range.start < range.end);
-        self.tried = self.bytes.len();
-        self.durable = self.tried;
+        self.end = self.end.min(len);
+        self.try_all();
+        self.durable = self.tried_len;
     }
 
     /// Whether all of it survives any crash.
     pub fn is_durable(&self) -> bool {
-        self.durable == self.bytes.len() && self.doomed.is_empty()
+        self.durable == self.bytes.len() && self.tried == self.end && self.doomed.is_empty()
     }
 
     /// What is left of it after a power cut. Of every hundred sectors that hold something that is
@@ -95,7 +130,9 @@ impl Content {
         }
         let len = self.surviving_length(rng, percent);
         let mut bytes: Vec<u8> = self.bytes.iter().copied().take(len).collect();
-        let risky = self.doomed.iter().filter(|range| range.start < self.durable).cloned();
+        let dirty = self.tried..self.end;
+        let risky = self.doomed.iter().chain([&dirty]);
+        let risky = risky.filter(|range| range.start < self.durable.min(range.end)).cloned();
         let risky = risky.map(|range| range.start..range.end.min(self.durable));
         for range in risky.chain(std::iter::once(self.durable..len)) {
             for sector in sectors(range) {
@@ -206,6 +243,38 @@ mod tests {
         assert_eq!(after.bytes()[..700], [1; 700]);
         assert_eq!(after.bytes()[700..1700], [0; 1000], "a hole, with what came later behind it");
         assert_eq!(after.bytes()[1700..], [3; 10]);
+    }
+
+    #[test]
+    fn what_was_written_over_room_is_lost_in_parts_and_the_room_is_not() {
+        let mut content = file(700, 0);
+        content.make_room(5000);
+        assert_eq!(content.after_power_cut(&mut Rng::new(0), 0).bytes().len(), 700);
+        content.sync();
+        assert!(content.is_durable());
+        content.append(&[3; 2000]);
+        assert!(!content.is_durable());
+        let (mut none, mut holes, mut whole) = (0, 0, 0);
+        for seed in 0..100 {
+            let after = content.after_power_cut(&mut Rng::new(seed), 50);
+            let bytes = after.bytes();
+            assert_eq!((bytes.len(), &bytes[..700]), (5700, &[1; 700][..]));
+            assert!(bytes[2700..].iter().all(|byte| *byte == 0));
+            let there = bytes[700..2700].iter().filter(|byte| **byte == 3).count();
+            none += usize::from(there == 0);
+            whole += usize::from(there == 2000);
+            holes += usize::from((1..2000).contains(&there));
+        }
+        assert!(none > 0 && whole > 0 && holes > 50);
+        content.sync();
+        assert_eq!(content.after_power_cut(&mut Rng::new(0), 0).bytes()[700..2700], [3; 2000]);
+        content.append(&[4; 10]);
+        content.fail_sync();
+        content.sync();
+        assert_eq!(content.after_power_cut(&mut Rng::new(0), 0).bytes()[2700..2710], [0; 10]);
+        content.truncate(2705);
+        content.append(&[5; 3]);
+        assert_eq!(content.bytes()[2700..], [4, 4, 4, 4, 4, 5, 5, 5]);
     }
 
     #[test]

@@ -54,6 +54,17 @@ impl FileWriter for SimFile {
         Fault::report(fault)
     }
 
+    fn make_room(&self, bytes: u64) -> io::Result<()> {
+        let (_state, fault) = self.count(Operation::MakeRoom, format_args!(" {bytes}"));
+        let bytes = usize::try_from(bytes).map_err(|_| io::ErrorKind::StorageFull)?;
+        if fault == Some(Fault::ShortWrite) {
+            self.file.lock().make_room(bytes / 2);
+        }
+        Fault::refuse(fault)?;
+        self.file.lock().make_room(bytes);
+        Fault::report(fault)
+    }
+
     fn sync(&self) -> io::Result<()> {
         let (_state, fault) = self.count(Operation::Sync, format_args!(""));
         if let Err(error) = Fault::refuse(fault) {
