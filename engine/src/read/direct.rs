@@ -5,9 +5,10 @@
 //! seen, and what follows from it, is [`resolve`](crate::read::resolve)'s to say here as elsewhere.
 //!
 //! A latest row touches: the two starts of a bucket and the row of the directory (a line each), the
-//! head (48 bytes, the entity, 10 to 17 bytes a feature: 5 to 7 lines of a row of 20 numbers), and a
-//! bit of the pages that were verified. An as-of row touches the chunk, too. The lines of a head, and
-//! those of a short chunk, are fetched at once.
+//! head (48 bytes, the entity, 6 to 9 bytes a feature if numbers fit in four bytes: 3 to 4 lines of a
+//! row of 20, else 10 to 17 bytes and 5 to 7 lines), and a bit of the pages that were verified. An
+//! as-of row touches a line of hints and the chunk, too. The lines of a head and those of a short
+//! chunk are fetched at once: memory is waited for twice, for the row and for what it leads to.
 
 use asofdb_format::chunk::{Cells, Chunk, Walk};
 use asofdb_format::head::Head;
