@@ -75,7 +75,7 @@ pub fn encode(hints: &[ChunkHint]) -> Vec<u8> {
 
 /// Whether a section of hints is as long as a directory of so many rows asks for.
 #[must_use]
-pub fn is_long_enough(section_len: u64, rows: usize) -> bool {
+pub fn is_of_length(section_len: u64, rows: usize) -> bool {
     section_len == wide(rows).saturating_mul(wide(HINT_LEN))
 }
 

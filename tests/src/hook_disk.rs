@@ -1,5 +1,5 @@
-//! A disk that calls a hook before each operation that changes it or opens a file, so that a test
-//! can stop there whoever asks for it.
+//! A disk that calls a hook before each operation that changes it or opens a file, and before each
+//! sector that is read, so that a test can stop there whoever asks for it.
 //!
 //! Invariant: the hook is called while no lock of the disk is held.
 
@@ -17,6 +17,12 @@ type Hook = Arc<dyn Fn(&str, &Path) + Send + Sync>;
 
 struct HookDisk {
     inner: Arc<dyn Disk>,
+    hook: Hook,
+}
+
+struct HookReader {
+    inner: Arc<dyn FileReader>,
+    path: PathBuf,
     hook: Hook,
 }
 
@@ -44,6 +50,28 @@ impl fmt::Debug for HookWriter {
     }
 }
 
+impl fmt::Debug for HookReader {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "HookReader({})", self.path.display())
+    }
+}
+
+impl FileReader for HookReader {
+    fn len(&self) -> io::Result<u64> {
+        self.inner.len()
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        let mut at = offset;
+        for sector in buffer.chunks_mut(512) {
+            (self.hook)("read", &self.path);
+            self.inner.read_at(at, sector)?;
+            at += sector.len() as u64;
+        }
+        Ok(())
+    }
+}
+
 impl FileWriter for HookWriter {
     fn append(&self, bytes: &[u8]) -> io::Result<()> {
         (self.hook)("append", &self.path);
@@ -53,6 +81,11 @@ impl FileWriter for HookWriter {
     fn make_room(&self, bytes: u64) -> io::Result<()> {
         (self.hook)("make room", &self.path);
         self.inner.make_room(bytes)
+    }
+
+    fn take_room_back(&self) -> io::Result<()> {
+        (self.hook)("take room back", &self.path);
+        self.inner.take_room_back()
     }
 
     fn sync(&self) -> io::Result<()> {
@@ -78,7 +111,8 @@ impl Disk for HookDisk {
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn FileReader>> {
         (self.hook)("open", path);
-        self.inner.open(path)
+        let inner = self.inner.open(path)?;
+        Ok(Arc::new(HookReader { inner, path: path.to_owned(), hook: Arc::clone(&self.hook) }))
     }
 
     fn map(&self, path: &Path, len: u64) -> io::Result<Bytes> {

@@ -4,9 +4,12 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 
 use asofdb::world::sim::{CrashPolicy, Fault, Operation, SimWorld};
 use asofdb::{Batch, Durability, EventTime, FeatureSpec, Options, Store, ValueType, inspect};
+use asofdb_tests::hook_disk::hooked;
 use asofdb_tests::ledger::{new_world, verify};
 
 fn open(sim: &SimWorld) -> Store {
@@ -31,14 +34,23 @@ fn synced(sim: &SimWorld, batches: i64) -> Store {
     store
 }
 
+fn is_log(path: &Path) -> bool {
+    path.to_string_lossy().contains("LOG-")
+}
+
+fn fail_next(sim: &SimWorld, which: Operation, name: &'static str, fault: Fault) {
+    sim.disk
+        .arm(move |operation, path| operation == which && path.to_string_lossy().contains(name));
+    sim.disk.fail_at(sim.disk.operations(), fault);
+}
+
 /// What a record ends with may be zeros, too: a number has eight bytes.
 const NONE: usize = 8;
 
 /// The newest log, and how many zeros it ends with.
 fn room(sim: &SimWorld) -> (PathBuf, usize) {
-    let is_log = |path: &PathBuf| path.to_string_lossy().contains("LOG-");
-    let logs = sim.disk.files().into_iter().map(|(path, _)| path).filter(is_log);
-    let log = logs.max().unwrap();
+    let logs = sim.disk.files().into_iter().map(|(path, _)| path);
+    let log = logs.filter(|path| is_log(path)).max().unwrap();
     let bytes = sim.disk.read_file(&log).unwrap();
     (log, bytes.iter().rev().take_while(|byte| **byte == 0).count())
 }
@@ -74,13 +86,84 @@ fn room_is_taken_for_batches_or_batches_for_room() {
 fn a_log_that_makes_way_for_a_new_one_keeps_its_room() {
     let sim = new_world();
     let store = synced(&sim, 40);
-    store.flush().unwrap();
-    (41..=80).for_each(|value| put(&store, value, Durability::Synced));
     assert!(room(&sim).1 > 1_000);
-    store.flush().unwrap();
+    // The log is sealed, and stays: no table comes of it.
+    fail_next(&sim, Operation::Create, "TABLE", Fault::NoSpace);
+    assert!(store.flush().is_err());
     drop(store);
-    verify(&sim);
-    assert_eq!(latest(&open(&sim.after_kill())), Some(80));
+    sim.disk.heal();
+    let sealed = sim.disk.files().into_iter().filter(|(path, _)| is_log(path)).count();
+    assert_eq!(sealed, 2, "the sealed log and the new one");
+    let world = sim.after_kill();
+    verify(&world);
+    assert_eq!(latest(&open(&world)), Some(40));
+}
+
+/// A store, and a reader's view of its disk in which something happens before each sector of a log.
+fn read_meanwhile(
+    store: Store,
+    sim: &SimWorld,
+    what: impl Fn(&Store) + Send + Sync + 'static,
+) -> asofdb::Result<(Store, usize)> {
+    let (count, reads) = (Arc::new(AtomicUsize::new(0)), Arc::default());
+    let counted = Arc::clone(&count);
+    let is_within: Arc<AtomicBool> = reads;
+    let world = hooked(sim, move |operation, path| {
+        let is_first = || !is_within.swap(true, Ordering::SeqCst);
+        if operation == "read" && is_log(path) && is_first() {
+            counted.fetch_add(1, Ordering::SeqCst);
+            what(&store);
+            is_within.store(false, Ordering::SeqCst);
+        }
+    });
+    let faults = inspect::verify(Path::new("/store"), &world, &mut |_, _| {})?;
+    assert!(faults.faults().next().is_none(), "{:?}", faults.faults().next());
+    let reader = Store::open("/store", Options::new().world(world).read_only(true))?;
+    Ok((reader, count.load(Ordering::SeqCst)))
+}
+
+/// A reader copied a sector of room; frames were written there and behind; their marks, which it then came to, told that
+/// there had been frames, and a sound store was called damaged.
+#[test]
+fn frames_that_are_written_while_a_log_is_read_are_taken_for_damage() {
+    for batches in [1, 5, 12, 40] {
+        let sim = new_world();
+        let store = synced(&sim, 60);
+        let value = AtomicI64::new(61);
+        let left = AtomicUsize::new(30);
+        let (reader, sectors) = read_meanwhile(store, &sim, move |store| {
+            let is_left = |left: usize| left.checked_sub(1);
+            if left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, is_left).is_ok() {
+                for _ in 0..batches {
+                    put(store, value.fetch_add(1, Ordering::SeqCst), Durability::Synced);
+                }
+            }
+        })
+        .unwrap();
+        assert!(sectors > 8);
+        assert!(latest(&reader) >= Some(60));
+    }
+}
+
+/// Room was taken back from a log while it was read, before anything else told that it was sealed: the reader came to an
+/// end that it did not expect.
+#[test]
+fn a_log_that_becomes_shorter_while_it_is_read_is_an_error() {
+    let sim = new_world();
+    let store = synced(&sim, 40);
+    let disk = Arc::clone(&sim.disk);
+    let before = room(&sim).1;
+    let (reader, _) = read_meanwhile(store, &sim, move |store| {
+        // The edit that would seal the log cannot be written.
+        disk.arm(|operation, path| {
+            operation == Operation::Append && path.to_string_lossy().contains("MANIFEST")
+        });
+        disk.fail_from(disk.operations(), Fault::NoSpace);
+        assert!(store.flush().is_err());
+    })
+    .unwrap();
+    assert_eq!(latest(&reader), Some(40));
+    assert!(before > 1_000 && sim.disk.faults_hit() > 0);
 }
 
 #[test]
@@ -114,8 +197,7 @@ fn a_disk_without_room_refuses_batches_or_loses_them() {
 fn a_log_whose_room_could_not_be_taken_back_is_sealed() {
     let sim = new_world();
     let store = synced(&sim, 40);
-    sim.disk.arm(|operation, _| operation == Operation::Truncate);
-    sim.disk.fail_at(sim.disk.operations(), Fault::Error(ErrorKind::Other));
+    fail_next(&sim, Operation::TakeRoomBack, "LOG", Fault::Error(ErrorKind::Other));
     assert!(store.close().is_err());
     sim.disk.heal();
     let world = sim.after_kill();

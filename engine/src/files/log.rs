@@ -60,6 +60,9 @@ impl Progress {
     /// How much room to make for so many more bytes: 0 for none.
     fn room_for(&self, bytes: u64) -> u64 {
         let end = self.written.saturating_add(bytes);
+        if bytes > FEW_BYTES {
+            return 0;
+        }
         let is_often_synced =
             self.syncs >= SYNCS_BEFORE_ROOM && self.written / self.syncs <= FEW_BYTES;
         if !self.may_have_room || !is_often_synced || self.room_end.is_some_and(|room| end <= room)
@@ -195,10 +198,11 @@ impl FrameWriter {
         if room == 0 {
             return;
         }
+        // What a full disk gave in part others may need more.
         let is_made = self.file.make_room(room).is_ok();
+        let is_gone = !is_made && self.file.take_room_back().is_ok();
         let mut progress = self.progress.lock();
-        // Where there was an error there may be some.
-        progress.room_end = Some(written.saturating_add(room));
+        progress.room_end = (!is_gone).then(|| written.saturating_add(room));
         progress.may_have_room = is_made;
     }
 
@@ -270,11 +274,11 @@ impl FrameWriter {
 
     /// Makes all of a file durable to which nothing more is appended, and its length: room is taken
     /// back. How long it is.
-    pub(crate) fn sync_whole(&self, disk: &dyn Disk) -> Result<u64> {
+    pub(crate) fn sync_whole(&self) -> Result<u64> {
         let len = self.sync()?;
         let has_room = self.progress.lock().room_end.is_some_and(|room| room > len);
         if has_room {
-            let cut = disk.truncate(&self.path, len);
+            let cut = self.file.take_room_back();
             cut.map_err(|source| Error::io("truncate", &self.path, source))?;
             self.progress.lock().room_end = None;
         }
@@ -317,8 +321,17 @@ impl FrameFile {
         store: StoreId,
     ) -> Result<Self> {
         let path = names::numbered(dir, kind, number);
-        let bytes = read_whole(disk, &path)?;
-        let header = check_header(&path, &bytes, kind)?;
+        let file = settled(|| {
+            let bytes = read_whole(disk, &path)?;
+            let header = check_header(&path, &bytes, kind)?;
+            let seed = Seed::of(header.store, header.number);
+            let (frames, end) = frame::decode_all(&bytes, HEADER_LEN, seed);
+            let frames =
+                frames.into_iter().map(|frame| Placed { end: frame.end, head: frame.head });
+            let frames = frames.collect();
+            Ok((Self { path: path.clone(), header, bytes, frames, end }, end))
+        })?;
+        let header = &file.header;
         if header.number != number || header.store != store {
             let what = format!(
                 "this is {} {} of store {:?}, not {} of store {store:?}",
@@ -329,11 +342,7 @@ impl FrameFile {
             );
             return Err(Error::corrupt(&path, 0, what));
         }
-        let seed = Seed::of(header.store, header.number);
-        let (frames, end) = frame::decode_all(&bytes, HEADER_LEN, seed);
-        let frames = frames.into_iter().map(|frame| Placed { end: frame.end, head: frame.head });
-        let frames = frames.collect();
-        Ok(Self { path, header, bytes, frames, end })
+        Ok(file)
     }
 
     /// How long it is.
@@ -440,13 +449,41 @@ pub(crate) fn lost_end(dir: &Path, manifest: FileNumber, end: u64, missing: &Pat
     Error::corrupt(&names::numbered(dir, FileKind::Manifest, manifest), end, what)
 }
 
+/// A file that is damaged is read at most so often.
+const MOST_READINGS: u32 = 8;
+
+/// What a reading finds of a file of frames that somebody may be writing.
+///
+/// A reading goes from front to back and takes time. Where it found room a frame may be written
+/// before it comes to a later one, whose mark says that the room had been a frame: that is no damage.
+/// Whoever reads again reads it whole. So a place is believed to be damaged only if two readings one
+/// after the other find it so.
+pub(crate) fn settled<T>(mut read: impl FnMut() -> Result<(T, FileEnd)>) -> Result<T> {
+    let mut before = None;
+    for _ in 1..MOST_READINGS {
+        match read()? {
+            (_, FileEnd::Rot { at }) if before != Some(at) => before = Some(at),
+            (found, _) => return Ok(found),
+        }
+    }
+    read().map(|(found, _)| found)
+}
+
 /// Reads a file whole.
 pub(crate) fn read_whole(disk: &dyn Disk, path: &Path) -> Result<Vec<u8>> {
+    let failed = |source| Error::io("read", path, source);
     let file = disk.open(path).map_err(|source| open_error(path, source))?;
-    let len = file.len().map_err(|source| Error::io("read", path, source))?;
-    let mut bytes = vec![0; narrow(len)];
-    file.read_at(0, &mut bytes).map_err(|source| Error::io("read", path, source))?;
-    Ok(bytes)
+    let mut len = file.len().map_err(failed)?;
+    loop {
+        let mut bytes = vec![0; narrow(len)];
+        let Err(source) = file.read_at(0, &mut bytes) else { return Ok(bytes) };
+        // A log whose room was taken back meanwhile has become shorter.
+        let now = file.len().map_err(failed)?;
+        if source.kind() != std::io::ErrorKind::UnexpectedEof || now >= len {
+            return Err(failed(source));
+        }
+        len = now;
+    }
 }
 
 /// A file that the store names and that is gone is damage; anything else is the system's refusal.

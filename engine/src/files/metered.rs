@@ -94,6 +94,10 @@ impl FileWriter for Writer {
         self.file.make_room(bytes)
     }
 
+    fn take_room_back(&self) -> io::Result<()> {
+        self.file.take_room_back()
+    }
+
     fn sync(&self) -> io::Result<()> {
         let begun = self.clock.running();
         self.file.sync()?;

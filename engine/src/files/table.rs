@@ -614,7 +614,7 @@ impl OpenedTable {
         let directory = Directory::decode(&fixed, layout.directory.len)
             .map_err(|fault| malformed(fault.offset(layout.directory.start)))?;
         if let Some(hints) = layout.hints
-            && !hint::is_long_enough(hints.len, directory.rows())
+            && !hint::is_of_length(hints.len, directory.rows())
         {
             return Err(malformed(Malformed::new(hints.start, "a hint for each row")));
         }

@@ -9,7 +9,7 @@ use asofdb_format::header::{FileKind, HEADER_LEN, Header};
 use asofdb_format::ids::{Commit, FileNumber, StoreId};
 use asofdb_format::wire::wide;
 
-use crate::files::log::{check_header, read_whole};
+use crate::files::log::{check_header, read_whole, settled};
 use crate::files::names;
 use crate::state::durable::Durable;
 use crate::types::error::{Error, Result};
@@ -92,9 +92,13 @@ pub(super) struct FrameBytes {
 
 impl FrameBytes {
     pub(super) fn read(disk: &dyn Disk, path: &Path, kind: FileKind) -> Result<Self> {
-        let bytes = read_whole(disk, path)?;
-        let header = check_header(path, &bytes, kind)?;
-        Ok(Self { path: path.to_path_buf(), header, bytes })
+        settled(|| {
+            let bytes = read_whole(disk, path)?;
+            let header = check_header(path, &bytes, kind)?;
+            let file = Self { path: path.to_path_buf(), header, bytes };
+            let end = file.frames().1;
+            Ok((file, end))
+        })
     }
 
     pub(super) const fn len(&self) -> u64 {

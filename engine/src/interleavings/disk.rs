@@ -166,6 +166,10 @@ impl FileWriter for Writer {
         self.file.make_room(bytes)
     }
 
+    fn take_room_back(&self) -> io::Result<()> {
+        self.file.take_room_back()
+    }
+
     fn sync(&self) -> io::Result<()> {
         let fails = self.is_log() && self.fails_now();
         let covered = self.step(|length| {

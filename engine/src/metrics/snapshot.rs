@@ -73,8 +73,9 @@ impl Metrics {
         self.levels.values().map(|level| level.bytes).sum()
     }
 
-    /// Write amplification: bytes that logs and tables took for each byte that logs took. `None`
-    /// before anything was written.
+    /// Write amplification: bytes that logs and tables took for each byte that logs took, without the
+    /// room that is written ahead in logs which are synced after every few bytes. `None` before
+    /// anything was written.
     #[must_use]
     pub fn write_amplification(&self) -> Option<f64> {
         let logs = self.writes.log_bytes;

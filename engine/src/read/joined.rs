@@ -1,7 +1,7 @@
 //! What a join answers: a column a feature, a row for each row of the spine.
 //!
-//! The numbers of all columns of a large answer stand in one room, column after column: a column alone
-//! is often smaller than the pages that a system hands out fastest. Each keeps the whole room.
+//! The numbers of several columns of a large answer stand in one room, column after column: a column alone
+//! is often smaller than the pages that a system hands out fastest. Each keeps its whole room.
 
 use asofdb_format::ids::EventTime;
 use asofdb_format::value::{Value, ValueType};
@@ -19,7 +19,8 @@ pub struct Joined {
     pub(crate) stamp: Stamp,
 }
 
-/// The answers of one feature.
+/// The answers of one feature. Its numbers may lie in memory that it shares with other columns of the
+/// join, up to 16 MiB of each kind: who keeps one column keeps that.
 #[derive(Clone, Debug)]
 pub struct JoinedColumn {
     value_type: ValueType,

@@ -1,10 +1,11 @@
 //! The disk: what the engine asks of a file system, and the real one.
 //!
-//! Paths are whole paths. A file is written once, from front to back, by one [`FileWriter`], over room
-//! that it made before if it did; only [`Disk::truncate`] ever shortens one. Names become durable with [`Disk::sync_dir`], bytes
-//! with [`FileWriter::sync`]; neither does the work of the other. Whoever syncs a name must
-//! have made the directories above it durable too. A sync that failed is final: bytes that it was
-//! asked to keep may be lost even if a later one succeeds.
+//! Paths are whole paths. A file is written once, from front to back, by one [`FileWriter`], over
+//! room that it made before if it did; only [`Disk::truncate`] shortens one, and a writer that takes
+//! its room back. Names become durable with [`Disk::sync_dir`], bytes with [`FileWriter::sync`];
+//! neither does the work of the other. Whoever syncs a name must have made the directories above it
+//! durable too. A sync that failed is final: bytes that it was asked to keep may be lost even if a
+//! later one succeeds.
 
 use std::cmp::Ordering;
 use std::fmt::Debug;
@@ -33,8 +34,8 @@ pub trait Disk: Send + Sync + Debug {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Takes a file's name away; who has it open goes on reading it.
     fn remove(&self, path: &Path) -> io::Result<()>;
-    /// Shortens a file and makes its new length and what it holds durable; an `InvalidInput` error
-    /// if it is shorter than that.
+    /// Shortens a file that nobody writes any more and makes its new length and what it holds durable;
+    /// an `InvalidInput` error if it is shorter than that.
     fn truncate(&self, path: &Path, len: u64) -> io::Result<()>;
     /// Makes the names in a directory durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
@@ -48,11 +49,15 @@ pub trait FileWriter: Send + Sync + Debug {
     /// Adds bytes behind those appended before. After an error some of them may have been added.
     fn append(&self, bytes: &[u8]) -> io::Result<()>;
     /// Writes so many zeros behind what was appended, for what is appended next to be written over: a
-    /// sync of a file that need not grow has less to write. Whoever reads the file finds the zeros;
-    /// [`Disk::truncate`] takes them away. A disk may do nothing, and after an error there may be some.
+    /// sync of a file that need not grow has less to write. Whoever reads the file finds the zeros. A
+    /// disk may do nothing, and after an error there may be some.
     fn make_room(&self, bytes: u64) -> io::Result<()> {
         let _ = bytes;
         Ok(())
+    }
+    /// Takes away the zeros behind what was appended, and makes the file durable as it then is.
+    fn take_room_back(&self) -> io::Result<()> {
+        self.sync()
     }
     /// Makes all bytes appended before this call durable.
     fn sync(&self) -> io::Result<()>;

@@ -25,6 +25,9 @@ const LARGE_PAGE: usize = 2 << 20;
 /// From so many bytes on a map of its own pays.
 const LARGE: usize = LARGE_PAGE;
 
+/// Columns that are together longer than this do not share a map: each keeps all of what it shares.
+const MOST_SHARED: usize = 16 << 20;
+
 /// Up to so many bytes columns share a Vec: more of them an allocator may take from the system each
 /// time and give back.
 const SMALL: usize = 64 << 10;
@@ -76,15 +79,12 @@ impl<T: FromZeros> Numbers<T> {
         Self(large.unwrap_or_else(|| Room::Small(vec![T::ZERO; len])))
     }
 
-    /// Rooms for some columns of so many rows each: one for all if it is large, else one for as many
-    /// as an allocator has likely had in use before.
+    /// Rooms for some columns of so many rows each: if all are large, one for as many as may share a
+    /// map, else one for as many as an allocator has likely had in use before.
     pub(crate) fn rooms(columns: usize, rows: usize) -> Vec<Self> {
         let (bytes, column) = (columns * rows * size_of::<T>(), rows * size_of::<T>());
-        let at_once = if is_large(bytes) {
-            columns
-        } else {
-            SMALL.checked_div(column).unwrap_or_default().max(1)
-        };
+        let shared = if is_large(bytes) { MOST_SHARED } else { SMALL };
+        let at_once = shared.checked_div(column).unwrap_or_default().clamp(1, columns.max(1));
         let firsts = (0..columns).step_by(at_once);
         firsts.map(|first| Self::zeros(at_once.min(columns - first) * rows)).collect()
     }

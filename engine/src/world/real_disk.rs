@@ -124,6 +124,12 @@ impl FileWriter for RealWriter {
         Ok(())
     }
 
+    fn take_room_back(&self) -> io::Result<()> {
+        let end = self.end.lock();
+        self.file.set_len(*end)?;
+        self.file.sync_all()
+    }
+
     fn sync(&self) -> io::Result<()> {
         self.file.sync_data()
     }

@@ -271,7 +271,7 @@ impl Committer {
             .and_then(|new| new.sync_named(disk, &keeper.dir).map(|_| new))
             .map_err(|error| keeper.poison(error))?
             .shared(Arc::clone(&keeper.options.world.clock));
-        let len = old.sync_whole(disk).map_err(|error| keeper.poison(error))?;
+        let len = old.sync_whole().map_err(|error| keeper.poison(error))?;
         let memtable = Memtable::after(full, number, keeper.options.memtable_bytes);
         // The ceiling stood in frames of the old log alone.
         let clock = Edit::Clock(state.visible(), order.ceiling);
@@ -299,8 +299,7 @@ impl Committer {
         // Without a log all is as it was found.
         let Some(log) = log else { return Ok(()) };
         self.keeper.check_writable()?;
-        let disk = &*self.keeper.options.world.disk;
-        let len = log.sync_whole(disk).map_err(|error| self.keeper.poison(error))?;
+        let len = log.sync_whole().map_err(|error| self.keeper.poison(error))?;
         // What readers see is the newest commit; after a crash more are spent than that.
         let newest = self.keeper.state().visible();
         let clock = Edit::Clock(newest, order.last.max(newest));

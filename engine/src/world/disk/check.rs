@@ -118,6 +118,9 @@ fn lengths(disk: &dyn Disk, root: &Path) {
     assert_eq!(kind(disk.truncate(&path, 11)), Some(ErrorKind::InvalidInput));
     disk.truncate(&path, 4).unwrap();
     assert_eq!(content(disk, &path), b"0123");
+    writer.append(b"x").unwrap();
+    let holed = b"0123\0\0\0\0\0\0x";
+    assert_eq!(content(disk, &path), holed, "a writer knows nothing of what others cut off");
     disk.remove(&path).unwrap();
 }
 
@@ -132,7 +135,9 @@ fn room(disk: &dyn Disk, root: &Path) {
     assert_eq!(content(disk, &path), b"0123\0\0", "what is added comes where the zeros began");
     writer.make_room(3).unwrap();
     assert_eq!(content(disk, &path), b"0123\0\0\0", "room is counted from what was added");
-    disk.truncate(&path, 4).unwrap();
+    writer.take_room_back().unwrap();
+    assert_eq!(content(disk, &path), b"0123");
+    writer.take_room_back().unwrap();
     writer.append(b"4").unwrap();
     writer.make_room(1).unwrap();
     writer.append(b"56").unwrap();

@@ -35,6 +35,8 @@ pub enum Operation {
     Append,
     /// `FileWriter::make_room`.
     MakeRoom,
+    /// `FileWriter::take_room_back`.
+    TakeRoomBack,
     /// `FileWriter::sync`.
     Sync,
     /// `FileReader::read_at`.

@@ -60,6 +60,10 @@ impl Content {
 
     pub fn append(&mut self, bytes: &[u8]) {
         let all = Arc::make_mut(&mut self.bytes);
+        // Somebody may have cut the file under its writer.
+        if all.len() < self.end {
+            all.resize(self.end, 0);
+        }
         // Over the room, and behind it what it has no room for.
         let (over, behind) = bytes.split_at(bytes.len().min(all.len() - self.end));
         if let Some(room) = all.get_mut(self.end..self.end + over.len()) {
@@ -75,6 +79,11 @@ impl Content {
         if self.bytes.len() < len {
             Arc::make_mut(&mut self.bytes).resize(len, 0);
         }
+    }
+
+    /// Takes the zeros behind the end away; all bytes but those that are doomed become durable.
+    pub fn take_room_back(&mut self) {
+        self.truncate(self.end);
     }
 
     fn is_dirty(&self) -> bool {
@@ -112,7 +121,6 @@ impl Content {
             range.end = range.end.min(len);
         }
         self.doomed.retain(|range| range.start < range.end);
-        self.end = self.end.min(len);
         self.try_all();
         self.durable = self.tried_len;
     }
@@ -272,9 +280,9 @@ mod tests {
         content.fail_sync();
         content.sync();
         assert_eq!(content.after_power_cut(&mut Rng::new(0), 0).bytes()[2700..2710], [0; 10]);
-        content.truncate(2705);
+        content.take_room_back();
         content.append(&[5; 3]);
-        assert_eq!(content.bytes()[2700..], [4, 4, 4, 4, 4, 5, 5, 5]);
+        assert_eq!(content.bytes()[2700..], [&[4; 10][..], &[5; 3]].concat());
     }
 
     #[test]

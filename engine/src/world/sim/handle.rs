@@ -65,6 +65,13 @@ impl FileWriter for SimFile {
         Fault::report(fault)
     }
 
+    fn take_room_back(&self) -> io::Result<()> {
+        let (_state, fault) = self.count(Operation::TakeRoomBack, format_args!(""));
+        Fault::refuse(fault)?;
+        self.file.lock().take_room_back();
+        Fault::report(fault)
+    }
+
     fn sync(&self) -> io::Result<()> {
         let (_state, fault) = self.count(Operation::Sync, format_args!(""));
         if let Err(error) = Fault::refuse(fault) {
