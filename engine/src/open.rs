@@ -156,7 +156,7 @@ fn open_to_write(dir: &Path, options: Options, monitor: &Arc<Monitor>) -> Result
             _ => number == manifest.number(),
         };
         found.remove_left_over(&*disk, dir, loaded.map(|loaded| loaded.number), keep);
-        (Log::Begun(Arc::new(log)), Manifest::Begun(manifest))
+        (Log::Begun(Arc::new(log)), Manifest::Begun(Box::new(manifest)))
     };
     let state = state_of(dir, &options, store, &recovered, active, monitor)?;
     let ceiling = recovered.durable.ceiling;

@@ -128,7 +128,7 @@ pub(crate) enum Manifest {
     /// To a new manifest, once there are any.
     Found(Found),
     /// To this one.
-    Begun(FrameWriter),
+    Begun(Box<FrameWriter>),
 }
 
 /// A store as a clean close left it: nothing is written before there is something to write.
@@ -142,7 +142,7 @@ pub(crate) struct Found {
 }
 
 impl Manifest {
-    const fn begun(&self) -> Option<&FrameWriter> {
+    fn begun(&self) -> Option<&FrameWriter> {
         if let Self::Begun(manifest) = self { Some(manifest) } else { None }
     }
 
@@ -376,7 +376,7 @@ impl Keeper {
         }
         kept.whole_len = manifest.len();
         kept.durable = durable;
-        kept.manifest = Manifest::Begun(manifest);
+        kept.manifest = Manifest::Begun(Box::new(manifest));
         kept.log = Some(Arc::new(log));
         Ok(())
     }
@@ -388,7 +388,7 @@ impl Keeper {
         let writer = manifest::create(disk, dir, store, number, clock.now().0, &kept.durable)
             .map_err(|error| self.poison(error))?;
         kept.whole_len = writer.len();
-        let old = std::mem::replace(&mut kept.manifest, Manifest::Begun(writer));
+        let old = std::mem::replace(&mut kept.manifest, Manifest::Begun(Box::new(writer)));
         if let Some(old) = old.begun() {
             // Left over at the worst: the next open removes what CURRENT does not name.
             let _ = disk.remove(old.path());

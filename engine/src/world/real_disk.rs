@@ -103,7 +103,7 @@ struct RealWriter {
 }
 
 /// So many zeros are written at once.
-const ZEROS: [u8; 32 << 10] = [0; 32 << 10];
+static ZEROS: [u8; 32 << 10] = [0; 32 << 10];
 
 impl FileWriter for RealWriter {
     fn append(&self, bytes: &[u8]) -> io::Result<()> {
