@@ -238,7 +238,9 @@ fn cell(array: &dyn Array, row: usize) -> Result<Cell<'_>, String> {
         DataType::Timestamp(TimeUnit::Nanosecond, _) => {
             Cell::Time(number!(TimestampNanosecondType).div_euclid(1_000))
         }
-        DataType::Date32 => Cell::Time(i64::from(number!(Date32Type)) * 86_400_000_000),
+        DataType::Date32 => {
+            moment!(number!(Date32Type), |day: i32| i64::from(day).checked_mul(86_400_000_000))
+        }
         DataType::Date64 => moment!(number!(Date64Type), |at: i64| at.checked_mul(1_000)),
         DataType::Dictionary(..) => {
             let dictionary = array.as_any_dictionary();

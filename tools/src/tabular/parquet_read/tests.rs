@@ -33,6 +33,16 @@ fn text(text: &str) -> Cell<'_> {
     Cell::Text(Cow::Borrowed(text))
 }
 
+/// A date of four bytes may lie further away than a moment can: in a release build it was taken for another moment.
+#[test]
+fn a_date_that_is_no_moment_is_taken_for_another() {
+    let days = Date32Array::from(vec![106_751_991, 106_751_992]);
+    let chunk = through_a_file(vec![("day", Arc::new(days))]);
+    assert_eq!(chunk.cell(0, 0).unwrap(), Cell::Time(106_751_991 * 86_400_000_000));
+    let error = chunk.cell(1, 0).unwrap_err().to_string();
+    assert!(error.contains("106751992 is out of range"), "{error}");
+}
+
 #[test]
 fn times_of_every_unit_are_the_same_moment() {
     let (second, zone) = (1_372_766_400, "UTC");
