@@ -99,50 +99,58 @@ fn a_log_that_makes_way_for_a_new_one_keeps_its_room() {
     assert_eq!(latest(&open(&world)), Some(40));
 }
 
-/// A store, and a reader's view of its disk in which something happens before each sector of a log.
+/// What a reader finds of a store with which something is done before each sector of a log that it reads: it is told how
+/// many bytes were read before.
 fn read_meanwhile(
     store: Store,
     sim: &SimWorld,
-    what: impl Fn(&Store) + Send + Sync + 'static,
-) -> asofdb::Result<(Store, usize)> {
-    let (count, reads) = (Arc::new(AtomicUsize::new(0)), Arc::default());
-    let counted = Arc::clone(&count);
-    let is_within: Arc<AtomicBool> = reads;
-    let world = hooked(sim, move |operation, path| {
-        let is_first = || !is_within.swap(true, Ordering::SeqCst);
-        if operation == "read" && is_log(path) && is_first() {
-            counted.fetch_add(1, Ordering::SeqCst);
-            what(&store);
+    what: impl Fn(&Store, usize) + Send + Sync + 'static,
+) -> asofdb::Result<Store> {
+    let (read, is_within) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let world = hooked(sim, move |operation, path| match operation {
+        _ if !is_log(path) || is_within.load(Ordering::SeqCst) => {}
+        "open" => read.store(0, Ordering::SeqCst),
+        "read" => {
+            is_within.store(true, Ordering::SeqCst);
+            what(&store, read.fetch_add(512, Ordering::SeqCst));
             is_within.store(false, Ordering::SeqCst);
         }
+        _ => {}
     });
-    let faults = inspect::verify(Path::new("/store"), &world, &mut |_, _| {})?;
-    assert!(faults.faults().next().is_none(), "{:?}", faults.faults().next());
-    let reader = Store::open("/store", Options::new().world(world).read_only(true))?;
-    Ok((reader, count.load(Ordering::SeqCst)))
+    let verified = inspect::verify(Path::new("/store"), &world, &mut |_, _| {})?;
+    let fault = verified.faults().next();
+    assert!(fault.is_none(), "{fault:?}");
+    Store::open("/store", Options::new().world(world).read_only(true))
 }
 
 /// A reader copied a sector of room; frames were written there and behind; their marks, which it then came to, told that
 /// there had been frames, and a sound store was called damaged.
 #[test]
 fn frames_that_are_written_while_a_log_is_read_are_taken_for_damage() {
-    for batches in [1, 5, 12, 40] {
-        let sim = new_world();
-        let store = synced(&sim, 60);
-        let value = AtomicI64::new(61);
-        let left = AtomicUsize::new(30);
-        let (reader, sectors) = read_meanwhile(store, &sim, move |store| {
-            let is_left = |left: usize| left.checked_sub(1);
-            if left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, is_left).is_ok() {
-                for _ in 0..batches {
-                    put(store, value.fetch_add(1, Ordering::SeqCst), Durability::Synced);
-                }
-            }
-        })
-        .unwrap();
-        assert!(sectors > 8);
-        assert!(latest(&reader) >= Some(60));
-    }
+    let sim = new_world();
+    let store = synced(&sim, 60);
+    let written = |sim: &SimWorld| {
+        let (log, ahead) = room(sim);
+        sim.disk.read_file(&log).unwrap().len() - ahead
+    };
+    let (end, value) = (AtomicUsize::new(written(&sim)), AtomicI64::new(61));
+    let (seen, wrote) = (sim.disk.clone(), Arc::new(AtomicUsize::new(0)));
+    let count = Arc::clone(&wrote);
+    let reader = read_meanwhile(store, &sim, move |store, read| {
+        // The sector in which the log ended was read as it was, with room behind.
+        if read <= end.load(Ordering::SeqCst) || count.load(Ordering::SeqCst) == 4 {
+            return;
+        }
+        count.fetch_add(1, Ordering::SeqCst);
+        for _ in 0..12 {
+            put(store, value.fetch_add(1, Ordering::SeqCst), Durability::Synced);
+        }
+        let sim = SimWorld { disk: Arc::clone(&seen), ..new_world() };
+        end.store(written(&sim), Ordering::SeqCst);
+    })
+    .unwrap();
+    assert!(wrote.load(Ordering::SeqCst) > 0);
+    assert!(latest(&reader) >= Some(60 + 12));
 }
 
 /// Room was taken back from a log while it was read, before anything else told that it was sealed: the reader came to an
@@ -153,7 +161,7 @@ fn a_log_that_becomes_shorter_while_it_is_read_is_an_error() {
     let store = synced(&sim, 40);
     let disk = Arc::clone(&sim.disk);
     let before = room(&sim).1;
-    let (reader, _) = read_meanwhile(store, &sim, move |store| {
+    let reader = read_meanwhile(store, &sim, move |store, _| {
         // The edit that would seal the log cannot be written.
         disk.arm(|operation, path| {
             operation == Operation::Append && path.to_string_lossy().contains("MANIFEST")
