@@ -61,8 +61,8 @@ pub enum Fault {
     Error(io::ErrorKind),
     /// It does nothing, since the disk is full.
     NoSpace,
-    /// An append adds the first half of its bytes, or of the room, then the disk is full. Any other operation
-    /// fails as by [`Fault::NoSpace`].
+    /// An append adds the first half of its bytes, or of the room, then the disk is full. Any other
+    /// operation fails as by [`Fault::NoSpace`].
     ShortWrite,
     /// It is done in full, and then reports this error all the same.
     Applied(io::ErrorKind),
