@@ -377,14 +377,20 @@ impl<'a> Chunk<'a> {
         Some(beside.column(index, extent.1).map(|numbers| (times, numbers)))
     }
 
+    /// No column has more revisions.
+    #[inline]
+    fn longest(&self) -> usize {
+        match self.counts.constant() {
+            Some(count) => narrow(count.cast_unsigned()),
+            None => self.revisions,
+        }
+    }
+
     /// A moment, to be held against the event times of each column.
     #[inline]
     #[must_use]
     pub fn moment(&self, t: EventTime) -> Moment {
-        let longest = match self.counts.constant() {
-            Some(count) => narrow(count.cast_unsigned()),
-            None => self.revisions,
-        };
+        let longest = self.longest();
         match self.flags & (ONE_TIMES | OWN_TIMES) {
             0 => Moment { t, limit: Some(self.times.limit(longest, t.0)), index: None },
             ONE_TIMES => {

@@ -282,9 +282,7 @@ impl<'a> Ints<'a> {
     #[must_use]
     #[inline(always)]
     pub fn at(&self, index: usize, place: usize) -> i64 {
-        let line = self.slope.wrapping_mul(index.cast_signed() as i64);
-        let units = line.wrapping_add(self.packed(place).cast_signed());
-        self.base.wrapping_add(self.scale.wrapping_mul(units))
+        self.at_in::<false>(index, place)
     }
 
     /// The one integer that all of them are, if it is told without packed ones.
@@ -330,24 +328,40 @@ impl<'a> Ints<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Limit {
     limit: i64,
-    /// The greatest `slope * i + packed` that is not above the limit, and the indexes between which
-    /// the first integer above it stands in a list of any length. `None`: sums may wrap, or fall.
-    within: Option<(i64, usize, usize)>,
+    /// `None`: sums may wrap, or fall.
+    within: Option<Within>,
 }
 
-/// Where lists begin and how long they are, of which it is told where each begins and where the last
-/// one ends.
-#[inline(always)]
-fn lists_of(starts: &[u32]) -> impl Iterator<Item = (usize, usize)> {
-    let nexts = starts.get(1..).unwrap_or_default();
-    starts
-        .iter()
-        .zip(nexts)
-        .map(|(start, next)| (*start as usize, next.saturating_sub(*start) as usize))
+/// Where the first integer above a limit stands in a list of any length.
+#[derive(Clone, Copy, Debug)]
+struct Within {
+    /// The greatest `slope * i + packed` that is not above the limit.
+    units: i64,
+    /// The indexes between which it stands.
+    from: usize,
+    to: usize,
+    /// What is packed at the first of them is at most this if it is not above the limit either; -1 if
+    /// there is none in question.
+    most: i64,
 }
 
-/// So many integers are counted rather than halved.
-const FEW: usize = 6;
+/// So many bytes are read at once.
+const WINDOW_LEN: usize = size_of::<u64>();
+
+impl Limit {
+    /// Of lists that all have the first integer above it at an index, if they are that long.
+    #[inline]
+    pub(crate) const fn at(index: usize) -> Self {
+        let within = Within { units: -1, from: index, to: index, most: -1 };
+        Self { limit: i64::MIN, within: Some(within) }
+    }
+
+    /// Whether one integer of a list at most has to be looked at.
+    #[inline]
+    pub(crate) fn is_near(&self) -> bool {
+        self.within.is_some_and(|within| within.to - within.from <= 1)
+    }
+}
 
 impl<'a> Ints<'a> {
     /// A limit for lists of up to so many integers.
@@ -357,7 +371,7 @@ impl<'a> Ints<'a> {
         Limit { limit, within: self.within(longest, limit) }
     }
 
-    fn within(&self, longest: usize, limit: i64) -> Option<(i64, usize, usize)> {
+    fn within(&self, longest: usize, limit: i64) -> Option<Within> {
         if self.width > 57 || self.slope < 0 || self.scale < 1 {
             return None;
         }
@@ -368,20 +382,22 @@ impl<'a> Ints<'a> {
         self.base.checked_add(self.scale.checked_mul(most)?)?;
         let apart = limit.saturating_sub(self.base);
         if apart < 0 {
-            return Some((-1, 0, 0));
+            return Some(Within { units: -1, from: 0, to: 0, most: -1 });
         }
         // Where the difference is cut to what can be written, it is above all sums anyway.
         let units = if self.scale == 1 { apart } else { apart / self.scale };
-        if self.slope == 0 {
-            let from = if units >= most_packed { longest } else { 0 };
-            return Some((units, from, longest));
-        }
-        let index = |units: i64| {
-            usize::try_from(units / self.slope).map_or(longest, |below| below.saturating_add(1))
+        let (from, to) = if self.slope == 0 {
+            (if units >= most_packed { longest } else { 0 }, longest)
+        } else {
+            let index = |units: i64| {
+                let below = usize::try_from(units / self.slope);
+                below.map_or(longest, |below| below.saturating_add(1)).min(longest)
+            };
+            (if units < most_packed { 0 } else { index(units - most_packed) }, index(units))
         };
-        let to = index(units).min(longest);
-        let from = if units < most_packed { 0 } else { index(units - most_packed).min(longest) };
-        Some((units, from, to))
+        let line = self.slope.wrapping_mul(from.cast_signed() as i64);
+        let most = if from < to { units.wrapping_sub(line) } else { -1 };
+        Some(Within { units, from, to, most })
     }
 
     /// As [`Ints::partition_of`], for a limit that was made by these integers' own
@@ -389,7 +405,7 @@ impl<'a> Ints<'a> {
     #[must_use]
     #[inline(always)]
     pub fn partition_within(&self, before: usize, count: usize, limit: &Limit) -> usize {
-        let Some((units, from, to)) = limit.within else {
+        let Some(Within { units, from, to, .. }) = limit.within else {
             return self.partition_of(before, count, limit.limit);
         };
         let (mut low, to) = (from.min(count), to.min(count));
@@ -405,35 +421,46 @@ impl<'a> Ints<'a> {
         low
     }
 
-    /// As [`Ints::partition_within`], of lists side by side: `starts` tells where each begins, and
-    /// where the last one ends. Each list's index goes to its place in `out`.
+    /// As [`Ints::partition_within`], for a limit that is near, if there are whole windows: it decides no
+    /// branch which of two indexes it is.
+    #[must_use]
+    #[inline(always)]
+    pub(crate) fn partition_near(&self, before: usize, count: usize, limit: &Limit) -> usize {
+        let Some(Within { from, most, .. }) = limit.within else { return 0 };
+        let is_up_to = self.packed_whole(before.wrapping_add(from)).cast_signed() <= most;
+        // An integer past the end of the list is another's, and says nothing.
+        from.wrapping_add(usize::from(is_up_to)).min(count)
+    }
+
+    /// Whether there are eight bytes to read at all, or nothing is packed: then [`Ints::at_in`] tells
+    /// what [`Ints::at`] tells, without a call for the last few.
+    #[must_use]
     #[inline]
-    pub fn partition_each<'o>(
-        &self,
-        starts: &[u32],
-        limit: &Limit,
-        out: impl Iterator<Item = &'o mut u32>,
-    ) {
-        let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        let Some((units, from, to)) = limit.within.filter(|(_, from, to)| to - from <= FEW) else {
-            for ((start, len), out) in lists_of(starts).zip(out) {
-                *out = small(self.partition_within(start, len, limit));
-            }
-            return;
-        };
-        // Few integers are in question: they are counted, one list beside another, and no step waits
-        // for the one before it.
-        let all = *self;
-        for ((start, len), out) in lists_of(starts).zip(out) {
-            let (from, to) = (from.min(len), to.min(len));
-            let mut up_to = from;
-            for index in from..to {
-                let line = all.slope.wrapping_mul(index.cast_signed() as i64);
-                let units_here = line.wrapping_add(all.packed(start + index).cast_signed());
-                up_to += usize::from(units_here <= units);
-            }
-            *out = small(up_to);
-        }
+    pub(crate) const fn has_whole_windows(&self) -> bool {
+        self.mask == 0 || self.packed.len() >= WINDOW_LEN
+    }
+
+    /// As [`Ints::at`]; `WHOLE` says that there are whole windows.
+    #[must_use]
+    #[inline(always)]
+    pub(crate) fn at_in<const WHOLE: bool>(&self, index: usize, place: usize) -> i64 {
+        let packed = if WHOLE { self.packed_whole(place) } else { self.packed(place) };
+        let line = self.slope.wrapping_mul(index.cast_signed() as i64);
+        let units = line.wrapping_add(packed.cast_signed());
+        self.base.wrapping_add(self.scale.wrapping_mul(units))
+    }
+
+    /// A packed integer, if there are whole windows. Past the end it is some integer.
+    #[inline(always)]
+    fn packed_whole(&self, place: usize) -> u64 {
+        let Some(last) = self.packed.len().checked_sub(WINDOW_LEN) else { return 0 };
+        let bit = place.wrapping_mul(self.width as usize);
+        // The last ones are read from the last eight bytes.
+        let start = (bit / 8).min(last);
+        let window = self.packed.get(start..start + WINDOW_LEN).and_then(|all| all.try_into().ok());
+        let window = window.map_or(0, u64::from_le_bytes);
+        // Past the end more bits are left out than there are, and it is some integer.
+        (window >> (bit.wrapping_sub(start.wrapping_mul(8)) % 64)) & self.mask
     }
 
     /// A packed integer.
@@ -467,6 +494,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::lines;
 
     /// The same column, all of it in wide arithmetic and packed byte by byte.
     fn encoded_plainly(values: &[i64]) -> Vec<u8> {
@@ -520,6 +548,14 @@ mod tests {
         let column = Ints::decode(&mut reader, values.len()).unwrap();
         assert_eq!(column.iter().collect::<Vec<_>>(), values);
         assert_eq!(reader.position(), len);
+        // Others follow, or none: the last ones are then read from the last eight bytes.
+        for bytes in [&out[..], &out[..len]] {
+            let column = Ints::decode(&mut Reader::new(bytes), values.len()).unwrap();
+            if column.has_whole_windows() {
+                let all: Vec<i64> = (0..values.len()).map(|i| column.at_in::<true>(i, i)).collect();
+                assert_eq!(all, values);
+            }
+        }
         len
     }
 
@@ -542,6 +578,38 @@ mod tests {
             let limit = column.limit(values.len(), limit);
             assert_eq!(column.partition_within(0, values.len(), &limit), up_to);
         }
+    }
+
+    /// Lists of an hour's steps, each step a while late: for each limit one of each list is in question.
+    #[test]
+    fn a_near_limit_counts_the_integer_of_the_list_behind() {
+        let lists: [&[i64]; 4] =
+            [&[7, 3_609, 7_211, 10_855], &[300, 3_600], &[2_000], &[1, 4_000, 7_300]];
+        let mut out = Vec::new();
+        let all = lists.concat();
+        lines::encode(lines::Lists { all: &all, counts: &[4, 2, 1, 3] }, &mut out);
+        let column = Ints::decode(&mut Reader::new(&out), all.len()).unwrap();
+        assert!(column.has_whole_windows());
+        let mut near = 0;
+        let around = all.iter().flat_map(|n| [n - 1, *n, n + 1]);
+        for limit in around.chain([i64::MIN, -1, 0, 5_000, i64::MAX]) {
+            let near_limit = column.limit(4, limit);
+            if !near_limit.is_near() {
+                continue;
+            }
+            near += 1;
+            let mut before = 0;
+            for list in lists {
+                let expected = list.partition_point(|n| *n <= limit);
+                assert_eq!(column.partition_near(before, list.len(), &near_limit), expected);
+                before += list.len();
+            }
+        }
+        assert!(near > 20, "{near}");
+        let after_two = Limit::at(2);
+        let all = [4, 1].map(|len| column.partition_near(0, len, &after_two));
+        assert_eq!(all, [2, 1]);
+        assert_eq!([4, 1].map(|len| column.partition_within(0, len, &after_two)), [2, 1]);
     }
 
     #[test]
@@ -586,6 +654,8 @@ mod tests {
                 column.iter().for_each(drop);
                 let _ = column.partition_above(7);
                 let _ = column.get(usize::MAX);
+                let _ = column.at_in::<true>(usize::MAX, usize::MAX);
+                let _ = column.partition_near(usize::MAX, count, &column.limit(count, 7));
             }
         }
     }

@@ -183,6 +183,44 @@ impl<'a> Values<'a> {
     }
 }
 
+/// How the numbers of a column that lies beside others come from integers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NumberCode {
+    form: u8,
+    exponent: u8,
+}
+
+impl NumberCode {
+    /// `None`: there is no such code.
+    #[inline(always)]
+    pub(crate) fn of(code: i64) -> Option<Self> {
+        let code = u8::try_from(code).ok()?;
+        let (form, exponent) = (code & 15, code >> 4);
+        let is_known = match form {
+            INTEGERS => exponent == 0,
+            DECIMAL_F64 | DECIMAL_F32 => exponent <= MAX_EXPONENT,
+            _ => false,
+        };
+        is_known.then_some(Self { form, exponent })
+    }
+
+    /// By what integers are divided, if that is all that makes an `f64` of them.
+    #[inline(always)]
+    pub(crate) fn divisor(self) -> Option<f64> {
+        (self.form == DECIMAL_F64).then(|| power_of_ten(self.exponent))
+    }
+
+    /// The bits of the number that an integer stands for.
+    #[inline(always)]
+    pub(crate) fn bits(self, whole: i64) -> u64 {
+        match self.form {
+            DECIMAL_F64 => f64_from(whole, self.exponent),
+            DECIMAL_F32 => f32_from(whole, self.exponent),
+            _ => whole.cast_unsigned(),
+        }
+    }
+}
+
 /// A column of numbers, read in place: what [`Values`] is for a reader who knows that they are
 /// numbers.
 #[derive(Clone, Copy, Debug)]
@@ -216,43 +254,9 @@ impl<'a> NumberValues<'a> {
     }
 
     /// Those of one column among numbers that lie side by side, of which so many lie before its own.
-    /// `None`: there is no such code.
     #[inline(always)]
-    pub(crate) fn beside(code: i64, base: i64, before: usize, all: Ints<'a>) -> Option<Self> {
-        let code = u8::try_from(code).ok()?;
-        let (form, exponent) = (code & 15, code >> 4);
-        let is_known = match form {
-            INTEGERS => exponent == 0,
-            DECIMAL_F64 | DECIMAL_F32 => exponent <= MAX_EXPONENT,
-            _ => false,
-        };
-        is_known.then_some(Self { form, exponent, base, before, all })
-    }
-
-    /// Tells the bits of the numbers at some places, with what each is wanted for: what is the same for
-    /// all is looked at once.
-    #[inline(always)]
-    pub(crate) fn each<T>(
-        &self,
-        wanted: impl Iterator<Item = (usize, T)>,
-        mut told: impl FnMut(T, usize, u64),
-    ) {
-        let Self { base, before, all, .. } = *self;
-        let whole =
-            move |index: usize| base.wrapping_add(all.at(index, before.wrapping_add(index)));
-        match self.form {
-            DECIMAL_F64 => {
-                let power = power_of_ten(self.exponent);
-                for (index, to) in wanted {
-                    told(to, index, decimal(whole(index), power).to_bits());
-                }
-            }
-            _ => {
-                for (index, to) in wanted {
-                    told(to, index, self.bits(index));
-                }
-            }
-        }
+    pub(crate) const fn beside(code: NumberCode, base: i64, before: usize, all: Ints<'a>) -> Self {
+        Self { form: code.form, exponent: code.exponent, base, before, all }
     }
 
     /// The bits of the i-th number.
@@ -260,12 +264,8 @@ impl<'a> NumberValues<'a> {
     #[inline(always)]
     pub fn bits(&self, index: usize) -> u64 {
         let rest = self.all.at(index, self.before.saturating_add(index));
-        let whole = self.base.wrapping_add(rest);
-        match self.form {
-            DECIMAL_F64 => f64_from(whole, self.exponent),
-            DECIMAL_F32 => f32_from(whole, self.exponent),
-            _ => whole.cast_unsigned(),
-        }
+        let code = NumberCode { form: self.form, exponent: self.exponent };
+        code.bits(self.base.wrapping_add(rest))
     }
 }
 

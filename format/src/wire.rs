@@ -163,6 +163,13 @@ impl<'a> Reader<'a> {
     /// A varint.
     #[inline(always)]
     pub fn varint(&mut self) -> Decoded<u64> {
+        // Most have one byte.
+        if let Some(byte) = self.bytes.get(self.at)
+            && *byte < 0x80
+        {
+            self.at += 1;
+            return Ok(u64::from(*byte));
+        }
         // All of up to eight bytes at once, where the input goes on for so long.
         if let Some(eight) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk) {
             let window = u64::from_le_bytes(*eight);

@@ -1,9 +1,7 @@
 //! Chunks: any bytes are read without a panic; columns that were written come back.
 #![no_main]
 
-use asofdb_format::chunk::{
-    self, Cells, Chunk, ColumnInput, MAX_REVISIONS, Moments, Walk, Wanted,
-};
+use asofdb_format::chunk::{self, Cells, Chunk, ColumnInput, MAX_REVISIONS, Moments, Walk, Wanted};
 use asofdb_format::head::MAX_FEATURES;
 use asofdb_format::ids::{Commit, EventTime, FeatureId};
 use asofdb_format::revision::Payload;
@@ -48,16 +46,16 @@ fn written(u: &mut Unstructured<'_>) -> Result<()> {
                 assert_eq!(numbers.bits(at), bits);
             }
             let Some(grid) = &grid else { continue };
-            let mut all = vec![u32::MAX; features.len()];
-            grid.up_to(&chunk.moment(t), all.iter_mut());
-            assert_eq!(all.get(index).copied(), u32::try_from(up_to).ok());
+            let mut limits = Vec::new();
+            grid.limits(&[t], &mut limits);
+            assert_eq!(limits.first().map(|limit| grid.up_to(index, limit)), Some(up_to));
             assert_eq!(grid.kind(index, at), Ok(revision.kind));
             let newest = EventTime(t.0.saturating_add(1));
             let wanted = Wanted { column: small(index), place: 0, newest, bits: 0 };
             let (mut status, mut event_times, mut bits) = ([0], [0], [0]);
             let mut out =
                 Cells { status: &mut status, event_times: &mut event_times, bits: &mut bits };
-            let moments = Moments { times: &[t], up_to: &all };
+            let moments = Moments { times: &[t], limits: &limits };
             assert_eq!(grid.answer(&[wanted], moments, (1, 2), &mut out), Ok(()));
             if t < newest {
                 assert_eq!((status, event_times), ([1], [t.0]));
@@ -79,21 +77,28 @@ fn side_by_side(bytes: &[u8]) {
     let mut starts = Vec::new();
     chunk.starts(&mut starts);
     let Some(grid) = chunk.grid(&starts) else { return };
-    let mut up_to = vec![u32::MAX; chunk.columns()];
-    for t in [i64::MIN, 0, i64::MAX] {
-        up_to.fill(u32::MAX);
-        grid.up_to(&chunk.moment(EventTime(t)), up_to.iter_mut());
-        assert!(up_to.iter().all(|up_to| u64::from(*up_to) <= MAX_REVISIONS));
-    }
-    for (column, last) in up_to.iter().enumerate().take(MOST) {
-        for index in [0, *last as usize, usize::MAX] {
+    let times = [i64::MIN, 0, i64::MAX].map(EventTime);
+    let mut limits = Vec::new();
+    grid.limits(&times, &mut limits);
+    for column in 0..chunk.columns().min(MOST) {
+        for limit in &limits {
+            let up_to = grid.up_to(column, limit);
+            assert!(u64::try_from(up_to).is_ok_and(|up_to| up_to <= MAX_REVISIONS));
+            let _ = grid.kind(column, up_to);
+        }
+        for index in [0, usize::MAX] {
             let _ = grid.kind(column, index);
         }
         for newest in [i64::MIN, i64::MAX].map(EventTime) {
             let wanted = Wanted { column: small(column), place: 0, newest, bits: 0 };
-            let mut out = Cells { status: &mut [0], event_times: &mut [0], bits: &mut [0] };
-            let moments = Moments { times: &[EventTime(0)], up_to: &up_to };
-            let _ = grid.answer(&[wanted], moments, (1, 2), &mut out);
+            let mut out =
+                Cells { status: &mut [0; 3], event_times: &mut [0; 3], bits: &mut [0; 3] };
+            let all = Moments { times: &times, limits: &limits };
+            let _ = grid.answer(&[wanted], all, (1, 2), &mut out);
+            for (time, limit) in times.chunks(1).zip(limits.chunks(1)) {
+                let one = Moments { times: time, limits: limit };
+                let _ = grid.answer(&[wanted], one, (1, 2), &mut out);
+            }
         }
     }
 }

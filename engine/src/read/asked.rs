@@ -17,6 +17,8 @@ pub(crate) struct Asked {
     ids: [Vec<u8>; 4],
     /// Whether no feature is asked about twice.
     pub(crate) is_ascending: bool,
+    /// Whether every answer stands where its ask does.
+    pub(crate) is_in_place: bool,
     /// Every answer stands where its ask does, every value is fresh and any bits are a number.
     pub(crate) is_plain: bool,
     /// Whether all are numbers of any bits.
@@ -60,6 +62,7 @@ impl Asked {
         Self {
             ids,
             is_ascending,
+            is_in_place,
             is_plain,
             is_numbers,
             has_numbers: list.iter().any(is_number),

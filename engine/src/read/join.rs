@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use asofdb_format::hash::EntityHash;
 use asofdb_format::ids::{EventTime, KnownTime, Span};
-use asofdb_format::wire::{wide, window};
+use asofdb_format::wire::wide;
 use parking_lot::Mutex;
 
 use crate::files::table::HeadRow;
@@ -17,13 +17,14 @@ use crate::metrics::{Lookup, Visits};
 use crate::read::asked::Asked;
 use crate::read::direct::put;
 use crate::read::how::{JoinKnown, JoinOptions, Stand};
-use crate::read::joined::{Joined, Landing, Unanswered, UnansweredColumn};
+use crate::read::joined::{Joined, Unanswered, UnansweredColumn};
 use crate::read::part::{Group, GroupRoom, PartCells, PartColumns, answer_group};
 use crate::read::plan::{Ask, Pinned, clamp, shifted};
 use crate::read::resolve::View;
 use crate::read::row::{table_may_hold, table_may_offer};
 use crate::read::selection::Selection;
 use crate::read::source::{Found, newest_in_memtable, offer_memtable, offer_row};
+use crate::read::spine::{self, Landing, SpineRow};
 use crate::state::live::{Keeper, State};
 use crate::state::memtable::EntityNode;
 use crate::state::snapshots::Snapshot;
@@ -48,39 +49,12 @@ pub struct Joiner {
     _held: Snapshot,
 }
 
-/// One row of the spine that asks about something.
-struct SpineRow<'e> {
-    row: usize,
-    hash: EntityHash,
-    entity: &'e [u8],
-    /// What the entity begins with: short ones are told apart without a look at where they lie, which
-    /// in the order of hashes is anywhere.
-    begins: u64,
-    t: EventTime,
-}
-
-impl SpineRow<'_> {
-    #[inline]
-    fn is_of_entity(&self, other: &Self) -> bool {
-        let is_like =
-            (self.hash, self.begins) == (other.hash, other.begins) && self.len() == other.len();
-        is_like && (self.len() <= size_of::<u64>() || self.entity == other.entity)
-    }
-
-    const fn len(&self) -> usize {
-        self.entity.len()
-    }
-}
-
 /// About how many answers are made before they go to the rows that ask.
 const CELLS_AT_ONCE: usize = 1 << 20;
 
 /// About how many answers are made entity by entity before they go to columns: so many are in the
 /// cache of a core.
 const CELLS_BESIDE: usize = 1 << 13;
-
-/// Answers of some rows, and where each row goes.
-type Answers = Vec<(Vec<Landing>, PartColumns)>;
 
 impl Joiner {
     pub(crate) fn new(
@@ -124,35 +98,43 @@ impl Joiner {
             self.check_horizon(t, *at)?;
             // A moment before all time matches nothing.
             if let Ok(t) = i64::try_from(t) {
-                let entity = entity.as_ref();
-                let hash = EntityHash::of(entity);
-                let begins = window(entity, 0);
-                spine.push(SpineRow { row, hash, entity, begins, t: EventTime(t) });
+                spine.push(SpineRow::new(row, entity.as_ref(), EventTime(t)));
             }
         }
-        sort(&mut spine);
+        let threads = self.threads_for(spine.len());
+        spine::sort(&mut spine, threads, &*self.keeper.options.world.scheduler);
         let types = self.features().iter().map(|feature| feature.value_type);
         let mut unanswered = Unanswered::new(types, rows.len());
         let mut columns = unanswered.columns();
         // Answers on their way to the columns take as much room as there: a bounded number at a time.
         let rows_at_once = (CELLS_AT_ONCE / self.features.len().max(1)).max(1024);
+        let parts = spine.chunks(rows_at_once);
+        let parts: Vec<_> =
+            parts.map(|rows| spine::split(rows, self.threads_for(rows.len()))).collect();
+        let mut landings = spine::landings(parts.iter().flatten().copied(), rows.len()).into_iter();
         let mut spare = std::mem::take(&mut *self.spare.lock());
-        for part in spine.chunks(rows_at_once) {
-            let answers = self.state.monitor.watched(self.answer_all(part, &mut spare))?;
-            self.take_over(&answers, &mut columns);
-            spare.extend(answers.into_iter().map(|(_, cells)| cells));
+        for parts in &parts {
+            let answers = self.state.monitor.watched(self.answer_all(parts, &mut spare))?;
+            let landings: Vec<_> = landings.by_ref().take(parts.len()).collect();
+            self.take_over(&landings, &answers, &mut columns);
+            spare.extend(answers);
         }
         *self.spare.lock() = spare;
         Ok(unanswered.answered(self.stamp))
     }
 
     /// Puts answers where their rows are, some columns a thread.
-    fn take_over(&self, answers: &Answers, columns: &mut [UnansweredColumn<'_>]) {
-        let threads = self.threads_for(answers.iter().map(|(rows, _)| rows.len()).sum());
+    fn take_over(
+        &self,
+        landings: &[Vec<Landing>],
+        answers: &[PartColumns],
+        columns: &mut [UnansweredColumn<'_>],
+    ) {
+        let threads = self.threads_for(landings.iter().map(Vec::len).sum());
         let at_once = columns.len().div_ceil(threads).max(1);
         let take_over = |first: usize, columns: &mut [UnansweredColumn<'_>]| {
             for (feature, column) in (first..).zip(columns) {
-                for (rows, cells) in answers {
+                for (rows, cells) in landings.iter().zip(answers) {
                     column.take_over(cells, feature, rows);
                 }
             }
@@ -199,14 +181,17 @@ impl Joiner {
         })
     }
 
-    /// Answers rows, some a thread, into cells that were used before as long as there are any.
-    fn answer_all(&self, spine: &[SpineRow<'_>], spare: &mut Vec<PartColumns>) -> Result<Answers> {
+    /// Answers parts of the spine beside one another, into cells that were used before as long as there
+    /// are any.
+    fn answer_all(
+        &self,
+        parts: &[&[SpineRow<'_>]],
+        spare: &mut Vec<PartColumns>,
+    ) -> Result<Vec<PartColumns>> {
         let mut columns = || spare.pop().unwrap_or_default();
-        let threads = self.threads_for(spine.len());
-        if threads == 1 {
-            return Ok(vec![self.answer_part(spine, columns())?]);
+        if let [part] = parts {
+            return Ok(vec![self.answer_part(part, columns())?]);
         }
-        let parts = split(spine, threads);
         let results: Vec<Mutex<Option<Result<_>>>> =
             parts.iter().map(|_| Mutex::new(None)).collect();
         let jobs = parts.iter().zip(&results).map(|(part, result)| {
@@ -219,11 +204,7 @@ impl Joiner {
         results.into_iter().filter_map(Mutex::into_inner).collect()
     }
 
-    fn answer_part(
-        &self,
-        spine: &[SpineRow<'_>],
-        mut columns: PartColumns,
-    ) -> Result<(Vec<Landing>, PartColumns)> {
+    fn answer_part(&self, spine: &[SpineRow<'_>], mut columns: PartColumns) -> Result<PartColumns> {
         let features = self.asks.len();
         let has_bytes = self.asks.iter().any(|ask| is_bytes(ask.value_type));
         columns.reset(features, spine.len(), has_bytes);
@@ -255,11 +236,7 @@ impl Joiner {
             columns.take_over(first, &mut cells, &groups);
             first += rows_here;
         }
-        // What is written in order is written faster than what is read so.
-        let places = spine.iter().zip(0..).map(|(row, from)| Landing { row: row.row, from });
-        let mut landings: Vec<Landing> = places.collect();
-        landings.sort_unstable_by_key(|landing| landing.row);
-        Ok((landings, columns))
+        Ok(columns)
     }
 
     /// Answers the rows of one entity.
@@ -271,9 +248,7 @@ impl Joiner {
         (cells, room): (&mut PartCells, &mut Room),
     ) -> Result<()> {
         let Some(first) = rows.first() else { return Ok(()) };
-        // Where a short one lies need not be looked at.
-        let begins = first.begins.to_le_bytes();
-        let entity = begins.get(..first.len()).unwrap_or(first.entity);
+        let entity = first.entity();
         let taken = &*self.state.taken;
         let erased = taken.erase_of(entity);
         let view_of = |known_at| View { seen_from: self.stamp.commit, known_at, erased, taken };
@@ -381,39 +356,6 @@ impl Joiner {
     }
 }
 
-/// Brings the rows of each entity together, ascending by time.
-fn sort(spine: &mut [SpineRow<'_>]) {
-    spine.sort_unstable_by_key(|row| (row.hash, row.t, row.row));
-    for same in spine.chunk_by_mut(|a, b| a.hash == b.hash) {
-        let Some((first, others)) = same.split_first() else { continue };
-        if !others.iter().all(|row| row.is_of_entity(first)) {
-            same.sort_unstable_by_key(|row| (row.entity, row.t, row.row));
-        }
-    }
-}
-
-/// Splits a sorted spine into about equal parts between entities.
-fn split<'s, 'e>(spine: &'s [SpineRow<'e>], parts: usize) -> Vec<&'s [SpineRow<'e>]> {
-    let mut out = Vec::with_capacity(parts);
-    let mut rest = spine;
-    for left in (1..=parts).rev() {
-        let mut at = rest.len() / left;
-        // A part may also end between two rows of one entity: both are then looked up.
-        while at > 0 && at < rest.len() && rest.len() > 4096 {
-            let same = rest.get(at - 1).zip(rest.get(at)).is_some_and(|(a, b)| a.is_of_entity(b));
-            if !same || at.is_multiple_of(4096) {
-                break;
-            }
-            at += 1;
-        }
-        let at = if left == 1 { rest.len() } else { at };
-        let (part, later) = rest.split_at(at.min(rest.len()));
-        out.push(part);
-        rest = later;
-    }
-    out
-}
-
 /// Room that is used again from entity to entity.
 struct Room {
     spare: PartCells,
@@ -464,38 +406,5 @@ impl<'s> Sources<'s> {
             visits.open_history(offer_row(row, asks, view, &mut best)?);
         }
         Ok(best)
-    }
-}
-
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-
-    fn row(row: usize, entity: &'static [u8], t: i64) -> SpineRow<'static> {
-        let (hash, begins) = (EntityHash(7), window(entity, 0));
-        SpineRow { row, hash, entity, begins, t: EventTime(t) }
-    }
-
-    #[test]
-    fn rows_of_entities_with_one_hash_are_taken_for_one_entity() {
-        for (one, other) in [
-            (&b"ant"[..], &b"bee"[..]),
-            (b"ant", b"ant\0"),
-            (b"", b"\0\0\0\0\0\0\0\0"),
-            (b"the same beginning, one", b"the same beginning, two"),
-        ] {
-            let mut spine =
-                vec![row(0, one, 5), row(1, other, 3), row(2, one, 1), row(3, other, 9)];
-            sort(&mut spine);
-            let groups: Vec<Vec<usize>> = spine
-                .chunk_by(SpineRow::is_of_entity)
-                .map(|rows| rows.iter().map(|row| row.row).collect())
-                .collect();
-            let mut expected = vec![vec![2, 0], vec![1, 3]];
-            if one > other {
-                expected.reverse();
-            }
-            assert_eq!(groups, expected, "{one:?} and {other:?}");
-        }
     }
 }

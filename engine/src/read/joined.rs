@@ -3,10 +3,13 @@
 //! The numbers of several columns of a large answer stand in one room, column after column: a column alone
 //! is often smaller than the pages that a system hands out fastest. Each keeps its whole room.
 
+use std::hint::black_box;
+
 use asofdb_format::ids::EventTime;
 use asofdb_format::value::{Value, ValueType};
 
 use crate::read::part::{PartColumn, PartColumns};
+use crate::read::spine::Landing;
 use crate::types::answer::{Stamp, Status};
 use crate::types::cells::is_bytes;
 use crate::world::large_pages::{Numbers, Part};
@@ -155,20 +158,9 @@ impl UnansweredColumn<'_> {
     /// Takes over the answers to some rows for the n-th feature.
     pub(crate) fn take_over(&mut self, part: &PartColumns, feature: usize, rows: &[Landing]) {
         let PartColumn { status, event_times, bits, values } = part.column(feature);
-        for Landing { row, from } in rows {
-            let from = *from as usize;
-            let from = (status.get(from), event_times.get(from), bits.get(from));
-            let to = (
-                self.status.get_mut(*row),
-                self.event_times.get_mut(*row),
-                self.bits.get_mut(*row),
-            );
-            if let (Some(status), Some(event_time), Some(bits)) = from
-                && let (Some(to_status), Some(to_time), Some(to_bits)) = to
-            {
-                (*to_status, *to_time, *to_bits) = (*status, *event_time, *bits);
-            }
-        }
+        gather(self.status, status, rows);
+        gather(self.event_times, event_times, rows);
+        gather(self.bits, bits, rows);
         if self.values.is_empty() {
             return;
         }
@@ -181,10 +173,15 @@ impl UnansweredColumn<'_> {
     }
 }
 
-/// Where a row of a part goes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Landing {
-    pub(crate) row: usize,
-    /// Its place in the part.
-    pub(crate) from: u32,
+/// Takes over numbers from where rows come from. Those are anywhere: all lines are looked at first, one
+/// after another, which a core does without waiting for each, and then they are at hand.
+fn gather<T: Copy>(to: &mut [T], all: &[T], rows: &[Landing]) {
+    for number in all.iter().step_by(64 / size_of::<T>()) {
+        black_box(*number);
+    }
+    for Landing { row, from } in rows {
+        if let (Some(to), Some(from)) = (to.get_mut(*row), all.get(*from as usize)) {
+            *to = *from;
+        }
+    }
 }

@@ -16,6 +16,7 @@
 //! | `entities` | the entities of some sources |
 //! | `scan` | all entities |
 //! | `join` | a spine of entities and times |
+//! | `spine` | its rows in the order of their entities, and the way back |
 //! | `part` | a part of it at work |
 //! | `joined` | what it answers |
 
@@ -36,4 +37,5 @@ pub(crate) mod resolve;
 pub(crate) mod row;
 pub(crate) mod several;
 pub(crate) mod source;
+pub(crate) mod spine;
 pub(crate) mod versions;

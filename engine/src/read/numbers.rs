@@ -6,6 +6,7 @@
 use asofdb_format::chunk::{self, Cells, Chunk, Grid, Moments, Wanted};
 use asofdb_format::head::Head;
 use asofdb_format::ids::EventTime;
+use asofdb_format::ints::Limit;
 use asofdb_format::value::Kind;
 use asofdb_format::wire::Malformed;
 
@@ -26,10 +27,12 @@ const STATES: (Status, Status) = (Status::Value, Status::Missing);
 #[derive(Debug, Default)]
 pub(crate) struct NumbersRoom {
     starts: Vec<u32>,
-    /// Of each column, how many revisions are not after each moment.
-    up_to: Vec<u32>,
+    limits: Vec<Limit>,
+    /// The event times and the bits of a head's versions.
+    newest: (Vec<i64>, Vec<u64>),
     wanted: Vec<Wanted>,
-    /// Of what is wanted, which ask wants it, and where the head has it.
+    /// Of what is wanted, which ask wants it, and where the head has it; empty if that is the first for
+    /// the first, the second for the second, and so on.
     wanting: Vec<(usize, usize)>,
 }
 
@@ -69,15 +72,9 @@ pub(crate) fn answer(
     chunk.starts(&mut starts);
     let grid = chunk.grid(&starts);
     if let Some(grid) = &grid {
-        if room.up_to.len() < columns * times.len() {
-            room.up_to.resize(columns * times.len(), 0);
-        }
-        for (at, t) in times.iter().enumerate() {
-            let out = room.up_to.get_mut(at..).unwrap_or_default();
-            grid.up_to(&chunk.moment(*t), out.iter_mut().step_by(times.len()));
-        }
+        grid.limits(times, &mut room.limits);
         room.want_of(&chunk, asked);
-        let moments = Moments { times, up_to: &room.up_to };
+        let moments = Moments { times, limits: &room.limits };
         grid.answer(&room.wanted, moments, STATES, out).map_err(malformed)?;
         room.judge((row, head), Some((grid, &bytes)), (asked, times), out)?;
     }
@@ -96,7 +93,11 @@ impl NumbersRoom {
     fn want(&mut self, head: &Head<'_>, asked: &mut Asked) {
         self.wanted.clear();
         self.wanting.clear();
-        let mut places = Places::new(asked.are(head));
+        let are_same = asked.are(head);
+        if are_same && asked.is_numbers && asked.is_in_place {
+            return self.want_all(head);
+        }
+        let mut places = Places::new(are_same);
         for (index, ask) in asked.each().iter().enumerate() {
             if !is_number(ask) {
                 continue;
@@ -112,17 +113,39 @@ impl NumbersRoom {
         }
     }
 
+    /// Where all of a head is wanted, in its order.
+    #[inline]
+    fn want_all(&mut self, head: &Head<'_>) {
+        let (times, bits) = &mut self.newest;
+        times.resize(head.len(), 0);
+        bits.resize(head.len(), 0);
+        head.event_times_into(times);
+        head.bits_into(bits);
+        let newest = times.iter().zip(&*bits);
+        self.wanted.extend((0..).zip(newest).map(|(place, (newest, bits))| Wanted {
+            column: Wanted::NO_COLUMN,
+            place,
+            newest: EventTime(*newest),
+            bits: *bits,
+        }));
+    }
+
     /// Finds the columns of what is wanted.
     #[inline]
     fn want_of(&mut self, chunk: &Chunk<'_>, asked: &mut Asked) {
         let run = chunk.run_from().filter(|_| chunk.columns() == asked.len());
         let are_columns = run.is_some() && run == asked.row_from;
+        if are_columns && self.wanting.is_empty() {
+            self.wanted.iter_mut().for_each(|wanted| wanted.column = wanted.place);
+            return;
+        }
         let asks = asked.each();
         let mut from = 0;
-        for (wanted, (index, _)) in self.wanted.iter_mut().zip(&self.wanting) {
+        for (at, wanted) in self.wanted.iter_mut().enumerate() {
+            let index = self.wanting.get(at).map_or(at, |(index, _)| *index);
             if are_columns {
-                wanted.column = small(*index);
-            } else if let Some(ask) = asks.get(*index) {
+                wanted.column = small(index);
+            } else if let Some(ask) = asks.get(index) {
                 let found = chunk.find(ask.feature, from);
                 from = found.unwrap_or_else(|next| next);
                 wanted.column = found.map_or(Wanted::NO_COLUMN, small);
@@ -143,23 +166,24 @@ impl NumbersRoom {
             return Ok(());
         }
         let asks = asked.each();
-        for (wanted, (index, place)) in self.wanted.iter().zip(&self.wanting) {
-            let Some(ask) = asks.get(*index) else { continue };
+        for (at, wanted) in self.wanted.iter().enumerate() {
+            let (index, place) = self.wanting.get(at).copied().unwrap_or((at, at));
+            let Some(ask) = asks.get(index) else { continue };
             if are_values && ask.terms.is_endless() {
                 continue;
             }
-            let newest = head.kind(*place);
+            let newest = head.kind(place);
             let newest = newest.map_err(|fault| row.table.corrupt(row.at, &fault))?;
             for (at, t) in times.iter().enumerate() {
                 let kind = match older {
                     _ if *t >= wanted.newest => newest,
                     Some((grid, bytes)) if wanted.column != Wanted::NO_COLUMN => {
                         let column = wanted.column as usize;
-                        let up_to = self.up_to.get(column * times.len() + at);
+                        let up_to = self.limits.get(at).map(|limit| grid.up_to(column, limit));
                         let Some(index) = up_to.and_then(|up_to| up_to.checked_sub(1)) else {
                             continue;
                         };
-                        let kind = grid.kind(column, index as usize);
+                        let kind = grid.kind(column, index);
                         kind.map_err(|fault| row.table.corrupt(bytes.start, &fault))?
                     }
                     _ => continue,

@@ -4,10 +4,11 @@
 //! [`EventTime`] can say; the running time only ever grows.
 
 use std::fmt::Debug;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use asofdb_format::ids::{EventTime, Span};
 use parking_lot::Mutex;
+use rustix::time::{ClockId, Timespec, clock_gettime};
 
 /// Tells the time.
 pub trait Clock: Send + Sync + Debug {
@@ -39,9 +40,9 @@ impl Default for SystemClock {
 }
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the real clock behind the Clock trait")]
+    #[inline]
     fn now(&self) -> EventTime {
-        since_epoch(SystemTime::now())
+        since_epoch(clock_gettime(ClockId::Realtime))
     }
 
     fn running(&self) -> Span {
@@ -49,12 +50,12 @@ impl Clock for SystemClock {
     }
 }
 
-/// A moment of the system's clock, which may lie before 1970 on a machine without a battery.
-fn since_epoch(time: SystemTime) -> EventTime {
-    match time.duration_since(UNIX_EPOCH) {
-        Ok(after) => EventTime(span(after).micros()),
-        Err(before) => EventTime(span(before.duration()).micros().saturating_neg()),
-    }
+/// A moment of the system's clock, which may lie before 1970 on a machine without a battery: its
+/// nanoseconds then count up from the second before it.
+// Every latest read asks for it, and this is a third of what `SystemTime` takes to tell it.
+#[inline]
+fn since_epoch(Timespec { tv_sec, tv_nsec }: Timespec) -> EventTime {
+    EventTime(tv_sec.saturating_mul(1_000_000).saturating_add(tv_nsec / 1_000))
 }
 
 fn span(duration: Duration) -> Span {
@@ -133,9 +134,11 @@ mod tests {
 
     #[test]
     fn a_moment_before_the_epoch_is_negative() {
-        let time = UNIX_EPOCH - Duration::from_micros(7);
-        assert_eq!(since_epoch(time), EventTime(-7));
-        assert_eq!(since_epoch(UNIX_EPOCH + Duration::from_micros(7)), EventTime(7));
+        let at = |tv_sec, tv_nsec| since_epoch(Timespec { tv_sec, tv_nsec });
+        assert_eq!(at(-1, 999_993_000), EventTime(-7));
+        assert_eq!(at(0, 7_999), EventTime(7));
+        assert_eq!(at(i64::MAX, 0), EventTime::MAX);
+        assert_eq!(at(i64::MIN, 0), EventTime::MIN);
     }
 
     #[test]

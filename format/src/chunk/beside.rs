@@ -11,15 +11,15 @@
 
 use crate::ints::{self, Ints};
 use crate::lines::{self, Lists};
-use crate::values::{NumberValues, Wholes};
+use crate::values::{NumberCode, NumberValues, Wholes};
 use crate::wire::{Decoded, Malformed, Reader};
 
 /// The numbers of a chunk, read in place.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Beside<'a> {
     codes: Ints<'a>,
-    bases: Ints<'a>,
-    rests: Ints<'a>,
+    pub(super) bases: Ints<'a>,
+    pub(super) rests: Ints<'a>,
 }
 
 impl<'a> Beside<'a> {
@@ -35,12 +35,43 @@ impl<'a> Beside<'a> {
         })
     }
 
+    /// Whether its integers have whole windows.
+    #[inline]
+    pub(super) fn has_whole_windows(&self) -> bool {
+        let all = [&self.codes, &self.bases, &self.rests];
+        all.into_iter().all(Ints::has_whole_windows)
+    }
+
     /// The numbers of a column before which so many revisions lie.
     #[inline(always)]
     pub(super) fn column(&self, index: usize, before: usize) -> Decoded<NumberValues<'a>> {
-        let (code, base) = (self.codes.get(index), self.bases.get(index));
-        NumberValues::beside(code, base, before, self.rests)
-            .ok_or(Malformed::new(0, "a form of numbers and a power of ten up to nine"))
+        let code = Self::known(self.codes.get(index))?;
+        Ok(NumberValues::beside(code, self.bases.get(index), before, self.rests))
+    }
+
+    /// The one code of all columns, if they have one and it is told without a look at each.
+    #[inline(always)]
+    pub(super) fn one_code(&self) -> Decoded<Option<NumberCode>> {
+        self.codes.constant().map(Self::known).transpose()
+    }
+
+    #[inline(always)]
+    fn known(code: i64) -> Decoded<NumberCode> {
+        let fault = Malformed::new(0, "a form of numbers and a power of ten up to nine");
+        NumberCode::of(code).ok_or(fault)
+    }
+
+    /// The code of a column, which all may share. `WHOLE` says that integers have whole windows.
+    #[inline(always)]
+    pub(super) fn code<const WHOLE: bool>(
+        &self,
+        one: Option<NumberCode>,
+        index: usize,
+    ) -> Decoded<NumberCode> {
+        match one {
+            Some(code) => Ok(code),
+            None => Self::known(self.codes.at_in::<WHOLE>(index, index)),
+        }
     }
 }
 

@@ -2,8 +2,9 @@
 //! looked at one beside another, and no look waits for the one before it.
 
 use crate::chunk::beside::Beside;
-use crate::chunk::numbers::Moment;
 use crate::chunk::{Chunk, ONE_TIMES};
+use crate::ids::EventTime;
+use crate::ints::Limit;
 use crate::value::Kind;
 use crate::wire::{Decoded, narrow};
 
@@ -14,7 +15,7 @@ pub struct Grid<'c, 'a> {
     pub(super) beside: &'c Beside<'a>,
     /// How many revisions lie before each column, and all.
     starts: &'c [u32],
-    pub(super) is_one_time: bool,
+    is_one_time: bool,
 }
 
 impl<'a> Chunk<'a> {
@@ -41,9 +42,10 @@ impl<'a> Chunk<'a> {
         let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         out.clear();
         match self.counts.constant() {
+            // No chunk has more revisions than can be counted so.
             Some(count) => {
-                let count = narrow(count.cast_unsigned());
-                out.extend((0..=self.columns).map(|column| small(column * count)));
+                let count = small(narrow(count.cast_unsigned()));
+                out.extend((0..=small(self.columns)).map(|column| column.wrapping_mul(count)));
             }
             None => {
                 let mut before = 0;
@@ -59,22 +61,28 @@ impl<'a> Chunk<'a> {
 }
 
 impl Grid<'_, '_> {
-    /// Tells of each column how many of its revisions have an event time up to a moment that the
-    /// chunk made: a place in `out` for each.
+    /// Holds moments against the event times of all columns, for [`Grid::answer`] and [`Grid::up_to`]:
+    /// those replace what is in the list.
     #[inline]
-    pub fn up_to<'o>(&self, moment: &Moment, out: impl Iterator<Item = &'o mut u32>) {
+    pub fn limits(&self, moments: &[EventTime], out: &mut Vec<Limit>) {
         let times = &self.chunk.times;
-        match (moment.index, &moment.limit) {
-            (None, Some(limit)) => times.partition_each(self.starts, limit, out),
-            (Some(index), _) => {
-                let index = u32::try_from(index).unwrap_or(u32::MAX);
-                for (pair, out) in self.starts.windows(2).zip(out) {
-                    *out = index.min(len_of(pair));
-                }
-            }
-            // Times of their own are never beside numbers that are side by side.
-            (None, None) => out.for_each(|out| *out = 0),
+        let longest = self.chunk.longest();
+        let limits = moments.iter().map(|t| times.limit(longest, t.0));
+        out.clear();
+        if self.is_one_time {
+            let index = |limit| Limit::at(times.partition_within(0, longest, &limit));
+            out.extend(limits.map(index));
+        } else {
+            out.extend(limits);
         }
+    }
+
+    /// How many revisions of a column have an event time up to a moment.
+    #[must_use]
+    #[inline]
+    pub fn up_to(&self, column: usize, moment: &Limit) -> usize {
+        let Some((before, len)) = self.list_of(column) else { return 0 };
+        self.chunk.times.partition_within(self.times_before(before), len, moment)
     }
 
     /// Whether all revisions are values.
@@ -84,10 +92,18 @@ impl Grid<'_, '_> {
         self.chunk.kinds.is_none()
     }
 
-    /// How many revisions lie before a column.
+    /// How many revisions lie before a column, and how many it has.
     #[inline(always)]
-    pub(super) fn before(&self, column: usize) -> usize {
-        self.starts.get(column).map_or(usize::MAX, |start| *start as usize)
+    pub(super) fn list_of(&self, column: usize) -> Option<(usize, usize)> {
+        let start = *self.starts.get(column)?;
+        let next = *self.starts.get(column.wrapping_add(1))?;
+        Some((start as usize, next.saturating_sub(start) as usize))
+    }
+
+    /// How many event times lie before those of a column before which so many revisions lie.
+    #[inline(always)]
+    pub(super) const fn times_before(&self, before: usize) -> usize {
+        if self.is_one_time { 0 } else { before }
     }
 
     /// The kind of the i-th revision of a column.
@@ -96,17 +112,9 @@ impl Grid<'_, '_> {
         match &self.chunk.kinds {
             None => Ok(Kind::Value),
             kinds => {
-                super::column::kind_of(kinds.as_ref(), self.before(column).saturating_add(index))
+                let (before, _) = self.list_of(column).unwrap_or((usize::MAX, 0));
+                super::column::kind_of(kinds.as_ref(), before.saturating_add(index))
             }
         }
-    }
-}
-
-/// How many revisions a column has, told by its start and that of the next.
-#[inline]
-fn len_of(pair: &[u32]) -> u32 {
-    match pair {
-        [start, next] => next.saturating_sub(*start),
-        _ => 0,
     }
 }

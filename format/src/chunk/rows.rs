@@ -9,6 +9,8 @@ use std::hint::select_unpredictable;
 
 use crate::chunk::grid::Grid;
 use crate::ids::EventTime;
+use crate::ints::Limit;
+use crate::values::decimal;
 use crate::wire::Decoded;
 
 /// What is wanted of a column.
@@ -83,57 +85,87 @@ impl Wanted {
     pub const NO_COLUMN: u32 = u32::MAX;
 }
 
-/// Moments, ascending or not, and of each column and moment, in this order, how many revisions are
-/// not after it, as [`Grid::up_to`] tells.
+/// Moments, ascending or not.
 #[derive(Clone, Copy, Debug)]
 pub struct Moments<'m> {
     /// The moments.
     pub times: &'m [EventTime],
-    /// Of each column so many numbers as there are moments.
-    pub up_to: &'m [u32],
+    /// What [`Grid::limits`] made of them.
+    pub limits: &'m [Limit],
 }
 
 impl Grid<'_, '_> {
     /// Answers each moment for each column that is wanted; all versions are taken for values, for
     /// which `there` is written, and `missing` where no version is. Places that `out` does not have
     /// are left out.
-    // Not inlined: what it looks at in each column is then in registers.
-    #[inline(never)]
+    #[inline]
     pub fn answer<S: Copy>(
         &self,
         wanted: &[Wanted],
         moments: Moments<'_>,
+        states: (S, S),
+        out: &mut Cells<'_, S>,
+    ) -> Decoded<()> {
+        let are_near = self.chunk.times.has_whole_windows()
+            && self.beside.has_whole_windows()
+            && moments.limits.iter().all(Limit::is_near);
+        match moments.times.len() {
+            1 if are_near => self.answer_in::<true, true, S>(wanted, moments, states, out),
+            _ if are_near => self.answer_in::<true, false, S>(wanted, moments, states, out),
+            _ => self.answer_in::<false, false, S>(wanted, moments, states, out),
+        }
+    }
+
+    /// Where limits are near and windows whole, no call and no loop stands between what is looked at in
+    /// one column and the next; where there is one moment, no loop within a column either.
+    // Not inlined: what it looks at in each column is then in registers.
+    #[inline(never)]
+    fn answer_in<const NEAR: bool, const ONE: bool, S: Copy>(
+        &self,
+        wanted: &[Wanted],
+        Moments { times: moments, limits }: Moments<'_>,
         (there, missing): (S, S),
         out: &mut Cells<'_, S>,
     ) -> Decoded<()> {
-        let rows = moments.times.len();
-        let times = self.chunk.times;
+        let rows = if ONE { 1 } else { moments.len() };
+        let (Some(moments), Some(limits)) = (moments.get(..rows), limits.get(..rows)) else {
+            return Ok(());
+        };
+        let (times, bases, rests) = (self.chunk.times, self.beside.bases, self.beside.rests);
+        let one_code = self.beside.one_code()?;
         for wanted in wanted {
             let Some(cells) = out.at(wanted.place, rows) else { continue };
-            let column = wanted.column as usize;
-            let up_to = moments.up_to.get(column.saturating_mul(rows)..).unwrap_or_default();
             let newest = (wanted.newest, wanted.bits);
-            if wanted.column == Wanted::NO_COLUMN || up_to.len() < rows {
-                see_newest(newest, moments.times, (there, missing), cells);
+            let column = wanted.column as usize;
+            let Some((before, len)) = self.list_of(column) else {
+                see_newest(newest, moments, (there, missing), cells);
                 continue;
-            }
-            let before = self.before(column);
-            let numbers = self.beside.column(column, before)?;
-            let times_before = if self.is_one_time { 0 } else { before };
-            let rows = moments.times.iter().zip(up_to).zip(cells);
-            let wanted = rows.map(|((t, up_to), cell)| {
-                let is_newest = *t >= newest.0;
-                (up_to.saturating_sub(1) as usize, (is_newest, *up_to > 0, cell))
-            });
-            numbers.each(wanted, |(is_newest, is_older, cell), index, number| {
-                let ((status, to_time), to_bits) = cell;
-                let event_time = times.at(index, times_before.wrapping_add(index));
+            };
+            let code = self.beside.code::<NEAR>(one_code, column)?;
+            let base = bases.at_in::<NEAR>(column, column);
+            let times_before = self.times_before(before);
+            for ((t, limit), ((status, to_time), to_bits)) in moments.iter().zip(limits).zip(cells)
+            {
+                let up_to = if NEAR {
+                    times.partition_near(times_before, len, limit)
+                } else {
+                    times.partition_within(times_before, len, limit)
+                };
+                let (is_newest, is_older) = (*t >= newest.0, up_to > 0);
+                let index = up_to.saturating_sub(1);
+                let event_time = times.at_in::<NEAR>(index, times_before.wrapping_add(index));
+                let rest = rests.at_in::<NEAR>(index, before.wrapping_add(index));
+                let whole = base.wrapping_add(rest);
+                let number = match code.divisor() {
+                    Some(divisor) => decimal(whole, divisor).to_bits(),
+                    None => code.bits(whole),
+                };
                 let event_time = select_unpredictable(is_older, event_time, 0);
                 let number = select_unpredictable(is_older, number, 0);
                 *to_time = select_unpredictable(is_newest, newest.0.0, event_time);
                 *to_bits = select_unpredictable(is_newest, newest.1, number);
                 *status = if is_newest | is_older { there } else { missing };
-            });
+            }
         }
         Ok(())
     }

@@ -461,15 +461,13 @@ fn check_chunk_of(columns: &[(FeatureId, Numbers, Vec<Revision>)], timeline: &Ti
         assert_eq!(column.up_to(EventTime::MAX), revisions.len());
         if let Some(numbers) = chunk.numbers(index, &mut walk).unwrap() {
             assert_eq!(numbers.len(), revisions.len());
-            let mut starts = vec![1, 2, 3];
+            let (mut starts, mut limits) = (vec![1, 2, 3], Vec::new());
             chunk.starts(&mut starts);
             if let Some(grid) = chunk.grid(&starts) {
-                let mut up_to = vec![7; columns.len() + 1];
                 for (at, revision) in revisions.iter().enumerate() {
-                    let moment = chunk.moment(revision.order.event_time);
-                    grid.up_to(&moment, up_to.iter_mut());
-                    assert_eq!(up_to.last(), Some(&7));
-                    assert_eq!(up_to[index] as usize, numbers.up_to(&moment));
+                    let t = revision.order.event_time;
+                    grid.limits(&[t], &mut limits);
+                    assert_eq!(grid.up_to(index, &limits[0]), numbers.up_to(&chunk.moment(t)));
                     assert_eq!(grid.kind(index, at), numbers.kind(at));
                 }
             }

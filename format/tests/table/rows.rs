@@ -1,6 +1,6 @@
 //! What is read of several columns at once, held against the revisions that were written.
 
-use asofdb_format::chunk::{Cells, Chunk, Moments, Wanted};
+use asofdb_format::chunk::{Cells, Chunk, Grid, Moments, Wanted};
 use asofdb_format::head::{self, Head, HistoryPlace};
 use asofdb_format::ids::{Commit, EventTime, FeatureId, KnownTime, SourceId};
 use asofdb_format::revision::{Order, Payload, Revision};
@@ -21,11 +21,28 @@ pub fn check_answers(chunk: &Chunk<'_>, columns: &[(FeatureId, Numbers, Vec<Revi
         .map(EventTime)
         .collect();
     times.sort_unstable();
-    let rows = times.len();
-    let mut up_to = vec![0; columns.len() * rows];
-    for (at, t) in times.iter().enumerate() {
-        grid.up_to(&chunk.moment(*t), up_to[at..].iter_mut().step_by(rows));
+    check_at(&grid, columns, &times);
+    for t in times {
+        // One moment is answered in another way than many.
+        check_at(&grid, columns, &[t]);
     }
+}
+
+fn check_at(
+    grid: &Grid<'_, '_>,
+    columns: &[(FeatureId, Numbers, Vec<Revision>)],
+    times: &[EventTime],
+) {
+    let rows = times.len();
+    let mut limits = Vec::new();
+    grid.limits(times, &mut limits);
+    for (index, (_, _, revisions)) in columns.iter().enumerate() {
+        for (t, limit) in times.iter().zip(&limits) {
+            let expected = revisions.partition_point(|one| one.order.event_time <= *t);
+            assert_eq!(grid.up_to(index, limit), expected);
+        }
+    }
+    assert_eq!(grid.up_to(columns.len(), &limits[0]), 0, "there is no such column");
     let newest = |index: usize, revisions: &[Revision]| {
         let last = revisions.last().unwrap().order.event_time.0;
         EventTime(if index.is_multiple_of(3) { i64::MAX } else { last.saturating_add(1) })
@@ -47,7 +64,7 @@ pub fn check_answers(chunk: &Chunk<'_>, columns: &[(FeatureId, Numbers, Vec<Revi
     let (mut status, mut event_times, mut bits) =
         (vec!['-'; places * rows], vec![-7; places * rows], vec![7; places * rows]);
     let mut out = Cells { status: &mut status, event_times: &mut event_times, bits: &mut bits };
-    grid.answer(&wanted, Moments { times: &times, up_to: &up_to }, ('v', 'm'), &mut out).unwrap();
+    grid.answer(&wanted, Moments { times, limits: &limits }, ('v', 'm'), &mut out).unwrap();
     let told = |place: usize, at: usize| {
         let cell = place * rows + at;
         (status[cell], event_times[cell], bits[cell])
