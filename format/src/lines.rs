@@ -64,7 +64,7 @@ impl<'a> Lists<'a> {
         }
         let scale = scale.max(1);
         let Ok(divisor) = i64::try_from(scale) else { return RAW };
-        let unit = |value: &i64| value.wrapping_sub(first) / divisor;
+        let unit = |value: &i64| units(value.wrapping_sub(first), divisor);
         let (mut rise, mut steps) = (0i128, 0i128);
         for list in self.each() {
             if let [one, .., last] = list {
@@ -101,11 +101,20 @@ impl<'a> Lists<'a> {
     }
 }
 
+/// How many times a divisor goes into what is its multiple. Mostly it is 1, and a division takes long.
+#[inline]
+const fn units(apart: i64, divisor: i64) -> i64 {
+    if divisor == 1 { apart } else { apart / divisor }
+}
+
 impl Plan {
+    /// The fewest bits that any integers take.
+    pub(crate) const LEAST_BITS: u64 = 64;
+
     /// About how many bits so many integers take, written so.
     #[must_use]
     pub fn bits(&self, count: usize) -> u64 {
-        wide(count) * u64::from(self.width) + if self.slope == 0 { 64 } else { 104 }
+        wide(count) * u64::from(self.width) + if self.slope == 0 { Self::LEAST_BITS } else { 104 }
     }
 
     /// Writes lists of which this is the plan.
@@ -127,7 +136,7 @@ impl Plan {
         let packed = lists.each().flat_map(|list| {
             let mut line = low;
             list.iter().map(move |value| {
-                let above = (value.wrapping_sub(first) / divisor).wrapping_sub(line);
+                let above = units(value.wrapping_sub(first), divisor).wrapping_sub(line);
                 line = line.wrapping_add(slope);
                 above.cast_unsigned()
             })

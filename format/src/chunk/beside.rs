@@ -12,7 +12,7 @@
 use crate::ints::{self, Ints};
 use crate::lines::{self, Lists};
 use crate::values::{NumberCode, NumberValues, Wholes};
-use crate::wire::{Decoded, Malformed, Reader};
+use crate::wire::{Decoded, Malformed, Reader, wide};
 
 /// The numbers of a chunk, read in place.
 #[derive(Clone, Copy, Debug)]
@@ -93,19 +93,26 @@ impl Plan {
         let bases: Vec<i64> =
             columns.iter().map(|c| c.wholes.iter().min().copied().unwrap_or_default()).collect();
         let mut rests = Vec::with_capacity(counts.iter().sum());
-        let mut own = 0;
         for (column, base) in columns.iter().zip(&bases) {
-            let count = column.wholes.len();
-            // Form, power of ten, and where the body ends.
-            own += 24 + Lists { all: &column.wholes, counts: &[count] }.plan().bits(count);
             rests.extend(column.wholes.iter().map(|whole| whole.wrapping_sub(*base)));
         }
         let plan = |all: &[i64]| Lists { all, counts: &[all.len()] }.plan().bits(all.len());
         let codes: Vec<i64> = columns.iter().map(Wholes::code).collect();
         let lines = Lists { all: &rests, counts }.plan();
         let side = plan(&codes) + plan(&bases) + lines.bits(rests.len());
+        // Form, power of ten, and where the body ends.
+        const OWN: u64 = 24;
+        // At first what each takes at least, which is mostly enough to know.
+        let mut own = wide(columns.len()) * (OWN + lines::Plan::LEAST_BITS);
         // It is quicker to read, too, which is worth a little.
-        (side <= own + own / 32).then_some(Self { codes, bases, rests, lines })
+        let is_worth = |own: u64| side <= own + own / 32;
+        for column in columns {
+            if is_worth(own) {
+                break;
+            }
+            own += plan(&column.wholes) - lines::Plan::LEAST_BITS;
+        }
+        is_worth(own).then_some(Self { codes, bases, rests, lines })
     }
 
     pub(super) fn write(&self, counts: &[usize], out: &mut Vec<u8>) {

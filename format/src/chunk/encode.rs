@@ -38,10 +38,14 @@ pub fn encode(
     };
     let times = all(|revision| revision.order.event_time.0);
     let times = Lists { all: &times, counts: &counts };
-    let known = all(|revision| revision.order.commit.0.wrapping_sub(revision.order.known_time.0));
-    let sources = all(|revision| i64::from(revision.source.0));
-    let kinds = all(|revision| i64::from(revision.kind.tag()));
-    let any = |list: &[i64]| list.iter().any(|&number| number != 0);
+    // Mostly they are all zero.
+    let some = |integer: fn(&Revision) -> i64| {
+        let mut each = columns.iter().flat_map(|column| column.revisions);
+        each.any(|revision| integer(revision) != 0).then(|| all(integer))
+    };
+    let known = some(|revision| revision.order.commit.0.wrapping_sub(revision.order.known_time.0));
+    let sources = some(|revision| i64::from(revision.source.0));
+    let kinds = some(|revision| i64::from(revision.kind.tag()));
 
     let times_form = Times::of(times);
     let beside = match &times_form {
@@ -69,9 +73,9 @@ pub fn encode(
     out.push(
         times_form.flag()
             | commits_flag
-            | flag(any(&known), OWN_KNOWN)
-            | flag(any(&sources), HAS_SOURCES)
-            | flag(any(&kinds), HAS_KINDS)
+            | flag(known.is_some(), OWN_KNOWN)
+            | flag(sources.is_some(), HAS_SOURCES)
+            | flag(kinds.is_some(), HAS_KINDS)
             | flag(beside.is_some(), NUMBERS_BESIDE),
     );
     out.put_varint(wide(columns.len()));
@@ -84,16 +88,12 @@ pub fn encode(
     }
     ends.iter().for_each(|&end| put_uint(out, end, end_width));
     times_form.write(times, out);
-    if any(&kinds) {
+    if let Some(kinds) = kinds {
         ints::encode(&kinds, out);
     }
     out.extend_from_slice(&bodies);
     out.extend_from_slice(&order);
-    for list in [&known, &sources] {
-        if any(list) {
-            ints::encode(list, out);
-        }
-    }
+    [known, sources].iter().flatten().for_each(|list| ints::encode(list, out));
 }
 
 /// The integers that the columns' numbers are written as; `None` if one of them holds bytes, or
@@ -141,17 +141,11 @@ impl Times {
         }
         let owners = owners(times);
         let plan = times.plan();
-        let mut own = 0;
-        let mut rest = times.all;
-        for (count, owner) in times.counts.iter().zip(&owners) {
-            let (list, later) = rest.split_at_checked(*count).unwrap_or((rest, &[]));
-            rest = later;
-            own += match owner {
-                Some(_) => 16,
-                None => 24 + Lists { all: list, counts: &[*count] }.plan().bits(*count),
-            };
+        if are_shorter(times, &owners, plan.bits(times.all.len())) {
+            Self::Own(owners)
+        } else {
+            Self::Lines(plan)
         }
-        if plan.bits(times.all.len()) <= own { Self::Lines(plan) } else { Self::Own(owners) }
     }
 
     const fn flag(&self) -> u8 {
@@ -169,6 +163,28 @@ impl Times {
             Self::Own(_) => {}
         }
     }
+}
+
+/// Whether lists of their own take fewer bits than so many.
+fn are_shorter(times: Lists<'_>, owners: &[Option<usize>], bits: u64) -> bool {
+    const AGAIN: u64 = 16;
+    const OWN: u64 = 24;
+    let least = |owner: &Option<usize>| owner.map_or(OWN + lines::Plan::LEAST_BITS, |_| AGAIN);
+    // At first what each takes at least, which is mostly enough to know.
+    let mut own: u64 = owners.iter().map(least).sum();
+    let mut rest = times.all;
+    for (count, owner) in times.counts.iter().zip(owners) {
+        if own >= bits {
+            return false;
+        }
+        let (list, later) = rest.split_at_checked(*count).unwrap_or((rest, &[]));
+        rest = later;
+        if owner.is_none() {
+            let plan = Lists { all: list, counts: &[*count] }.plan();
+            own += plan.bits(*count) - lines::Plan::LEAST_BITS;
+        }
+    }
+    own < bits
 }
 
 fn first_of<'a>(lists: Lists<'a>) -> &'a [i64] {
