@@ -63,6 +63,15 @@ impl Arena {
         segment.and_then(|segment| segment.get(start..start + len)).unwrap_or_default()
     }
 
+    /// All words that lie side by side from a place on: who looks at a few first to know how many there
+    /// are finds them once.
+    #[inline]
+    pub(crate) fn words_from(&self, place: Place) -> &[Word] {
+        let (segment, _, start) = find(narrow(place));
+        let segment = self.segments.get(segment).and_then(OnceLock::get);
+        segment.and_then(|segment| segment.get(start..)).unwrap_or_default()
+    }
+
     /// Up to so many words from a place on, as many as lie side by side.
     #[inline]
     pub(crate) fn words_up_to(&self, place: Place, len: usize) -> &[Word] {

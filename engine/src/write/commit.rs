@@ -453,6 +453,9 @@ fn check(
     Ok(())
 }
 
+/// So many features mostly have different last bits.
+const GUESSES: usize = 64;
+
 /// Puts a batch of the log into a memtable. Readers see it when the commit is published.
 fn apply(
     memtable: &Memtable,
@@ -461,8 +464,8 @@ fn apply(
     catalog: &Catalog,
 ) -> Decoded<()> {
     let source = batch.head.source.as_ref().map_or(SourceId::NONE, |(id, _)| *id);
-    // Mostly the features of one entity come in the order in which those of the one before came.
-    let mut next = 0;
+    // Where features were touched before, by the last bits of their numbers: mostly that is right.
+    let mut guesses = [0; GUESSES];
     let mut touched: Vec<FeatureId> = Vec::new();
     // Counted here first, so that the lock is taken once.
     let mut tallies: Vec<Tally> = Vec::new();
@@ -471,9 +474,14 @@ fn apply(
     while let Some(entry) = batch.next_entry()? {
         let put = Incoming::of(&entry, commit, source);
         let feature = put.feature;
-        let guess = if touched.get(next) == Some(&feature) { next } else { 0 };
-        let place = touched.get(guess..).unwrap_or_default().iter();
-        let place = place.clone().position(|known| *known == feature).map(|place| place + guess);
+        let guess = guesses.get_mut(feature.0 as usize % GUESSES);
+        let guessed = guess.as_deref().copied().unwrap_or_default();
+        let is_right = touched.get(guessed) == Some(&feature);
+        let place = if is_right {
+            Some(guessed)
+        } else {
+            touched.iter().position(|known| *known == feature)
+        };
         let place = place.unwrap_or_else(|| {
             let known = catalog.get(feature);
             let known = known.map_or(ValueType::Bytes, |known| known.definition.value_type);
@@ -481,7 +489,9 @@ fn apply(
             tallies.push(Tally::new(known));
             tallies.len() - 1
         });
-        next = place + 1;
+        if let Some(guess) = guess {
+            *guess = place;
+        }
         if let Some(tally) = tallies.get_mut(place) {
             tally.count(&put.order, put.kind, put.value);
         }

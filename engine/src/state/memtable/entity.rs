@@ -18,6 +18,8 @@
 //! as the entity has already or entities had in the memtable before, and more are added behind those
 //! that are there: an entity has few groups however its features come.
 
+use std::hint::select_unpredictable;
+
 use asofdb_format::hash::EntityHash;
 use asofdb_format::ids::FeatureId;
 use asofdb_format::revision::Revision;
@@ -68,10 +70,9 @@ impl<'m> EntityNode<'m> {
     /// The entity at a place.
     #[inline]
     pub(super) fn at(memtable: &'m Memtable, place: Place) -> Option<Self> {
-        let head = memtable.arena.words(place, HEAD);
-        let len = narrow(get(head, 3)).div_ceil(8);
-        let name = memtable.arena.words(place + wide(HEAD), len);
-        (!head.is_empty()).then_some(Self { memtable, head, name })
+        let (head, rest) = memtable.arena.words_from(place).split_at_checked(HEAD)?;
+        let name = rest.get(..narrow(get(head, 3)).div_ceil(8)).unwrap_or_default();
+        Some(Self { memtable, head, name })
     }
 
     /// Looks at the lines where an entity is, and at those behind it, where so many features of its
@@ -280,11 +281,12 @@ impl<'m> Near<'m> {
     /// The group at a place.
     #[inline]
     pub(super) fn at(memtable: &'m Memtable, place: Place) -> Self {
-        let head = memtable.arena.words(place, GROUP_HEAD);
+        let words = memtable.arena.words_from(place);
+        let (head, rest) = words.split_at_checked(GROUP_HEAD).unwrap_or_default();
         let (room, count) = (get(head, ROOM), narrow(link(head, COUNT)));
         let (room, ascending) = (narrow(room & HALF), narrow(room >> 32));
         let ids = room.div_ceil(2);
-        let rest = memtable.arena.words(place + wide(GROUP_HEAD), ids + room * SLOT);
+        let rest = rest.get(..ids + room * SLOT).unwrap_or_default();
         let (ids, slots) = rest.split_at_checked(ids).unwrap_or_default();
         let (slots, _) = slots.as_chunks::<SLOT>();
         Self { older: get(head, 0), ids, slots, count, ascending, next: 0 }
@@ -313,11 +315,28 @@ impl<'m> Near<'m> {
         self.slots.get(index)
     }
 
+    /// The place of a feature, if it is here: all ids are looked at, and none decides a branch.
+    #[inline]
+    fn place_among_few(&self, feature: FeatureId) -> Option<usize> {
+        let ids = self.ids.get(..self.count.div_ceil(2)).unwrap_or_default();
+        let mut found = usize::MAX;
+        // The first one counts: behind the last feature of all stands a zero.
+        for (at, word) in ids.iter().enumerate().rev() {
+            let both = word.load(Ordering::Relaxed);
+            let (first, second) = (both & HALF, both >> 32);
+            found = select_unpredictable(second == u64::from(feature.0), at * 2 + 1, found);
+            found = select_unpredictable(first == u64::from(feature.0), at * 2, found);
+        }
+        (found < self.count).then_some(found)
+    }
+
     /// The slot of a feature, if it is here.
     #[inline]
     pub(super) fn find(&mut self, feature: FeatureId) -> Option<&'m Slot> {
         let place = if self.next < self.count && self.id(self.next) == feature {
             self.next
+        } else if self.count <= MOST_TO_COME {
+            self.place_among_few(feature)?
         } else {
             let (mut low, mut high) = (0, self.ascending);
             while low < high {

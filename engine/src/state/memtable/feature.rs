@@ -128,10 +128,11 @@ impl<'m> FeatureNode<'m> {
         if place == 0 {
             return Block::default();
         }
-        let arena = &self.memtable.arena;
-        let head = get(arena.words(place, 1), 0);
+        let words = self.memtable.arena.words_from(place);
+        let (head, rest) =
+            words.split_first().map_or((0, words), |(_, rest)| (get(words, 0), rest));
         let len = 1usize << (head >> NUMBER_AT).min(62);
-        let records = arena.words(place + 1, len * RECORD);
+        let records = len.checked_mul(RECORD).and_then(|len| rest.get(..len)).unwrap_or_default();
         Block { first: len - 1, older: head & ((1 << NUMBER_AT) - 1), records }
     }
 

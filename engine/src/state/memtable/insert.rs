@@ -34,7 +34,9 @@ struct Run<'m, 'p> {
     hash: EntityHash,
     /// How many there are.
     len: usize,
-    /// What is looked at next of the entity.
+    /// The entity, once it is found.
+    node: Option<EntityNode<'m>>,
+    /// What is looked at next: an entity of the bucket, and then a group of its features.
     next: Place,
     /// The slot of the first revision's feature, once it is found.
     slot: Option<&'m Slot>,
@@ -43,7 +45,8 @@ struct Run<'m, 'p> {
 /// So many runs are put in together: what is looked at first of one is fetched while others are.
 const RUNS: usize = 32;
 
-/// Of the groups of an entity so many are fetched so.
+/// Of the entities of a bucket, and of the groups of an entity, so many are fetched so.
+const ENTITIES_FETCHED: usize = 2;
 const GROUPS_FETCHED: usize = 3;
 
 /// For a run of so many the slots of all features are fetched.
@@ -74,6 +77,7 @@ impl<'m, 'p> Inserter<'m, 'p> {
                     entity,
                     hash: EntityHash::of(entity),
                     len: 1,
+                    node: None,
                     next: 0,
                     slot: None,
                 });
@@ -104,11 +108,22 @@ impl<'m, 'p> Inserter<'m, 'p> {
         self.fetch();
         let (runs, waiting) = (std::mem::take(&mut self.runs), std::mem::take(&mut self.waiting));
         let mut rest = waiting.as_slice();
+        // Counted before any of them is visible.
+        let mut arrival = memtable.revisions.fetch_add(wide(waiting.len()), Ordering::Release);
+        let mut grown = 0;
         for run in &runs {
             let (puts, behind) = rest.split_at_checked(run.len).unwrap_or_default();
-            self.put_run(run, puts);
+            grown += match (run.slot, puts) {
+                // Mostly nothing is left to be looked for.
+                (Some(slot), [put]) => {
+                    FeatureNode::new(memtable, slot).insert(&self.words, put, arrival)
+                }
+                _ => self.put_run(run, puts, arrival),
+            };
+            arrival += wide(puts.len());
             rest = behind;
         }
+        memtable.bytes.fetch_add(grown, Ordering::Relaxed);
         (self.runs, self.waiting) = (runs, waiting);
         self.runs.clear();
         self.waiting.clear();
@@ -124,8 +139,17 @@ impl<'m, 'p> Inserter<'m, 'p> {
         for run in &mut self.runs {
             run.next = memtable.first_of(run.hash);
         }
+        for _ in 0..ENTITIES_FETCHED {
+            for run in self.runs.iter_mut().filter(|run| run.node.is_none()) {
+                let Some(node) = EntityNode::at(memtable, run.next) else { continue };
+                if node.is(run.hash, run.entity) {
+                    run.node = Some(node);
+                }
+                run.next = node.next();
+            }
+        }
         for run in &mut self.runs {
-            run.next = EntityNode::at(memtable, run.next).map_or(0, |node| node.newest_group());
+            run.next = run.node.map_or(0, |node| node.newest_group());
         }
         for _ in 0..GROUPS_FETCHED {
             let mut from = 0;
@@ -141,7 +165,7 @@ impl<'m, 'p> Inserter<'m, 'p> {
             }
         }
         for run in self.runs.iter().filter(|run| run.len >= MANY) {
-            if let Some(node) = EntityNode::at(memtable, memtable.first_of(run.hash)) {
+            if let Some(node) = run.node {
                 node.fetch_features(run.len);
             }
         }
@@ -150,10 +174,14 @@ impl<'m, 'p> Inserter<'m, 'p> {
         std::hint::black_box(slots.fold(0, |seen, word| seen ^ word));
     }
 
-    fn put_run(&mut self, run: &Run<'_, '_>, puts: &[Incoming<'_>]) {
+    /// Puts the revisions of a run in; how many bytes of memory the memtable grew by.
+    fn put_run(&mut self, run: &Run<'_, '_>, puts: &[Incoming<'_>], arrival: u64) -> usize {
         let memtable = self.memtable;
-        let (node, mut grown) = memtable.node(&self.words, run.hash, run.entity);
-        let Some(node) = node else { return };
+        let (node, mut grown) = match run.node {
+            Some(node) => (Some(node), 0),
+            None => memtable.node(&self.words, run.hash, run.entity),
+        };
+        let Some(node) = node else { return grown };
         let mut near = Near::default();
         self.new.clear();
         let is_new = |put: &&Incoming<'_>| node.feature_near(put.feature, &mut near).is_none();
@@ -166,12 +194,11 @@ impl<'m, 'p> Inserter<'m, 'p> {
             grown += node.add_features(&self.words, &self.new);
             near = Near::default();
         }
-        let arrival = memtable.revisions.fetch_add(wide(puts.len()), Ordering::Release);
         for (arrival, put) in (arrival..).zip(puts) {
             if let Some(feature) = node.feature_near(put.feature, &mut near) {
                 grown += feature.insert(&self.words, put, arrival);
             }
         }
-        memtable.bytes.fetch_add(grown, Ordering::Relaxed);
+        grown
     }
 }
