@@ -340,9 +340,9 @@ struct Within {
     /// The indexes between which it stands.
     from: usize,
     to: usize,
-    /// What is packed at the first of them is at most this if it is not above the limit either; -1 if
+    /// What is packed at the first of them is below this if it is not above the limit either; 0 if
     /// there is none in question.
-    most: i64,
+    below: u64,
 }
 
 /// So many bytes are read at once.
@@ -352,7 +352,7 @@ impl Limit {
     /// Of lists that all have the first integer above it at an index, if they are that long.
     #[inline]
     pub(crate) const fn at(index: usize) -> Self {
-        let within = Within { units: -1, from: index, to: index, most: -1 };
+        let within = Within { units: -1, from: index, to: index, below: 0 };
         Self { limit: i64::MIN, within: Some(within) }
     }
 
@@ -382,7 +382,7 @@ impl<'a> Ints<'a> {
         self.base.checked_add(self.scale.checked_mul(most)?)?;
         let apart = limit.saturating_sub(self.base);
         if apart < 0 {
-            return Some(Within { units: -1, from: 0, to: 0, most: -1 });
+            return Some(Within { units: -1, from: 0, to: 0, below: 0 });
         }
         // Where the difference is cut to what can be written, it is above all sums anyway.
         let units = if self.scale == 1 { apart } else { apart / self.scale };
@@ -396,8 +396,10 @@ impl<'a> Ints<'a> {
             (if units < most_packed { 0 } else { index(units - most_packed) }, index(units))
         };
         let line = self.slope.wrapping_mul(from.cast_signed() as i64);
-        let most = if from < to { units.wrapping_sub(line) } else { -1 };
-        Some(Within { units, from, to, most })
+        // Where one is in question its line is not above the limit.
+        let below =
+            if from < to { units.wrapping_sub(line).cast_unsigned().wrapping_add(1) } else { 0 };
+        Some(Within { units, from, to, below })
     }
 
     /// As [`Ints::partition_of`], for a limit that was made by these integers' own
@@ -426,8 +428,8 @@ impl<'a> Ints<'a> {
     #[must_use]
     #[inline(always)]
     pub(crate) fn partition_near(&self, before: usize, count: usize, limit: &Limit) -> usize {
-        let Some(Within { from, most, .. }) = limit.within else { return 0 };
-        let is_up_to = self.packed_whole(before.wrapping_add(from)).cast_signed() <= most;
+        let Some(Within { from, below, .. }) = limit.within else { return 0 };
+        let is_up_to = self.packed_whole(before.wrapping_add(from)) < below;
         // An integer past the end of the list is another's, and says nothing.
         from.wrapping_add(usize::from(is_up_to)).min(count)
     }
@@ -610,6 +612,20 @@ mod tests {
         let all = [4, 1].map(|len| column.partition_near(0, len, &after_two));
         assert_eq!(all, [2, 1]);
         assert_eq!([4, 1].map(|len| column.partition_within(0, len, &after_two)), [2, 1]);
+    }
+
+    /// So far apart that an integer is packed in 64 bits, of which the highest is set: it was once taken
+    /// for one below any limit.
+    #[test]
+    fn an_integer_above_half_of_all_time_is_counted_by_an_index_that_is_known() {
+        let mut out = Vec::new();
+        encode(&[i64::MIN, -10, 0, 5], &mut out);
+        let column = Ints::decode(&mut Reader::new(&out), 4).unwrap();
+        assert!(column.width == 64 && column.has_whole_windows());
+        for index in 0..5 {
+            assert!(Limit::at(index).is_near());
+            assert_eq!(column.partition_near(0, 4, &Limit::at(index)), index.min(4));
+        }
     }
 
     #[test]

@@ -34,6 +34,8 @@ enum Times {
     Far,
     /// Those of the newest versions, which are corrected.
     Again,
+    /// All features of an entity have one, long before all others: what has always been true.
+    Beginning,
 }
 
 struct Trial {
@@ -89,17 +91,18 @@ impl Trial {
         let mut puts = Vec::new();
         for entity in ENTITIES {
             let newest = self.model.now - self.rng.between(0, 2) * SECOND;
+            let beginning = *self.rng.pick(&[i64::MIN, -1, -START]).unwrap();
             for name in self.names.clone() {
                 if !self.rng.percent(chance) {
                     continue;
                 }
-                let e = newest
-                    - match times {
-                        Times::One => 0,
-                        Times::Near => self.rng.between(0, 3_000),
-                        Times::Far => self.rng.between(0, 80) * SECOND / 2,
-                        Times::Again => newest - self.newest(entity, &name).unwrap_or(newest),
-                    };
+                let e = match times {
+                    Times::One => newest,
+                    Times::Near => newest - self.rng.between(0, 3_000),
+                    Times::Far => newest - self.rng.between(0, 80) * SECOND / 2,
+                    Times::Again => self.newest(entity, &name).unwrap_or(newest),
+                    Times::Beginning => beginning,
+                };
                 let known = with_kinds && self.rng.percent(10);
                 let known = known.then(|| self.model.now - self.rng.between(0, 9) * SECOND);
                 let kind = match self.rng.between(1, 12) {
@@ -137,6 +140,9 @@ impl Trial {
         let chance = *self.rng.pick(&[100, 100, 60]).unwrap();
         let (with_kinds, with_reverts) = (self.rng.percent(50), self.rng.percent(30));
         let versions = self.rng.between(2, 40);
+        if self.rng.percent(25) {
+            self.write(Times::Beginning, chance, with_kinds);
+        }
         for _ in 0..versions {
             let forward = self.rng.between(1, 4) * SECOND;
             self.step(&Step::Clock(self.model.now + forward));
@@ -197,8 +203,9 @@ impl Trial {
             1 => self.model.now + self.rng.between(-200, 100) * SECOND,
             // Of most features the newest version is asked for.
             7.. => self.model.now,
-            2 => self.rng.pick(&times).unwrap() - 1,
-            3 => self.rng.pick(&times).unwrap() + 1,
+            2 => self.rng.pick(&times).unwrap().saturating_sub(1),
+            3 => self.rng.pick(&times).unwrap().saturating_add(1),
+            4 => 0,
             _ => *self.rng.pick(&times).unwrap(),
         }
     }

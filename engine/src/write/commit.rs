@@ -453,7 +453,7 @@ fn check(
     Ok(())
 }
 
-/// So many features mostly have different last bits.
+/// So many features of a view mostly have different last bits.
 const GUESSES: usize = 64;
 
 /// Puts a batch of the log into a memtable. Readers see it when the commit is published.
@@ -464,8 +464,9 @@ fn apply(
     catalog: &Catalog,
 ) -> Decoded<()> {
     let source = batch.head.source.as_ref().map_or(SourceId::NONE, |(id, _)| *id);
-    // Where features were touched before, by the last bits of their numbers: mostly that is right.
-    let mut guesses = [0; GUESSES];
+    // Mostly the features of one entity come in the order in which those of the one before came, or in
+    // any order; then where each was touched before is guessed by the last bits of its number.
+    let (mut next, mut guesses) = (0, [0; GUESSES]);
     let mut touched: Vec<FeatureId> = Vec::new();
     // Counted here first, so that the lock is taken once.
     let mut tallies: Vec<Tally> = Vec::new();
@@ -475,13 +476,9 @@ fn apply(
         let put = Incoming::of(&entry, commit, source);
         let feature = put.feature;
         let guess = guesses.get_mut(feature.0 as usize % GUESSES);
-        let guessed = guess.as_deref().copied().unwrap_or_default();
-        let is_right = touched.get(guessed) == Some(&feature);
-        let place = if is_right {
-            Some(guessed)
-        } else {
-            touched.iter().position(|known| *known == feature)
-        };
+        let likely = [next, guess.as_deref().copied().unwrap_or_default()];
+        let place = likely.into_iter().find(|place| touched.get(*place) == Some(&feature));
+        let place = place.or_else(|| touched.iter().position(|known| *known == feature));
         let place = place.unwrap_or_else(|| {
             let known = catalog.get(feature);
             let known = known.map_or(ValueType::Bytes, |known| known.definition.value_type);
@@ -492,6 +489,7 @@ fn apply(
         if let Some(guess) = guess {
             *guess = place;
         }
+        next = place + 1;
         if let Some(tally) = tallies.get_mut(place) {
             tally.count(&put.order, put.kind, put.value);
         }

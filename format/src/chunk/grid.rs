@@ -1,4 +1,4 @@
-//! The numbers of all columns of a chunk at one moment, where they lie side by side: columns are
+//! The numbers of all columns of a chunk at some moments, where they lie side by side: columns are
 //! looked at one beside another, and no look waits for the one before it.
 
 use crate::chunk::beside::Beside;

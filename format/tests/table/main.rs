@@ -516,6 +516,41 @@ fn chunks_come_back() {
     }
 }
 
+/// One list of times for all columns, so far apart that they are packed in 64 bits: a moment before the
+/// second was once told that it sees it.
+#[test]
+fn what_has_always_been_true_lets_a_moment_see_the_future() {
+    for times in [[i64::MIN, 1_700_000_000_000_001, 1_700_000_360_000_000], [i64::MIN, -10, 5]] {
+        let columns: Vec<_> = (0..8)
+            .map(|id| {
+                let revision = |(n, time): (u64, &i64)| Revision {
+                    order: Order {
+                        event_time: EventTime(*time),
+                        known_time: KnownTime(7),
+                        commit: Commit(7),
+                    },
+                    kind: Kind::Value,
+                    source: SourceId::NONE,
+                    payload: Payload::Bits(n + u64::from(id)),
+                };
+                (FeatureId(id), Numbers::Plain, (0..).zip(&times).map(revision).collect())
+            })
+            .collect();
+        let inputs: Vec<ColumnInput<'_>> = columns
+            .iter()
+            .map(|(feature, numbers, revisions): &(_, _, Vec<_>)| ColumnInput {
+                feature: *feature,
+                numbers: *numbers,
+                revisions,
+            })
+            .collect();
+        let mut bytes = Vec::new();
+        chunk::encode(&inputs, &Timeline::none(), &mut bytes, &mut Vec::new());
+        assert!(Chunk::decode(&bytes).unwrap().has_grid());
+        check_chunk(&columns);
+    }
+}
+
 /// Columns that share times but not commits, commits but not times, both, and neither.
 #[test]
 fn times_and_commits_are_shared_each_for_itself() {

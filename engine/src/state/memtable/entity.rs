@@ -37,8 +37,8 @@ const ROOM: usize = 1;
 const COUNT: usize = 2;
 const GROUP_HEAD: usize = 3;
 
-/// A group has room for at most so many features that are to come, and so many are looked through
-/// one by one.
+/// A group has room for at most so many features that are to come, and where it has no more than so
+/// many all of them are looked at.
 const MOST_TO_COME: usize = 32;
 
 /// The words of a line of the cache.
