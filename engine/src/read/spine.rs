@@ -224,7 +224,8 @@ mod tests {
             drawn >> 33
         };
         let one = |row| {
-            let name = &names[usize::try_from(draw()).unwrap() % names.len()];
+            let at = usize::try_from(draw()).unwrap_or_default() % names.len();
+            let name = names.get(at).unwrap_or(&[0; 9]);
             let row = SpineRow::new(row, name, EventTime(draw().cast_signed() % 50));
             let is_alike = row.hash.0.is_multiple_of(alike);
             if is_alike { SpineRow { hash: EntityHash(u64::MAX), ..row } } else { row }
