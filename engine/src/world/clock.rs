@@ -52,7 +52,7 @@ impl Clock for SystemClock {
 
 /// A moment of the system's clock, which may lie before 1970 on a machine without a battery: its
 /// nanoseconds then count up from the second before it.
-// Every latest read asks for it, and `SystemTime` takes some seventy instructions more to tell it.
+// Every latest read asks for it, and `SystemTime` takes more instructions to tell it.
 #[inline]
 fn since_epoch(Timespec { tv_sec, tv_nsec }: Timespec) -> EventTime {
     EventTime(tv_sec.saturating_mul(1_000_000).saturating_add(tv_nsec / 1_000))
