@@ -44,7 +44,7 @@ pub(crate) struct Job<'j> {
     pub(crate) placing: Placing,
     /// The newest commit that every reader sees.
     pub(crate) seen_by_all: Commit,
-    /// Whether it is held to the limit of background work.
+    /// Whether it is held to the limit of background work, and lets others go before it.
     pub(crate) paced: bool,
 }
 
@@ -150,7 +150,7 @@ pub(crate) fn write_all(keeper: &Keeper, state: &State, job: &Job<'_>) -> Result
         filled.inspect_err(|_| give_up(&filler.written.tables))?;
         Ok(filler.written)
     };
-    let parts = in_parts(keeper, ranges, &fill);
+    let parts = in_parts((keeper, job.paced), ranges, &fill);
     let mut written = Written::default();
     let mut failed = None;
     for part in parts {
@@ -216,11 +216,11 @@ fn ranges(keeper: &Keeper, job: &Job<'_>) -> Vec<RangeInclusive<EntityHash>> {
 }
 
 fn in_parts(
-    keeper: &Keeper,
+    (keeper, is_patient): (&Keeper, bool),
     ranges: Vec<RangeInclusive<EntityHash>>,
     fill: &(impl Fn(RangeInclusive<EntityHash>) -> Result<Written> + Sync),
 ) -> Vec<Result<Written>> {
-    if ranges.len() == 1 {
+    if ranges.len() == 1 && !is_patient {
         return ranges.into_iter().map(fill).collect();
     }
     let results: Vec<Mutex<Result<Written>>> =
@@ -229,7 +229,12 @@ fn in_parts(
         let job: Box<dyn FnOnce() + Send + '_> = Box::new(move || *result.lock() = fill(range));
         job
     });
-    keeper.options.world.scheduler.run_all(jobs.collect());
+    let scheduler = &keeper.options.world.scheduler;
+    if is_patient {
+        scheduler.run_patiently(jobs.collect());
+    } else {
+        scheduler.run_all(jobs.collect());
+    }
     results.into_iter().map(Mutex::into_inner).collect()
 }
 

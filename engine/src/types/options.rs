@@ -52,7 +52,8 @@ pub struct Options {
     /// At how many flushed tables writers wait until there are fewer. Default: 96.
     pub stop_recent_tables: usize,
     /// How many bytes a second background merges may write; `None`: as many as they can. Flushes,
-    /// and merges that writers are slowed for, are not held back. Default: none.
+    /// and merges that writers are slowed for, are not held back; other merges also let the threads
+    /// of the process go before them, on Linux. Default: none.
     pub merge_bytes_per_second: Option<u64>,
     /// How often compaction looks at what the clock alone has made garbage. Default: one minute.
     pub clock_check: Span,

@@ -35,6 +35,11 @@ pub trait Scheduler: Send + Sync + Debug {
     /// Runs all jobs to their end, beside one another where that is possible. If a job panics, so
     /// does the call, and some of the others may not have been run.
     fn run_all(&self, jobs: Vec<Box<dyn FnOnce() + Send + '_>>);
+    /// Runs all jobs to their end like [`Scheduler::run_all`], on less of the processors than others get
+    /// who want them meanwhile, where that can be arranged: nobody waits for these.
+    fn run_patiently(&self, jobs: Vec<Box<dyn FnOnce() + Send + '_>>) {
+        self.run_all(jobs);
+    }
     /// Holds the calling thread up for so long; a scheduler that does not run by itself returns at
     /// once.
     fn pause(&self, length: Duration) {

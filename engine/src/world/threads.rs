@@ -2,13 +2,14 @@
 //!
 //! Invariants: a thread sleeps unless it was notified or its work asked for a step by now, and any
 //! number of notices that come before it looks are one; it looks at whether it should end between
-//! two steps; a panic inside a step ends this one work and tells it so, and never reaches the host.
+//! two steps; patient jobs are done by threads that let others go before them, and no other thread
+//! steps back for them; a panic inside a step ends this one work and tells it so, and never reaches the host.
 
 use std::any::Any;
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, OnceLock};
-use std::thread::{self, JoinHandle};
+use std::thread::{self, JoinHandle, Scope, ScopedJoinHandle};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
@@ -42,32 +43,27 @@ impl Scheduler for Threads {
 
     fn run_all(&self, jobs: Vec<Box<dyn FnOnce() + Send + '_>>) {
         let helpers = self.parallelism().min(jobs.len()).saturating_sub(1);
-        let queue = Mutex::new(jobs.into_iter());
-        let work_off = || {
-            loop {
-                // The guard must be gone before the job runs, or the others would wait for it.
-                let next = queue.lock().next();
-                match next {
-                    Some(job) => job(),
-                    None => return,
-                }
-            }
-        };
+        let queue = Queue::new(jobs);
         thread::scope(|scope| {
-            let mut started = Vec::with_capacity(helpers);
-            for _ in 0..helpers {
-                // Where no more threads are to be had, those that there are do all the jobs.
-                let Ok(thread) = thread::Builder::new().spawn_scoped(scope, work_off) else {
-                    break;
-                };
-                started.push(thread);
+            let started = start_all(scope, helpers, || queue.work_off());
+            queue.work_off();
+            join_all(started);
+        });
+    }
+
+    fn run_patiently(&self, jobs: Vec<Box<dyn FnOnce() + Send + '_>>) {
+        let helpers = self.parallelism().min(jobs.len());
+        let queue = Queue::new(jobs);
+        thread::scope(|scope| {
+            // Threads of their own, for a thread that has stepped back may not step forward again.
+            let started = start_all(scope, helpers, || {
+                step_back();
+                queue.work_off();
+            });
+            if started.is_empty() {
+                queue.work_off();
             }
-            work_off();
-            for thread in started {
-                if let Err(panic) = thread.join() {
-                    resume_unwind(panic);
-                }
-            }
+            join_all(started);
         });
     }
 
@@ -81,6 +77,56 @@ impl Scheduler for Threads {
         static CORES: OnceLock<usize> = OnceLock::new();
         *CORES.get_or_init(|| thread::available_parallelism().map_or(1, NonZero::get))
     }
+}
+
+/// Jobs that no thread has taken.
+struct Queue<'q>(Mutex<std::vec::IntoIter<Box<dyn FnOnce() + Send + 'q>>>);
+
+impl<'q> Queue<'q> {
+    fn new(jobs: Vec<Box<dyn FnOnce() + Send + 'q>>) -> Self {
+        Self(Mutex::new(jobs.into_iter()))
+    }
+
+    fn work_off(&self) {
+        loop {
+            // The guard must be gone before the job runs, or the others would wait for it.
+            let next = self.0.lock().next();
+            match next {
+                Some(job) => job(),
+                None => return,
+            }
+        }
+    }
+}
+
+/// Starts so many threads, or as many as are to be had.
+fn start_all<'s>(
+    scope: &'s Scope<'s, '_>,
+    count: usize,
+    work: impl Fn() + Copy + Send + 's,
+) -> Vec<ScopedJoinHandle<'s, ()>> {
+    let start = |_| thread::Builder::new().spawn_scoped(scope, work).ok();
+    (0..count).map_while(start).collect()
+}
+
+/// Waits for threads, and panics if one of them did.
+fn join_all(threads: Vec<ScopedJoinHandle<'_, ()>>) {
+    for thread in threads {
+        if let Err(panic) = thread.join() {
+            resume_unwind(panic);
+        }
+    }
+}
+
+/// How far a patient thread steps back, in steps of `nice`: beside one other that wants its processor
+/// it gets a quarter.
+#[cfg(target_os = "linux")]
+const STEPS_BACK: i32 = 5;
+
+/// Lets others go before this thread. Elsewhere than on Linux that would be the whole process.
+fn step_back() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::nice(STEPS_BACK);
 }
 
 /// How a worker reaches its thread.

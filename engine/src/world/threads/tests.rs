@@ -155,3 +155,22 @@ fn a_job_that_panics_is_not_passed_over() {
     }));
     assert!(ran_all.is_err());
 }
+
+/// A thread that stepped back for a merge would serve more slowly from then on.
+#[test]
+#[cfg(target_os = "linux")]
+fn who_waits_for_patient_jobs_does_not_step_back() {
+    let nice = || rustix::process::getpriority_process(None).unwrap();
+    let own = nice();
+    let in_jobs: Mutex<Vec<i32>> = Mutex::default();
+    let job = || Box::new(|| in_jobs.lock().push(nice())) as Box<dyn FnOnce() + Send + '_>;
+    Threads.run_patiently((0..5).map(|_| job()).collect());
+    assert_eq!(in_jobs.into_inner(), [(own + STEPS_BACK).min(19); 5]);
+    assert_eq!(nice(), own);
+}
+
+#[test]
+fn a_patient_job_that_panics_is_not_passed_over() {
+    let jobs: Vec<Box<dyn FnOnce() + Send + '_>> = vec![Box::new(|| panic!("a job"))];
+    assert!(catch_unwind(AssertUnwindSafe(|| Threads.run_patiently(jobs))).is_err());
+}
