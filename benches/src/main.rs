@@ -14,6 +14,8 @@ mod data;
 mod deep;
 mod durable;
 mod erase;
+#[expect(clippy::cast_precision_loss, reason = "figures are approximate")]
+mod instructions;
 mod ninety_days;
 #[expect(
     clippy::indexing_slicing,
@@ -87,6 +89,11 @@ enum Command {
     Durable(durable::Size),
     /// Writers at full speed beside readers.
     Writers(writers::Size),
+    /// How many instructions each kind of read takes, counted by valgrind.
+    Instructions(instructions::Size),
+    /// A part of it that valgrind looks at.
+    #[command(hide = true)]
+    InstructionsChild(instructions::ChildArgs),
     /// Whole workloads beside other engines, as far as they are built in.
     Peers(peers::Args),
     /// A part of it that needs a process of its own.
@@ -130,6 +137,11 @@ fn main() -> Outcome<()> {
             let dir = tempfile::tempdir()?;
             ninety_days::run(&dir.path().join("store"), size)
         }
+        Command::Instructions(size) => {
+            let dir = tempfile::tempdir()?;
+            instructions::run(dir.path(), &size)
+        }
+        Command::InstructionsChild(args) => instructions::run_child(&args),
         Command::Peers(args) => peers::run(&args),
         Command::PeersChild(args) => peers::run_child(&args),
         Command::Erase { records } => {
