@@ -404,6 +404,35 @@ fn dumps_of_each_kind_of_file_are_as_they_were() {
     golden("store.txt", &whole);
 }
 
+/// What came in the order of event time, of which the commits are told by its event times.
+#[test]
+fn a_dump_of_a_timeline_is_as_it_was() {
+    let sim = SimWorld::new(EventTime(START));
+    let store = open(&sim);
+    let names = ["w:one", "w:two"];
+    let define = |name| drop(store.define(FeatureSpec::new(name, ValueType::I64)).unwrap());
+    names.into_iter().for_each(define);
+    let mut batch = Batch::new();
+    for hour in 0..4 {
+        for (entity, n) in ["a", "bb", "ccc"].into_iter().zip(0..) {
+            for (name, number) in names.into_iter().zip(0..) {
+                batch.put(entity, name, at(100 * hour + 2 * n + number), hour * n);
+            }
+        }
+        // Two of them came late.
+        batch.put("bb", "w:two", at(-7 * hour), -hour);
+        write(&store, &mut batch);
+        sim.clock.advance(micros(100));
+    }
+    store.compact().unwrap();
+    store.close().unwrap();
+    let path = path_of(&sim, "TABLE");
+    let text = lines(|out| inspect::dump_file(&path, &sim.world(), out).unwrap());
+    assert!(text.contains("  step "), "{text}");
+    golden("timeline.txt", &text);
+    assert!(verify(&sim).is_clean());
+}
+
 #[test]
 fn a_file_away_from_its_store_is_dumped_too() {
     let sim = killed();
