@@ -99,13 +99,21 @@ impl<'q> Queue<'q> {
     }
 }
 
-/// Starts so many threads, or as many as are to be had.
+/// Starts so many threads, or as many as are to be had. They have the name of the one that they help.
 fn start_all<'s>(
     scope: &'s Scope<'s, '_>,
     count: usize,
     work: impl Fn() + Copy + Send + 's,
 ) -> Vec<ScopedJoinHandle<'s, ()>> {
-    let start = |_| thread::Builder::new().spawn_scoped(scope, work).ok();
+    let own = thread::current();
+    let start = |_| {
+        let builder = thread::Builder::new();
+        let builder = match own.name() {
+            Some(name) => builder.name(name.to_owned()),
+            None => builder,
+        };
+        builder.spawn_scoped(scope, work).ok()
+    };
     (0..count).map_while(start).collect()
 }
 

@@ -174,3 +174,18 @@ fn a_patient_job_that_panics_is_not_passed_over() {
     let jobs: Vec<Box<dyn FnOnce() + Send + '_>> = vec![Box::new(|| panic!("a job"))];
     assert!(catch_unwind(AssertUnwindSafe(|| Threads.run_patiently(jobs))).is_err());
 }
+
+/// Who looks for the threads of merges, in a profile or a trace, finds them by their name.
+#[test]
+fn threads_that_help_have_the_name_of_whom_they_help() {
+    let names: Mutex<Vec<Option<String>>> = Mutex::default();
+    let tell = || names.lock().push(thread::current().name().map(ToOwned::to_owned));
+    let job = || Box::new(tell) as Box<dyn FnOnce() + Send + '_>;
+    thread::scope(|scope| {
+        let helped = thread::Builder::new().name("helped".to_owned());
+        let work = || Threads.run_patiently((0..3).map(|_| job()).collect());
+        helped.spawn_scoped(scope, work).unwrap().join().unwrap();
+    });
+    let helped = Some("helped".to_owned());
+    assert_eq!(names.into_inner(), [helped.clone(), helped.clone(), helped]);
+}
