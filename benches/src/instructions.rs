@@ -2,7 +2,7 @@
 //! machine does, and counts the same again.
 //!
 //! A child reads the same list once and, in another run, twice; the difference is what reading it takes,
-//! without opening the store and making the list.
+//! without opening the store, making the list, and holding the answers against the generator at the end.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -32,10 +32,10 @@ pub enum Kind {
 #[derive(clap::Args, Clone, Debug)]
 pub struct Size {
     /// How many entities of 20 features there are.
-    #[arg(long, default_value_t = 2_500)]
+    #[arg(long, default_value_t = 2_500, value_parser = clap::value_parser!(u64).range(1..))]
     entities: u64,
-    /// How many versions each feature has.
-    #[arg(long, default_value_t = 10)]
+    /// How many versions each feature has, at least two.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(2..))]
     versions: u64,
     /// Only these reads.
     #[arg(long, value_delimiter = ',')]
@@ -108,6 +108,9 @@ fn count(dir: &Path, store: &Path, size: &Size, kind: Kind, rounds: u64) -> Outc
     }
     let mut annotate = Command::new("callgrind_annotate");
     let told = annotate.args(["--auto=no", "--threshold=100"]).arg(&file).output()?;
+    if !told.status.success() {
+        return Err(String::from_utf8_lossy(&told.stderr).into());
+    }
     let mut counts = Counts::new();
     // Lines of: 1,234 (5.67%) path:function [object]
     for line in String::from_utf8_lossy(&told.stdout).lines() {
@@ -121,41 +124,75 @@ fn count(dir: &Path, store: &Path, size: &Size, kind: Kind, rounds: u64) -> Outc
     Ok(counts)
 }
 
-/// Reads the same list so many times.
+/// What is asked: an entity, and a moment.
+type Ask = (u64, i64);
+
+/// Reads the same list so many times, and then holds the answers against the generator.
 pub fn run_child(args: &ChildArgs) -> Outcome<()> {
     let (shape, entities) = (args.size.shape(), args.size.entities);
     let store = Store::open(&args.store, Options::new())?;
     let names: Vec<String> = (0..shape.features).map(|n| format!("a:f{n}")).collect();
-    let (row, point) = (store.select(&names)?, store.select(names.get(7..8).unwrap_or_default())?);
-    let at = |n: u64| {
+    let (row, point) = (store.select(&names)?, store.select(names.get(..1).unwrap_or_default())?);
+    let ask = |n: u64| {
         let since = mix(n ^ 3) % ((shape.versions - 1) * HOUR.unsigned_abs());
-        EventTime(shape.start + HOUR + since.cast_signed())
+        (mix(n ^ 7) % entities, shape.start + HOUR + since.cast_signed())
     };
-    let key = |n: u64| shape.entity(mix(n ^ 7) % entities);
-    let read = |selection: &Selection, asks: Vec<([u8; 8], Read)>| -> Outcome<()> {
+    let asks = |count: u64| -> Vec<Ask> { (0..count).map(ask).collect() };
+    let read = |selection: &Selection, is_latest: bool| -> Outcome<()> {
         let mut reader = store.reader(selection)?;
+        let as_asked = |(entity, t)| {
+            let read = if is_latest { Read::latest() } else { Read::as_of(EventTime(t)) };
+            (shape.entity(entity), read)
+        };
+        let list: Vec<_> = asks(entities).into_iter().map(as_asked).collect();
         for _ in 0..args.rounds {
-            for (key, read) in &asks {
+            for (key, read) in &list {
                 std::hint::black_box(reader.read(key, read)?);
+            }
+        }
+        for (ask, (key, read)) in asks(entities).into_iter().zip(&list) {
+            let cells = reader.read(key, read)?;
+            let ask = if is_latest { (ask.0, i64::MAX) } else { ask };
+            for feature in 0..selection.len() {
+                check(shape, ask, feature, cells.at(0, feature).and_then(|cell| cell.as_f64()))?;
             }
         }
         Ok(())
     };
-    let latest = || (0..entities).map(|n| (key(n), Read::latest())).collect();
-    let as_of = || (0..entities).map(|n| (key(n), Read::as_of(at(n)))).collect();
     match args.kind {
-        Kind::LatestRow => read(&row, latest())?,
-        Kind::LatestPoint => read(&point, latest())?,
-        Kind::AsOfRow => read(&row, as_of())?,
-        Kind::AsOfPoint => read(&point, as_of())?,
+        Kind::LatestRow => read(&row, true)?,
+        Kind::LatestPoint => read(&point, true)?,
+        Kind::AsOfRow => read(&row, false)?,
+        Kind::AsOfPoint => read(&point, false)?,
         Kind::JoinedCell => {
             let joiner = store.joiner(&row, JoinOptions::new().threads(1))?;
-            let spine: Vec<_> = (0..entities * 4).map(|n| Some((key(n), at(n)))).collect();
+            let asks = asks(entities * 4);
+            let key = |(entity, t): &Ask| Some((shape.entity(*entity), EventTime(*t)));
+            let spine: Vec<_> = asks.iter().map(key).collect();
             for _ in 0..args.rounds {
                 std::hint::black_box(joiner.join(&spine)?);
+            }
+            let joined = joiner.join(&spine)?;
+            for feature in 0..row.len() {
+                let column = joined.column(feature).ok_or("a column is missing")?;
+                for (at, ask) in asks.iter().enumerate() {
+                    let found = column.value(at).and_then(|value| value.as_f64());
+                    check(shape, *ask, feature, found)?;
+                }
             }
         }
     }
     store.close()?;
     Ok(())
+}
+
+/// Compares an answer with what the generator wrote.
+fn check(shape: Shape, (entity, t): Ask, feature: usize, found: Option<f64>) -> Outcome<()> {
+    let feature = feature as u64;
+    let version = shape.version_at(entity, feature, t);
+    let expected = version.map(|version| shape.value(entity, feature, version));
+    if found == expected {
+        return Ok(());
+    }
+    Err(format!("entity {entity}, feature {feature}, at {t}: {found:?}, not {expected:?}").into())
 }

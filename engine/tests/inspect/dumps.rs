@@ -7,7 +7,7 @@ use asofdb::inspect::{self, Item};
 use asofdb::world::sim::SimWorld;
 use asofdb::{Batch, EventTime, FeatureSpec, ValueType};
 
-use super::*;
+use super::{DIR, START, at, closed, killed, micros, open, path_of, verify, write};
 
 pub(super) fn golden(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
