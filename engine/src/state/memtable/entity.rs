@@ -7,9 +7,9 @@
 //!          3  length of the entity
 //!          4  its bytes, eight a word, the last word filled with zeros
 //! group    0  the group before it
-//!          1  room for n features (low half) | the first so many came together (high half)
+//!          1  room for n features
 //!          2  how many there are                                           link
-//!          3  ids, two a word: those that came together ascend
+//!          3  ids, two a word: of a group of many they ascend
 //!             n slots, see [`feature`](crate::state::memtable::feature)
 //! ```
 //!
@@ -61,8 +61,6 @@ pub(crate) struct Near<'m> {
     ids: &'m [Word],
     slots: &'m [Slot],
     count: usize,
-    /// The first so many ascend.
-    ascending: usize,
     next: usize,
 }
 
@@ -213,7 +211,7 @@ impl<'m> EntityNode<'m> {
         let newest = self.newest_group();
         if newest != 0 {
             let head = arena.words(newest, GROUP_HEAD);
-            let (room, count) = (narrow(get(head, ROOM) & HALF), narrow(get(head, COUNT)));
+            let (room, count) = (narrow(get(head, ROOM)), narrow(get(head, COUNT)));
             if features.len() <= (room - count).min(MOST_TO_COME) {
                 let ids = arena.words(newest + wide(GROUP_HEAD), room.div_ceil(2));
                 set_ids(ids, count, features);
@@ -227,7 +225,7 @@ impl<'m> EntityNode<'m> {
         let (place, grown) = words.take(len);
         let words = arena.words(place, len);
         set(words, 0, newest);
-        set(words, ROOM, wide(room) | wide(features.len()) << 32);
+        set(words, ROOM, wide(room));
         set(words, COUNT, wide(features.len()));
         set_ids(words.get(GROUP_HEAD..).unwrap_or_default(), 0, features);
         set_link(self.head, GROUPS, place);
@@ -283,13 +281,12 @@ impl<'m> Near<'m> {
     pub(super) fn at(memtable: &'m Memtable, place: Place) -> Self {
         let words = memtable.arena.words_from(place);
         let (head, rest) = words.split_at_checked(GROUP_HEAD).unwrap_or_default();
-        let (room, count) = (get(head, ROOM), narrow(link(head, COUNT)));
-        let (room, ascending) = (narrow(room & HALF), narrow(room >> 32));
+        let (room, count) = (narrow(get(head, ROOM)), narrow(link(head, COUNT)));
         let ids = room.div_ceil(2);
         let rest = rest.get(..ids + room * SLOT).unwrap_or_default();
         let (ids, slots) = rest.split_at_checked(ids).unwrap_or_default();
         let (slots, _) = slots.as_chunks::<SLOT>();
-        Self { older: get(head, 0), ids, slots, count, ascending, next: 0 }
+        Self { older: get(head, 0), ids, slots, count, next: 0 }
     }
 
     /// The group before it; 0: it is the first.
@@ -338,7 +335,8 @@ impl<'m> Near<'m> {
         } else if self.count <= MOST_TO_COME {
             self.place_among_few(feature)?
         } else {
-            let (mut low, mut high) = (0, self.ascending);
+            // They came together: where there is room for more, there is room for few.
+            let (mut low, mut high) = (0, self.count);
             while low < high {
                 let middle = low.midpoint(high);
                 if self.id(middle) < feature {
@@ -347,11 +345,7 @@ impl<'m> Near<'m> {
                     high = middle;
                 }
             }
-            if low >= self.ascending || self.id(low) != feature {
-                (self.ascending..self.count).find(|place| self.id(*place) == feature)?
-            } else {
-                low
-            }
+            (low < self.count && self.id(low) == feature).then_some(low)?
         };
         self.next = place + 1;
         self.slot(place)
