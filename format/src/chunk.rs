@@ -45,6 +45,8 @@ mod beside;
 mod column;
 mod encode;
 mod grid;
+#[cfg(target_arch = "x86_64")]
+mod lanes;
 mod numbers;
 mod rows;
 

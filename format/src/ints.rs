@@ -13,6 +13,9 @@
 //! width is what is left after the line through the first and the last value. The smaller of the
 //! forms with and without slope is written.
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod lanes;
+
 use std::hint::select_unpredictable;
 
 use crate::wire::{Decoded, Malformed, Reader, Writer, low_byte, narrow, wide, window};
@@ -282,7 +285,9 @@ impl<'a> Ints<'a> {
     #[must_use]
     #[inline(always)]
     pub fn at(&self, index: usize, place: usize) -> i64 {
-        self.at_in::<false>(index, place)
+        let line = self.slope.wrapping_mul(index.cast_signed() as i64);
+        let units = line.wrapping_add(self.packed(place).cast_signed());
+        self.base.wrapping_add(self.scale.wrapping_mul(units))
     }
 
     /// The one integer that all of them are, if it is told without packed ones.
@@ -340,26 +345,19 @@ struct Within {
     /// The indexes between which it stands.
     from: usize,
     to: usize,
-    /// What is packed at the first of them is below this if it is not above the limit either; 0 if
-    /// there is none in question.
-    below: u64,
 }
-
-/// So many bytes are read at once.
-const WINDOW_LEN: usize = size_of::<u64>();
 
 impl Limit {
     /// Of lists that all have the first integer above it at an index, if they are that long.
     #[inline]
     pub(crate) const fn at(index: usize) -> Self {
-        let within = Within { units: -1, from: index, to: index, below: 0 };
-        Self { limit: i64::MIN, within: Some(within) }
+        Self { limit: i64::MIN, within: Some(Within { units: -1, from: index, to: index }) }
     }
 
-    /// Whether one integer of a list at most has to be looked at.
+    /// Whether it is known between which two of the integers it lies without a look at them.
     #[inline]
-    pub(crate) fn is_near(&self) -> bool {
-        self.within.is_some_and(|within| within.to - within.from <= 1)
+    pub(crate) const fn is_certain(&self) -> bool {
+        self.within.is_some()
     }
 }
 
@@ -382,7 +380,7 @@ impl<'a> Ints<'a> {
         self.base.checked_add(self.scale.checked_mul(most)?)?;
         let apart = limit.saturating_sub(self.base);
         if apart < 0 {
-            return Some(Within { units: -1, from: 0, to: 0, below: 0 });
+            return Some(Within { units: -1, from: 0, to: 0 });
         }
         // Where the difference is cut to what can be written, it is above all sums anyway.
         let units = if self.scale == 1 { apart } else { apart / self.scale };
@@ -395,11 +393,7 @@ impl<'a> Ints<'a> {
             };
             (if units < most_packed { 0 } else { index(units - most_packed) }, index(units))
         };
-        let line = self.slope.wrapping_mul(from.cast_signed() as i64);
-        // Where one is in question its line is not above the limit.
-        let below =
-            if from < to { units.wrapping_sub(line).cast_unsigned().wrapping_add(1) } else { 0 };
-        Some(Within { units, from, to, below })
+        Some(Within { units, from, to })
     }
 
     /// As [`Ints::partition_of`], for a limit that was made by these integers' own
@@ -407,7 +401,7 @@ impl<'a> Ints<'a> {
     #[must_use]
     #[inline(always)]
     pub fn partition_within(&self, before: usize, count: usize, limit: &Limit) -> usize {
-        let Some(Within { units, from, to, .. }) = limit.within else {
+        let Some(Within { units, from, to }) = limit.within else {
             return self.partition_of(before, count, limit.limit);
         };
         let (mut low, to) = (from.min(count), to.min(count));
@@ -416,53 +410,12 @@ impl<'a> Ints<'a> {
             let half = len / 2;
             let index = low + half;
             let line = self.slope.wrapping_mul(index.cast_signed() as i64);
-            let is_up_to = line.wrapping_add(self.packed(before + index).cast_signed()) <= units;
+            let is_up_to =
+                line.wrapping_add(self.packed(before.wrapping_add(index)).cast_signed()) <= units;
             low = select_unpredictable(is_up_to, index + 1, low);
             len = select_unpredictable(is_up_to, len - half - 1, half);
         }
         low
-    }
-
-    /// As [`Ints::partition_within`], for a limit that is near, if there are whole windows: it decides no
-    /// branch which of two indexes it is.
-    #[must_use]
-    #[inline(always)]
-    pub(crate) fn partition_near(&self, before: usize, count: usize, limit: &Limit) -> usize {
-        let Some(Within { from, below, .. }) = limit.within else { return 0 };
-        let is_up_to = self.packed_whole(before.wrapping_add(from)) < below;
-        // An integer past the end of the list is another's, and says nothing.
-        from.wrapping_add(usize::from(is_up_to)).min(count)
-    }
-
-    /// Whether there are eight bytes to read at all, or nothing is packed: then [`Ints::at_in`] tells
-    /// what [`Ints::at`] tells, without a call for the last few.
-    #[must_use]
-    #[inline]
-    pub(crate) const fn has_whole_windows(&self) -> bool {
-        self.mask == 0 || self.packed.len() >= WINDOW_LEN
-    }
-
-    /// As [`Ints::at`]; `WHOLE` says that there are whole windows.
-    #[must_use]
-    #[inline(always)]
-    pub(crate) fn at_in<const WHOLE: bool>(&self, index: usize, place: usize) -> i64 {
-        let packed = if WHOLE { self.packed_whole(place) } else { self.packed(place) };
-        let line = self.slope.wrapping_mul(index.cast_signed() as i64);
-        let units = line.wrapping_add(packed.cast_signed());
-        self.base.wrapping_add(self.scale.wrapping_mul(units))
-    }
-
-    /// A packed integer, if there are whole windows. Past the end it is some integer.
-    #[inline(always)]
-    fn packed_whole(&self, place: usize) -> u64 {
-        let Some(last) = self.packed.len().checked_sub(WINDOW_LEN) else { return 0 };
-        let bit = place.wrapping_mul(self.width as usize);
-        // The last ones are read from the last eight bytes.
-        let start = (bit / 8).min(last);
-        let window = self.packed.get(start..start + WINDOW_LEN).and_then(|all| all.try_into().ok());
-        let window = window.map_or(0, u64::from_le_bytes);
-        // Past the end more bits are left out than there are, and it is some integer.
-        (window >> (bit.wrapping_sub(start.wrapping_mul(8)) % 64)) & self.mask
     }
 
     /// A packed integer.
@@ -550,14 +503,9 @@ mod tests {
         let column = Ints::decode(&mut reader, values.len()).unwrap();
         assert_eq!(column.iter().collect::<Vec<_>>(), values);
         assert_eq!(reader.position(), len);
-        // Others follow, or none: the last ones are then read from the last eight bytes.
-        for bytes in [&out[..], &out[..len]] {
-            let column = Ints::decode(&mut Reader::new(bytes), values.len()).unwrap();
-            if column.has_whole_windows() {
-                let all: Vec<i64> = (0..values.len()).map(|i| column.at_in::<true>(i, i)).collect();
-                assert_eq!(all, values);
-            }
-        }
+        // Others follow, or none: the last ones are then read from fewer than eight bytes.
+        let column = Ints::decode(&mut Reader::new(&out[..len]), values.len()).unwrap();
+        assert_eq!(column.iter().collect::<Vec<_>>(), values);
         len
     }
 
@@ -582,35 +530,28 @@ mod tests {
         }
     }
 
-    /// Lists of an hour's steps, each step a while late: for each limit one of each list is in question.
+    /// Lists of an hour's steps, each step a while late: for each limit one of each list is in question, or,
+    /// where a list is shorter, one of the next.
     #[test]
-    fn a_near_limit_counts_the_integer_of_the_list_behind() {
+    fn a_limit_counts_the_integer_of_the_list_behind() {
         let lists: [&[i64]; 4] =
             [&[7, 3_609, 7_211, 10_855], &[300, 3_600], &[2_000], &[1, 4_000, 7_300]];
         let mut out = Vec::new();
         let all = lists.concat();
         lines::encode(lines::Lists { all: &all, counts: &[4, 2, 1, 3] }, &mut out);
         let column = Ints::decode(&mut Reader::new(&out), all.len()).unwrap();
-        assert!(column.has_whole_windows());
-        let mut near = 0;
         let around = all.iter().flat_map(|n| [n - 1, *n, n + 1]);
         for limit in around.chain([i64::MIN, -1, 0, 5_000, i64::MAX]) {
-            let near_limit = column.limit(4, limit);
-            if !near_limit.is_near() {
-                continue;
-            }
-            near += 1;
+            let told = column.limit(4, limit);
+            assert!(told.within.is_some());
             let mut before = 0;
             for list in lists {
                 let expected = list.partition_point(|n| *n <= limit);
-                assert_eq!(column.partition_near(before, list.len(), &near_limit), expected);
+                assert_eq!(column.partition_within(before, list.len(), &told), expected);
                 before += list.len();
             }
         }
-        assert!(near > 20, "{near}");
         let after_two = Limit::at(2);
-        let all = [4, 1].map(|len| column.partition_near(0, len, &after_two));
-        assert_eq!(all, [2, 1]);
         assert_eq!([4, 1].map(|len| column.partition_within(0, len, &after_two)), [2, 1]);
     }
 
@@ -621,10 +562,9 @@ mod tests {
         let mut out = Vec::new();
         encode(&[i64::MIN, -10, 0, 5], &mut out);
         let column = Ints::decode(&mut Reader::new(&out), 4).unwrap();
-        assert!(column.width == 64 && column.has_whole_windows());
+        assert_eq!(column.width, 64);
         for index in 0..5 {
-            assert!(Limit::at(index).is_near());
-            assert_eq!(column.partition_near(0, 4, &Limit::at(index)), index.min(4));
+            assert_eq!(column.partition_within(0, 4, &Limit::at(index)), index.min(4));
         }
     }
 
@@ -670,8 +610,8 @@ mod tests {
                 column.iter().for_each(drop);
                 let _ = column.partition_above(7);
                 let _ = column.get(usize::MAX);
-                let _ = column.at_in::<true>(usize::MAX, usize::MAX);
-                let _ = column.partition_near(usize::MAX, count, &column.limit(count, 7));
+                let _ = column.at(usize::MAX, usize::MAX);
+                let _ = column.partition_within(usize::MAX, count, &column.limit(count, 7));
             }
         }
     }

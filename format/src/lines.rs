@@ -182,9 +182,6 @@ mod tests {
                     let longest = lists.iter().map(Vec::len).max().unwrap_or(0);
                     let limit = packed.limit(longest, limit);
                     assert_eq!(packed.partition_within(before, list.len(), &limit), expected);
-                    if limit.is_near() && packed.has_whole_windows() {
-                        assert_eq!(packed.partition_near(before, list.len(), &limit), expected);
-                    }
                 }
             }
             before += list.len();

@@ -204,6 +204,12 @@ impl NumberCode {
         is_known.then_some(Self { form, exponent })
     }
 
+    /// Whether the number is such an integer, or a double made of it.
+    #[inline(always)]
+    pub(crate) fn is_f64_or_integer(self) -> bool {
+        matches!(self.form, DECIMAL_F64 | INTEGERS)
+    }
+
     /// By what integers are divided, if that is all that makes an `f64` of them.
     #[inline(always)]
     pub(crate) fn divisor(self) -> Option<f64> {

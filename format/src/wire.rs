@@ -310,7 +310,7 @@ pub const fn low_byte(value: u64) -> u8 {
 #[must_use]
 #[inline(always)]
 pub fn window(bytes: &[u8], at: usize) -> u64 {
-    match bytes.get(at..).and_then(<[u8]>::first_chunk) {
+    match bytes.get(at..at.wrapping_add(8)).and_then(<[u8]>::first_chunk) {
         Some(eight) => u64::from_le_bytes(*eight),
         None => window_at_the_end(bytes, at),
     }

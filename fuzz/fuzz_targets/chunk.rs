@@ -7,7 +7,7 @@ use asofdb_format::ids::{Commit, EventTime, FeatureId};
 use asofdb_format::revision::Payload;
 use asofdb_format::timeline::{Step, Timeline};
 use asofdb_fuzz::columns::{MOST, chunk_columns, features, numbers, timeline};
-use asofdb_fuzz::heap;
+use asofdb_fuzz::{heap, lanes};
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 
@@ -51,12 +51,13 @@ fn written(u: &mut Unstructured<'_>) -> Result<()> {
             assert_eq!(limits.first().map(|limit| grid.up_to(index, limit)), Some(up_to));
             assert_eq!(grid.kind(index, at), Ok(revision.kind));
             let newest = EventTime(t.0.saturating_add(1));
-            let wanted = Wanted { column: small(index), place: 0, newest, bits: 0 };
+            let wanted =
+                Wanted { columns: &[small(index)], places: &[0], newest: &[newest.0], bits: &[0] };
             let (mut status, mut event_times, mut bits) = ([0], [0], [0]);
             let mut out =
                 Cells { status: &mut status, event_times: &mut event_times, bits: &mut bits };
             let moments = Moments { times: &[t], limits: &limits };
-            assert_eq!(grid.answer(&[wanted], moments, (1, 2), &mut out), Ok(()));
+            assert_eq!(grid.answer(wanted, moments, (1, 2), &mut out), Ok(()));
             if t < newest {
                 assert_eq!((status, event_times), ([1], [t.0]));
                 // Of several of one event time the last one counts.
@@ -78,6 +79,8 @@ fn side_by_side(bytes: &[u8]) {
     chunk.starts(&mut starts);
     let Some(grid) = chunk.grid(&starts) else { return };
     let times = [i64::MIN, 0, i64::MAX].map(EventTime);
+    lanes::compare(&grid, chunk.columns().min(MOST), &times);
+    lanes::compare(&grid, chunk.columns().min(MOST), &times[1..2]);
     let mut limits = Vec::new();
     grid.limits(&times, &mut limits);
     for column in 0..chunk.columns().min(MOST) {
@@ -89,15 +92,16 @@ fn side_by_side(bytes: &[u8]) {
         for index in [0, usize::MAX] {
             let _ = grid.kind(column, index);
         }
-        for newest in [i64::MIN, i64::MAX].map(EventTime) {
-            let wanted = Wanted { column: small(column), place: 0, newest, bits: 0 };
+        for newest in [i64::MIN, i64::MAX] {
+            let columns = [small(column)];
+            let wanted = Wanted { columns: &columns, places: &[0], newest: &[newest], bits: &[0] };
             let mut out =
                 Cells { status: &mut [0; 3], event_times: &mut [0; 3], bits: &mut [0; 3] };
             let all = Moments { times: &times, limits: &limits };
-            let _ = grid.answer(&[wanted], all, (1, 2), &mut out);
+            let _ = grid.answer(wanted, all, (1, 2), &mut out);
             for (time, limit) in times.chunks(1).zip(limits.chunks(1)) {
                 let one = Moments { times: time, limits: limit };
-                let _ = grid.answer(&[wanted], one, (1, 2), &mut out);
+                let _ = grid.answer(wanted, one, (1, 2), &mut out);
             }
         }
     }

@@ -10,6 +10,7 @@
 pub mod columns;
 pub mod heap;
 pub mod imports;
+pub mod lanes;
 pub mod records;
 pub mod store;
 pub mod tables;

@@ -10,6 +10,7 @@
 //! | `asked` | the features of many reads, looked at once |
 //! | `direct` | an entity that one row of one table holds alone, the most frequent case |
 //! | `numbers` | the numbers of such an entity, side by side |
+//! | `lanes` | the same in wide registers |
 //! | `several` | an entity that several sources may hold |
 //! | `reader` | rows into the caller's columns, by way of `direct` and `several` |
 //! | `versions` | one feature, many versions |
@@ -30,6 +31,7 @@ pub mod selection;
 pub(crate) mod asked;
 pub(crate) mod direct;
 pub(crate) mod entities;
+pub(crate) mod lanes;
 pub(crate) mod numbers;
 pub(crate) mod part;
 pub(crate) mod plan;

@@ -13,6 +13,7 @@ use asofdb_format::wire::Malformed;
 use crate::files::table::{ChunkBytes, HeadRow};
 use crate::read::asked::{Asked, Places};
 use crate::read::direct::{MANY, is_number};
+use crate::read::lanes;
 use crate::read::plan::Ask;
 use crate::types::answer::Status;
 use crate::types::error::Result;
@@ -21,19 +22,45 @@ use crate::types::error::Result;
 const FEW: usize = 32;
 
 /// What is written for a version and for none, before it is judged.
-const STATES: (Status, Status) = (Status::Value, Status::Missing);
+pub(crate) const STATES: (Status, Status) = (Status::Value, Status::Missing);
 
 /// Room that is used again from entity to entity.
 #[derive(Debug, Default)]
 pub(crate) struct NumbersRoom {
     starts: Vec<u32>,
     limits: Vec<Limit>,
-    /// The event times and the bits of a head's versions.
-    newest: (Vec<i64>, Vec<u64>),
-    wanted: Vec<Wanted>,
+    wanted: WantedRoom,
     /// Of what is wanted, which ask wants it, and where the head has it; empty if that is the first for
     /// the first, the second for the second, and so on.
     wanting: Vec<(usize, usize)>,
+}
+
+/// What [`Wanted`] borrows.
+#[derive(Debug, Default)]
+struct WantedRoom {
+    columns: Vec<u32>,
+    places: Vec<u32>,
+    newest: Vec<i64>,
+    bits: Vec<u64>,
+    /// 0, 1, 2 and so on: mostly these are the columns and the places.
+    ascending: Vec<u32>,
+    are_columns_ascending: bool,
+    are_places_ascending: bool,
+}
+
+impl WantedRoom {
+    fn all(&self) -> Wanted<'_> {
+        let Self { newest, bits, .. } = self;
+        let ascending = self.ascending.get(..newest.len()).unwrap_or_default();
+        let columns = if self.are_columns_ascending { ascending } else { &self.columns };
+        let places = if self.are_places_ascending { ascending } else { &self.places };
+        Wanted { columns, places, newest, bits }
+    }
+
+    fn make_ascending(&mut self) {
+        let from = small(self.ascending.len());
+        self.ascending.extend(from..small(self.newest.len()));
+    }
 }
 
 /// Answers the asks for numbers at each of some moments, where every revision is seen; whether older
@@ -54,10 +81,10 @@ pub(crate) fn answer(
     let are_older_seen = times
         .iter()
         .min()
-        .is_some_and(|first| room.wanted.iter().any(|wanted| *first < wanted.newest));
+        .is_some_and(|first| room.wanted.newest.iter().any(|newest| first.0 < *newest));
     let bytes = if are_older_seen { row.chunk(head)? } else { None };
     let Some(bytes) = bytes else {
-        chunk::answer_newest(&room.wanted, times, STATES, out);
+        chunk::answer_newest(room.wanted.all(), times, STATES, out);
         room.judge((row, head), None, (asked, times), out)?;
         return Ok(Some(false));
     };
@@ -75,7 +102,7 @@ pub(crate) fn answer(
         grid.limits(times, &mut room.limits);
         room.want_of(&chunk, asked);
         let moments = Moments { times, limits: &room.limits };
-        grid.answer(&room.wanted, moments, STATES, out).map_err(malformed)?;
+        lanes::answer(grid, room.wanted.all(), moments, out).map_err(malformed)?;
         room.judge((row, head), Some((grid, &bytes)), (asked, times), out)?;
     }
     let is_answered = grid.map(|_| true);
@@ -91,43 +118,34 @@ impl NumbersRoom {
     /// Finds what is wanted of a head.
     #[inline]
     fn want(&mut self, head: &Head<'_>, asked: &mut Asked) {
-        self.wanted.clear();
+        let WantedRoom { places, newest, bits, are_places_ascending, .. } = &mut self.wanted;
         self.wanting.clear();
         let are_same = asked.are(head);
-        if are_same && asked.is_numbers && asked.is_in_place {
-            return self.want_all(head);
+        // All of the head, in its order.
+        let is_whole = are_same && asked.is_numbers && asked.is_in_place;
+        *are_places_ascending = is_whole;
+        if is_whole {
+            newest.resize(head.len(), 0);
+            bits.resize(head.len(), 0);
+            head.event_times_into(newest);
+            head.bits_into(bits);
+            self.wanted.make_ascending();
+            return;
         }
-        let mut places = Places::new(are_same);
+        places.clear();
+        newest.clear();
+        bits.clear();
+        let mut found = Places::new(are_same);
         for (index, ask) in asked.each().iter().enumerate() {
             if !is_number(ask) {
                 continue;
             }
-            let Some(place) = places.find(head, index, ask) else { continue };
-            self.wanted.push(Wanted {
-                column: Wanted::NO_COLUMN,
-                place: small(ask.place),
-                newest: head.event_time(place),
-                bits: head.bits(place),
-            });
+            let Some(place) = found.find(head, index, ask) else { continue };
+            places.push(small(ask.place));
+            newest.push(head.event_time(place).0);
+            bits.push(head.bits(place));
             self.wanting.push((index, place));
         }
-    }
-
-    /// Where all of a head is wanted, in its order.
-    #[inline]
-    fn want_all(&mut self, head: &Head<'_>) {
-        let (times, bits) = &mut self.newest;
-        times.resize(head.len(), 0);
-        bits.resize(head.len(), 0);
-        head.event_times_into(times);
-        head.bits_into(bits);
-        let newest = times.iter().zip(&*bits);
-        self.wanted.extend((0..).zip(newest).map(|(place, (newest, bits))| Wanted {
-            column: Wanted::NO_COLUMN,
-            place,
-            newest: EventTime(*newest),
-            bits: *bits,
-        }));
     }
 
     /// Finds the columns of what is wanted.
@@ -135,22 +153,25 @@ impl NumbersRoom {
     fn want_of(&mut self, chunk: &Chunk<'_>, asked: &mut Asked) {
         let run = chunk.run_from().filter(|_| chunk.columns() == asked.len());
         let are_columns = run.is_some() && run == asked.row_from;
-        if are_columns && self.wanting.is_empty() {
-            self.wanted.iter_mut().for_each(|wanted| wanted.column = wanted.place);
-            return;
+        self.wanted.are_columns_ascending = are_columns && self.wanting.is_empty();
+        if self.wanted.are_columns_ascending {
+            return self.wanted.make_ascending();
         }
         let asks = asked.each();
         let mut from = 0;
-        for (at, wanted) in self.wanted.iter_mut().enumerate() {
+        self.wanted.columns.clear();
+        self.wanted.columns.extend((0..self.wanted.newest.len()).map(|at| {
             let index = self.wanting.get(at).map_or(at, |(index, _)| *index);
-            if are_columns {
-                wanted.column = small(index);
-            } else if let Some(ask) = asks.get(index) {
-                let found = chunk.find(ask.feature, from);
-                from = found.unwrap_or_else(|next| next);
-                wanted.column = found.map_or(Wanted::NO_COLUMN, small);
+            match asks.get(index) {
+                _ if are_columns => small(index),
+                Some(ask) => {
+                    let found = chunk.find(ask.feature, from);
+                    from = found.unwrap_or_else(|next| next);
+                    found.map_or(Wanted::NO_COLUMN, small)
+                }
+                None => Wanted::NO_COLUMN,
             }
-        }
+        }));
     }
 
     /// Judges what was taken for values, by its kind and by what is asked.
@@ -166,7 +187,8 @@ impl NumbersRoom {
             return Ok(());
         }
         let asks = asked.each();
-        for (at, wanted) in self.wanted.iter().enumerate() {
+        let wanted = self.wanted.all();
+        for (at, newest_time) in wanted.newest.iter().enumerate() {
             let (index, place) = self.wanting.get(at).copied().unwrap_or((at, at));
             let Some(ask) = asks.get(index) else { continue };
             if are_values && ask.terms.is_endless() {
@@ -174,21 +196,21 @@ impl NumbersRoom {
             }
             let newest = head.kind(place);
             let newest = newest.map_err(|fault| row.table.corrupt(row.at, &fault))?;
-            for (at, t) in times.iter().enumerate() {
+            for (moment, t) in times.iter().enumerate() {
                 let kind = match older {
-                    _ if *t >= wanted.newest => newest,
-                    Some((grid, bytes)) if wanted.column != Wanted::NO_COLUMN => {
-                        let column = wanted.column as usize;
-                        let up_to = self.limits.get(at).map(|limit| grid.up_to(column, limit));
+                    _ if t.0 >= *newest_time => newest,
+                    Some((grid, bytes)) => {
+                        let column = wanted.columns.get(at).map_or(usize::MAX, |at| *at as usize);
+                        let up_to = self.limits.get(moment).map(|limit| grid.up_to(column, limit));
                         let Some(index) = up_to.and_then(|up_to| up_to.checked_sub(1)) else {
                             continue;
                         };
                         let kind = grid.kind(column, index);
                         kind.map_err(|fault| row.table.corrupt(bytes.start, &fault))?
                     }
-                    _ => continue,
+                    None => continue,
                 };
-                judge_cell(out, ask.place * times.len() + at, ask, (kind, *t));
+                judge_cell(out, ask.place * times.len() + moment, ask, (kind, *t));
             }
         }
         Ok(())

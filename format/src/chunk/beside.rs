@@ -35,13 +35,6 @@ impl<'a> Beside<'a> {
         })
     }
 
-    /// Whether its integers have whole windows.
-    #[inline]
-    pub(super) fn has_whole_windows(&self) -> bool {
-        let all = [&self.codes, &self.bases, &self.rests];
-        all.into_iter().all(Ints::has_whole_windows)
-    }
-
     /// The numbers of a column before which so many revisions lie.
     #[inline(always)]
     pub(super) fn column(&self, index: usize, before: usize) -> Decoded<NumberValues<'a>> {
@@ -61,17 +54,10 @@ impl<'a> Beside<'a> {
         NumberCode::of(code).ok_or(fault)
     }
 
-    /// The code of a column, which all may share. `WHOLE` says that integers have whole windows.
+    /// The code of a column, which all may share.
     #[inline(always)]
-    pub(super) fn code<const WHOLE: bool>(
-        &self,
-        one: Option<NumberCode>,
-        index: usize,
-    ) -> Decoded<NumberCode> {
-        match one {
-            Some(code) => Ok(code),
-            None => Self::known(self.codes.at_in::<WHOLE>(index, index)),
-        }
+    pub(super) fn code(&self, one: Option<NumberCode>, index: usize) -> Decoded<NumberCode> {
+        one.map_or_else(|| Self::known(self.codes.get(index)), Ok)
     }
 }
 

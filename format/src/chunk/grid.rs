@@ -13,9 +13,11 @@ use crate::wire::{Decoded, narrow};
 pub struct Grid<'c, 'a> {
     pub(super) chunk: &'c Chunk<'a>,
     pub(super) beside: &'c Beside<'a>,
-    /// How many revisions lie before each column, and all.
+    /// How many revisions each column has, if all have as many.
+    pub(super) each: Option<u32>,
+    /// Else, how many lie before each column, and all.
     starts: &'c [u32],
-    is_one_time: bool,
+    pub(super) is_one_time: bool,
 }
 
 impl<'a> Chunk<'a> {
@@ -31,33 +33,32 @@ impl<'a> Chunk<'a> {
     #[inline]
     pub fn grid<'c>(&'c self, starts: &'c [u32]) -> Option<Grid<'c, 'a>> {
         let beside = self.beside.as_ref()?;
+        let each = self.counts.constant().map(|count| small(narrow(count.cast_unsigned())));
         let is_one_time = self.flags & ONE_TIMES != 0;
-        Some(Grid { chunk: self, beside, starts, is_one_time })
+        Some(Grid { chunk: self, beside, each, starts, is_one_time })
     }
 
-    /// How many revisions lie before each column, and how many there are in all: those replace what
-    /// is in the list.
+    /// How many revisions lie before each column, and how many there are in all, if it has to be
+    /// remembered, for [`Chunk::grid`]: those replace what is in the list.
     #[inline]
     pub fn starts(&self, out: &mut Vec<u32>) {
-        let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         out.clear();
-        match self.counts.constant() {
-            // No chunk has more revisions than can be counted so.
-            Some(count) => {
-                let count = small(narrow(count.cast_unsigned()));
-                out.extend((0..=small(self.columns)).map(|column| column.wrapping_mul(count)));
-            }
-            None => {
-                let mut before = 0;
-                out.extend(self.counts.iter().map(|count| {
-                    let start = small(before);
-                    before += narrow(count.cast_unsigned());
-                    start
-                }));
-                out.push(small(before));
-            }
+        if self.counts.constant().is_some() {
+            return;
         }
+        let mut before = 0;
+        out.extend(self.counts.iter().map(|count| {
+            let start = small(before);
+            before += narrow(count.cast_unsigned());
+            start
+        }));
+        out.push(small(before));
     }
+}
+
+/// No chunk has more revisions than can be counted so.
+fn small(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
 }
 
 impl Grid<'_, '_> {
@@ -95,9 +96,22 @@ impl Grid<'_, '_> {
     /// How many revisions lie before a column, and how many it has.
     #[inline(always)]
     pub(super) fn list_of(&self, column: usize) -> Option<(usize, usize)> {
+        if let Some(each) = self.each {
+            let each = each as usize;
+            return (column < self.chunk.columns).then(|| (column.wrapping_mul(each), each));
+        }
         let start = *self.starts.get(column)?;
         let next = *self.starts.get(column.wrapping_add(1))?;
         Some((start as usize, next.saturating_sub(start) as usize))
+    }
+
+    /// How many revisions lie before a column and before each of the four behind it, if there are so
+    /// many and they have to be remembered.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    pub(super) fn starts_from(&self, column: u32) -> Option<&[u32; 5]> {
+        let column = column as usize;
+        self.starts.get(column..column.wrapping_add(5))?.first_chunk()
     }
 
     /// How many event times lie before those of a column before which so many revisions lie.

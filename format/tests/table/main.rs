@@ -13,6 +13,7 @@
 )]
 
 mod alike;
+mod doors;
 mod random;
 mod rows;
 

@@ -8,6 +8,8 @@ use asofdb_format::timeline::Timeline;
 use asofdb_format::value::Kind;
 use asofdb_format::values::Numbers;
 
+use crate::doors::{ANSWERS, Answer};
+
 /// Moments at, before and after some revisions, of which some columns have a newer version and some are
 /// not there at all.
 pub fn check_answers(chunk: &Chunk<'_>, columns: &[(FeatureId, Numbers, Vec<Revision>)]) {
@@ -33,7 +35,6 @@ fn check_at(
     columns: &[(FeatureId, Numbers, Vec<Revision>)],
     times: &[EventTime],
 ) {
-    let rows = times.len();
     let mut limits = Vec::new();
     grid.limits(times, &mut limits);
     for (index, (_, _, revisions)) in columns.iter().enumerate() {
@@ -47,29 +48,46 @@ fn check_at(
         let last = revisions.last().unwrap().order.event_time.0;
         EventTime(if index.is_multiple_of(3) { i64::MAX } else { last.saturating_add(1) })
     };
-    let places = columns.len() + 2;
-    let mut wanted: Vec<Wanted> = columns
-        .iter()
-        .enumerate()
-        .map(|(index, (_, _, revisions))| Wanted {
-            column: index as u32,
-            place: (columns.len() - index) as u32,
-            newest: newest(index, revisions),
-            bits: 1 << 60 | index as u64,
-        })
-        .collect();
-    wanted.push(Wanted { column: Wanted::NO_COLUMN, place: 0, newest: EventTime(0), bits: 5 });
-    // There is no such place: nothing is written for it.
-    wanted.push(Wanted { place: places as u32, ..wanted[0] });
+    let moments = Moments { times, limits: &limits };
+    for answer in ANSWERS {
+        for is_ascending in [true, false] {
+            let (len, ones) = (columns.len(), 1..=columns.len() as u32);
+            let mut places: Vec<u32> =
+                if is_ascending { ones.collect() } else { ones.rev().collect() };
+            let mut wanted_columns: Vec<u32> = (0..len as u32).collect();
+            let newest = columns.iter().enumerate().map(|(index, (.., all))| newest(index, all).0);
+            let mut newest: Vec<i64> = newest.collect();
+            let mut bits: Vec<u64> = (0..len as u64).map(|index| 1 << 60 | index).collect();
+            // No such column, and no such place, for which nothing is written.
+            wanted_columns.extend([Wanted::NO_COLUMN, 0]);
+            places.extend([0, len as u32 + 2]);
+            newest.extend([0, newest[0]]);
+            bits.extend([5, bits[0]]);
+            let wanted =
+                Wanted { columns: &wanted_columns, places: &places, newest: &newest, bits: &bits };
+            check_told(answer, grid, columns, (wanted, moments));
+        }
+    }
+}
+
+/// What is told of what is wanted: of each column, of one that there is not, and of one whose answers go
+/// nowhere.
+fn check_told(
+    answer: Answer,
+    grid: &Grid<'_, '_>,
+    columns: &[(FeatureId, Numbers, Vec<Revision>)],
+    (wanted, moments): (Wanted<'_>, Moments<'_>),
+) {
+    let (rows, places) = (moments.times.len(), columns.len() + 2);
     let (mut status, mut event_times, mut bits) =
         (vec!['-'; places * rows], vec![-7; places * rows], vec![7; places * rows]);
     let mut out = Cells { status: &mut status, event_times: &mut event_times, bits: &mut bits };
-    grid.answer(&wanted, Moments { times, limits: &limits }, ('v', 'm'), &mut out).unwrap();
+    answer(grid, wanted, moments, ('v', 'm'), &mut out).unwrap();
     let told = |place: usize, at: usize| {
         let cell = place * rows + at;
         (status[cell], event_times[cell], bits[cell])
     };
-    for (at, t) in times.iter().enumerate() {
+    for (at, t) in moments.times.iter().enumerate() {
         assert_eq!(told(0, at), if t.0 >= 0 { ('v', 0, 5) } else { ('m', 0, 0) });
         assert_eq!(told(columns.len() + 1, at), ('-', -7, 7), "nobody asked for this place");
         for (index, (_, _, revisions)) in columns.iter().enumerate() {
@@ -78,13 +96,13 @@ fn check_at(
                 Payload::Bits(bits) => Some(bits),
                 _ => None,
             };
-            let newest = newest(index, revisions);
+            let newest = wanted.newest[index];
             let expected = match seen {
-                _ if *t >= newest => ('v', newest.0, Some(1 << 60 | index as u64)),
+                _ if t.0 >= newest => ('v', newest, Some(1 << 60 | index as u64)),
                 Some(revision) => ('v', revision.order.event_time.0, number(revision)),
                 None => ('m', 0, Some(0)),
             };
-            let (status, event_time, bits) = told(columns.len() - index, at);
+            let (status, event_time, bits) = told(wanted.places[index] as usize, at);
             assert_eq!((status, event_time), (expected.0, expected.1), "{t:?}, column {index}");
             // What stands for no value is told by nobody but its kind.
             assert!(expected.2.is_none_or(|expected| bits == expected), "{t:?}, column {index}");
