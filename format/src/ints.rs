@@ -320,7 +320,7 @@ impl<'a> Ints<'a> {
         while len > 0 {
             let half = len / 2;
             let place = low + half;
-            let is_up_to = self.at(place, before + place) <= limit;
+            let is_up_to = self.at(place, before.wrapping_add(place)) <= limit;
             low = select_unpredictable(is_up_to, low + half + 1, low);
             len = select_unpredictable(is_up_to, len - half - 1, half);
         }
@@ -354,7 +354,7 @@ impl Limit {
         Self { limit: i64::MIN, within: Some(Within { units: -1, from: index, to: index }) }
     }
 
-    /// Whether it is known between which two of the integers it lies without a look at them.
+    /// Whether it is held against sums that neither wrap nor fall.
     #[inline]
     pub(crate) const fn is_certain(&self) -> bool {
         self.within.is_some()
@@ -397,25 +397,26 @@ impl<'a> Ints<'a> {
     }
 
     /// As [`Ints::partition_of`], for a limit that was made by these integers' own
-    /// [`Ints::limit`].
+    /// [`Ints::limit`]. Which integers are looked at depends on the limit alone, so that who looks at
+    /// several lists side by side is told the same, also where they do not ascend.
     #[must_use]
     #[inline(always)]
     pub fn partition_within(&self, before: usize, count: usize, limit: &Limit) -> usize {
         let Some(Within { units, from, to }) = limit.within else {
             return self.partition_of(before, count, limit.limit);
         };
-        let (mut low, to) = (from.min(count), to.min(count));
-        let mut len = to - low;
+        let (mut low, mut len) = (from, to.saturating_sub(from));
         while len > 0 {
-            let half = len / 2;
-            let index = low + half;
+            let half = len.div_ceil(2);
+            let index = low + half - 1;
             let line = self.slope.wrapping_mul(index.cast_signed() as i64);
-            let is_up_to =
-                line.wrapping_add(self.packed(before.wrapping_add(index)).cast_signed()) <= units;
-            low = select_unpredictable(is_up_to, index + 1, low);
-            len = select_unpredictable(is_up_to, len - half - 1, half);
+            let packed = self.packed(before.wrapping_add(index)).cast_signed();
+            // What lies behind the end of a list is another's, and says nothing.
+            let is_up_to = line.wrapping_add(packed) <= units && index < count;
+            low = select_unpredictable(is_up_to, low + half, low);
+            len -= half;
         }
-        low
+        low.min(count)
     }
 
     /// A packed integer.

@@ -92,7 +92,7 @@ fn see_newest<'o, S: Copy + 'o>(
 pub struct Moments<'m> {
     /// The moments.
     pub times: &'m [EventTime],
-    /// What [`Grid::limits`] made of them.
+    /// What [`Grid::limits`] made of them, one of each.
     pub limits: &'m [Limit],
 }
 

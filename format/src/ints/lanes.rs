@@ -71,15 +71,14 @@ impl Ints<'_> {
         _mm256_add_epi64(all(self.base), apart)
     }
 
-    /// For lists before which so many integers lie and which have so many: the first index from which
-    /// on all integers are above a limit; `None`: sums may wrap, or fall.
+    /// As [`Ints::partition_within`], for lists before which so many integers lie and which have so many,
+    /// and a limit that [is certain](Limit::is_certain).
     #[target_feature(enable = "avx2")]
     #[inline]
     pub(crate) fn partition_lanes(&self, before: Four, counts: Four, limit: &Limit) -> Four {
         let Some(Within { units, from, to }) = limit.within else { return all(0) };
         let (mut low, mut len) = (all(from.cast_signed() as i64), to.saturating_sub(from));
         while len > 0 {
-            // As often in each list.
             let half = len.div_ceil(2);
             let step = all(half.cast_signed() as i64);
             let next = _mm256_add_epi64(low, step);

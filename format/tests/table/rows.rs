@@ -138,3 +138,34 @@ fn event_times_read_at_once_differ_from_those_read_one_by_one() {
         }
     }
 }
+
+/// Four columns of two revisions each, of which the second is the older one, as no writer makes them: the
+/// ways to search once looked at different ones of them.
+#[test]
+fn event_times_that_fall_are_told_otherwise_four_at_a_time() {
+    let bytes = [0, 128, 4, 0, 4, 1, 8, 9, 10, 0, 10, 0, 10, 0, 10, 0, 0, 2, 0, 0, 0, 0];
+    let chunk = Chunk::decode(&bytes).unwrap();
+    let mut starts = Vec::new();
+    chunk.starts(&mut starts);
+    let grid = chunk.grid(&starts).unwrap();
+    for t in -7..8 {
+        let times = [EventTime(t)];
+        let mut limits = Vec::new();
+        grid.limits(&times, &mut limits);
+        let told = ANSWERS.map(|answer| {
+            let (mut status, mut event_times, mut bits) = (['-'; 4], [-7; 4], [7; 4]);
+            let mut out =
+                Cells { status: &mut status, event_times: &mut event_times, bits: &mut bits };
+            let wanted = Wanted {
+                columns: &[0, 1, 2, 3],
+                places: &[0, 1, 2, 3],
+                newest: &[100; 4],
+                bits: &[9; 4],
+            };
+            let moments = Moments { times: &times, limits: &limits };
+            answer(&grid, wanted, moments, ('v', 'm'), &mut out).unwrap();
+            (status, event_times, bits)
+        });
+        assert_eq!(told[0], told[1], "{t}");
+    }
+}
