@@ -70,9 +70,14 @@ impl Trial {
     }
 
     fn define(&mut self) {
-        // Any bits are an integer or a double: where all are, a shorter way reads them.
-        let types: &[&str] =
-            if self.rng.percent(60) { &["i64", "f64"] } else { &["i64", "f64", "f32"] };
+        // Any bits are an integer or a double: where all are, a shorter way reads them; where all are
+        // one of them, several columns are read at a time.
+        let types: &[&str] = match self.rng.between(1, 10) {
+            1..=3 => &["f64"],
+            4 => &["i64"],
+            5..=7 => &["i64", "f64"],
+            _ => &["i64", "f64", "f32"],
+        };
         let has_terms = self.rng.percent(40);
         let most = *self.rng.pick(&[2, 7, 24]).unwrap();
         for place in 0..self.rng.between(1, most) {
@@ -131,10 +136,11 @@ impl Trial {
     fn number(&mut self, name: &str) -> Value {
         let number = self.rng.between(-1000, 1000);
         let (_, column) = self.model.resolve(name, self.model.last_commit()).unwrap();
+        let is_large = self.has_large && self.rng.percent(5);
         match column.newest_definition().value_type.as_str() {
-            "i64" => {
-                Value::I64(number * if self.has_large && self.rng.percent(5) { 1 << 40 } else { 1 })
-            }
+            "i64" => Value::I64(number * if is_large { 1 << 40 } else { 1 }),
+            // Hundredths of it have more than 32 bits.
+            "f64" if is_large => Value::Other(format!("{}.25", number << 26).into_bytes()),
             _ => Value::Other(format!("{number}.25").into_bytes()),
         }
     }
