@@ -22,7 +22,7 @@ use crate::types::error::Result;
 const FEW: usize = 32;
 
 /// What is written for a version and for none, before it is judged.
-pub(crate) const STATES: (Status, Status) = (Status::Value, Status::Missing);
+const STATES: (Status, Status) = (Status::Value, Status::Missing);
 
 /// Room that is used again from entity to entity.
 #[derive(Debug, Default)]
@@ -102,7 +102,7 @@ pub(crate) fn answer(
         grid.limits(times, &mut room.limits);
         room.want_of(&chunk, asked);
         let moments = Moments { times, limits: &room.limits };
-        lanes::answer(grid, room.wanted.all(), moments, out).map_err(malformed)?;
+        lanes::answer(grid, room.wanted.all(), moments, STATES, out).map_err(malformed)?;
         room.judge((row, head), Some((grid, &bytes)), (asked, times), out)?;
     }
     let is_answered = grid.map(|_| true);
