@@ -404,6 +404,23 @@ impl<'a> Chunk<'a> {
         }
     }
 
+    /// How many revisions each column has, if their event times are one list.
+    #[inline]
+    #[must_use]
+    pub fn len_of_all(&self) -> Option<usize> {
+        (self.flags & ONE_TIMES != 0).then(|| self.times.len())
+    }
+
+    /// The first moment after one at which some column may tell another version; `None`: there is none.
+    #[inline]
+    #[must_use]
+    pub fn changes_after(&self, moment: &Moment) -> Option<EventTime> {
+        match moment.index {
+            Some(index) => (index < self.times.len()).then(|| EventTime(self.times.get(index))),
+            None => moment.t.0.checked_add(1).map(EventTime),
+        }
+    }
+
     /// The i-th column, if it holds numbers. A caller who asks in ascending order passes one walk
     /// from column to column.
     // Inlined, so that the parts stay in registers: a column of a few revisions is read in less time

@@ -318,11 +318,14 @@ pub fn window(bytes: &[u8], at: usize) -> u64 {
 
 #[cold]
 fn window_at_the_end(bytes: &[u8], at: usize) -> u64 {
-    let mut padded = [0u8; 8];
-    for (to, from) in padded.iter_mut().zip(bytes.get(at..).unwrap_or_default()) {
-        *to = *from;
+    let rest = bytes.get(at..).unwrap_or_default();
+    // Both ends at once, which mostly overlap.
+    if let (Some(low), Some(high)) = (rest.first_chunk(), rest.last_chunk()) {
+        let (low, high) = (u32::from_le_bytes(*low), u32::from_le_bytes(*high));
+        return u64::from(low) | u64::from(high) << (8 * (rest.len() - 4).min(4));
     }
-    u64::from_le_bytes(padded)
+    let byte = |at: usize| rest.get(at).map_or(0, |byte| u64::from(*byte) << (8 * at));
+    byte(0) | byte(1) | byte(2)
 }
 
 /// An unsigned integer of `width` bytes (0 to 8), little-endian; bytes past the end count as zero.

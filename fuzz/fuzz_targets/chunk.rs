@@ -41,7 +41,12 @@ fn written(u: &mut Unstructured<'_>) -> Result<()> {
             let t = revision.order.event_time;
             let up_to = revisions.partition_point(|other| other.order.event_time <= t);
             assert_eq!((numbers.event_time(at), numbers.kind(at)), (t, Ok(revision.kind)));
-            assert_eq!(numbers.up_to(&chunk.moment(t)), up_to);
+            let moment = chunk.moment(t);
+            assert_eq!(numbers.up_to(&moment), up_to);
+            assert!(moment.up_to_of_all().is_none_or(|all| all == up_to));
+            assert!(chunk.changes_after(&moment).is_none_or(|next| {
+                next > t && numbers.up_to(&chunk.moment(EventTime(next.0 - 1))) == up_to
+            }));
             if let Payload::Bits(bits) = revision.payload {
                 assert_eq!(numbers.bits(at), bits);
             }
@@ -129,6 +134,8 @@ fn in_place(bytes: &[u8], timeline: &Timeline) {
         }
         for moment in &moments {
             assert!(numbers.up_to(moment) <= numbers.len());
+            assert!(moment.up_to_of_all().is_none_or(|all| all <= numbers.len()));
+            let _ = chunk.changes_after(moment);
         }
     }
 }

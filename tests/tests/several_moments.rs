@@ -23,6 +23,9 @@ const SECOND: i64 = 1_000_000;
 const START: i64 = 1_700_000_000 * SECOND;
 const ENTITIES: [&str; 3] = ["ant", "bee", "cat"];
 
+/// Rows of a spine that has many of each entity.
+const MANY: usize = 4_000;
+
 /// Where the event times of a batch lie.
 #[derive(Clone, Copy, Debug)]
 enum Times {
@@ -303,14 +306,27 @@ impl Trial {
         let rows: Vec<_> = (0..self.rng.between(1, most))
             .map(|_| (*self.rng.pick(&ENTITIES).unwrap(), self.moment()))
             .collect();
-        let joined = self.joined(&features, asked, &rows);
-        for ((entity, t), cells) in rows.iter().zip(joined) {
-            for (name, found) in names.iter().zip(cells) {
-                let wanted = cell_of(self.judged(entity, name, *t, &options));
-                let seed = self.seed;
-                assert_eq!(found, wanted, "seed {seed}: {entity} {name} {t} {options:?} {rows:?}");
-                self.cells += 1;
-            }
+        // Many rows of one entity are answered another way.
+        let again = if self.rng.percent(12) { MANY } else { 0 };
+        let all: Vec<usize> = (0..rows.len()).collect();
+        let again: Vec<usize> = (0..again).map(|_| *self.rng.pick(&all).unwrap()).collect();
+        let asked_in = [all, again].concat();
+        let asked = asked.threads(*self.rng.pick(&[1, 2, 3]).unwrap());
+        let spine: Vec<_> = asked_in.iter().map(|row| rows[*row]).collect();
+        let wanted: Vec<Vec<Cell>> = rows
+            .iter()
+            .map(|(entity, t)| {
+                let of = |name: &String| cell_of(self.judged(entity, name, *t, &options));
+                names.iter().map(of).collect()
+            })
+            .collect();
+        for (row, cells) in asked_in.into_iter().zip(self.joined(&features, asked, &spine)) {
+            let (seed, (entity, t)) = (self.seed, rows[row]);
+            assert_eq!(
+                cells, wanted[row],
+                "seed {seed}: {entity} {names:?} {t} {options:?} {rows:?}"
+            );
+            self.cells += cells.len();
         }
     }
 

@@ -174,6 +174,15 @@ impl Table {
         )
     }
 
+    /// What no revision of the table is above in any of the three.
+    pub(crate) const fn top_order(&self) -> Order {
+        Order {
+            event_time: self.entry.max_event_time,
+            known_time: self.entry.max_known_time,
+            commit: self.entry.max_commit,
+        }
+    }
+
     /// Verified bytes of the file.
     #[inline]
     pub(crate) fn bytes(&self, start: u64, end: u64) -> Result<Piece<'_>> {

@@ -13,7 +13,6 @@
 use asofdb_format::chunk::{Cells, Chunk, Walk};
 use asofdb_format::head::Head;
 use asofdb_format::ids::EventTime;
-use asofdb_format::revision::Order;
 use asofdb_format::value::{Kind, Value, ValueType};
 use asofdb_format::wire::Malformed;
 
@@ -46,12 +45,7 @@ pub(crate) fn answer_row(
     room: &mut RowRoom,
     out: &mut RowCells<'_>,
 ) -> Result<bool> {
-    let entry = &row.table.entry;
-    let sees_all = view.sees_all(&Order {
-        event_time: entry.max_event_time,
-        known_time: entry.max_known_time,
-        commit: entry.max_commit,
-    });
+    let sees_all = view.sees_all(&row.table.top_order());
     let head = row.head()?;
     let are_same = asked.are(&head);
     if are_same

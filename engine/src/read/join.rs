@@ -18,13 +18,15 @@ use crate::read::asked::Asked;
 use crate::read::direct::put;
 use crate::read::how::{JoinKnown, JoinOptions, Stand};
 use crate::read::joined::{Joined, Unanswered, UnansweredColumn};
-use crate::read::part::{Group, GroupRoom, PartCells, PartColumns, answer_group};
+use crate::read::part::{
+    Group, GroupRoom, ManyRoom, PartCells, PartColumns, answer_group, answer_many,
+};
 use crate::read::plan::{Ask, Pinned, clamp, shifted};
 use crate::read::resolve::View;
 use crate::read::row::{table_may_hold, table_may_offer};
 use crate::read::selection::Selection;
 use crate::read::source::{Found, newest_in_memtable, offer_memtable, offer_row};
-use crate::read::spine::{self, Landing, SpineRow};
+use crate::read::spine::{self, Landing, MANY_ROWS, SpineRow};
 use crate::state::live::{Keeper, State};
 use crate::state::memtable::EntityNode;
 use crate::state::snapshots::Snapshot;
@@ -92,10 +94,13 @@ impl Joiner {
     /// names the first such feature of the first such row.
     pub fn join<E: AsRef<[u8]> + Sync>(&self, rows: &[Option<(E, EventTime)>]) -> Result<Joined> {
         let mut spine = Vec::with_capacity(rows.len());
+        let has_horizons = self.asks.iter().any(|ask| ask.horizon.is_some());
         for (row, asked) in rows.iter().enumerate() {
             let Some((entity, at)) = asked else { continue };
             let t = shifted(*at, self.options.delay, self.options.before);
-            self.check_horizon(t, *at)?;
+            if has_horizons {
+                self.check_horizon(t, *at)?;
+            }
             // A moment before all time matches nothing.
             if let Ok(t) = i64::try_from(t) {
                 spine.push(SpineRow::new(row, entity.as_ref(), EventTime(t)));
@@ -158,9 +163,6 @@ impl Joiner {
     }
 
     fn check_horizon(&self, t: i128, at: EventTime) -> Result<()> {
-        if self.asks.iter().all(|ask| ask.horizon.is_none()) {
-            return Ok(());
-        }
         let below = |asked: i128| {
             let is_below =
                 |ask: &&Ask| ask.horizon.is_some_and(|horizon| asked < i128::from(horizon.0));
@@ -209,17 +211,27 @@ impl Joiner {
         let has_bytes = self.asks.iter().any(|ask| is_bytes(ask.value_type));
         columns.reset(features, spine.len(), has_bytes);
         let mut cells = PartCells::none(has_bytes);
-        let mut room = Room { spare: cells.of_none(), group: GroupRoom::default() };
+        let mut room =
+            Room { spare: cells.of_none(), group: GroupRoom::default(), many: ManyRoom::default() };
         let mut asked = Asked::new(self.asks.clone());
         let (mut groups, mut times) = (Vec::new(), Vec::new());
         let mut first = 0;
         let mut rest = spine.chunk_by(SpineRow::is_of_entity).peekable();
+        // A part may also begin or end among many rows, and then has few of them.
+        let are_many =
+            |rows: &[SpineRow<'_>]| rows.len() >= MANY_ROWS || !rows.is_sorted_by_key(|row| row.t);
         while rest.peek().is_some() {
+            if let Some(rows) = rest.next_if(|rows| are_many(rows)) {
+                self.answer_many(rows, &mut asked, (&mut cells, &mut room), (&mut columns, first))?;
+                first += rows.len();
+                continue;
+            }
             groups.clear();
             let mut rows_here = 0;
             let some = rest.clone();
             while let Some(rows) = rest.next_if(|rows| {
-                rows_here == 0 || (rows_here + rows.len()) * features <= CELLS_BESIDE
+                let cells = (rows_here + rows.len()) * features;
+                !are_many(rows) && (rows_here == 0 || cells <= CELLS_BESIDE)
             }) {
                 groups.push(rows.len());
                 rows_here += rows.len();
@@ -237,6 +249,64 @@ impl Joiner {
             first += rows_here;
         }
         Ok(columns)
+    }
+
+    /// Answers many rows of one entity, in whatever order they were asked, into columns from a row on.
+    fn answer_many(
+        &self,
+        rows: &[SpineRow<'_>],
+        asked: &mut Asked,
+        (cells, room): (&mut PartCells, &mut Room),
+        (columns, first): (&mut PartColumns, usize),
+    ) -> Result<()> {
+        if self.answer_as_asked(rows, asked, room, (columns, first))? {
+            return Ok(());
+        }
+        let mut order: Vec<u32> = (0..).zip(rows).map(|(at, _)| at).collect();
+        let row = |at: u32| rows.get(at as usize);
+        order.sort_by_key(|at| row(*at).map(|row| row.t));
+        let rows: Vec<_> = order.iter().filter_map(|at| row(*at).copied()).collect();
+        let times: Vec<_> = rows.iter().map(|row| row.t).collect();
+        cells.reset(self.asks.len(), rows.len());
+        let group = Group { first: 0, times: &times };
+        self.answer_entity(&rows, group, asked, (&mut *cells, room))?;
+        columns.take_over_one(first, cells, &order);
+        Ok(())
+    }
+
+    /// Answers many rows of one entity that all know the same, if one row of a table holds it.
+    fn answer_as_asked(
+        &self,
+        rows: &[SpineRow<'_>],
+        asked: &mut Asked,
+        room: &mut Room,
+        (columns, first): (&mut PartColumns, usize),
+    ) -> Result<bool> {
+        let Some(any) = rows.first() else { return Ok(true) };
+        let known = match self.options.known {
+            JoinKnown::RowLess(_) => return Ok(false),
+            _ => self.known(any).flatten(),
+        };
+        let taken = &*self.state.taken;
+        let erased = taken.erase_of(any.entity());
+        let view = View { seen_from: self.stamp.commit, known_at: known, erased, taken };
+        let mut visits = Visits::new();
+        let sources = Sources::of(&self.state, any.hash, any.entity(), &mut visits)?;
+        let ([row], []) = (&*sources.rows, &*sources.nodes) else { return Ok(false) };
+        let times: Vec<_> = rows.iter().map(|row| row.t).collect();
+        let span = times.iter().min().zip(times.iter().max());
+        let is_held = span.is_some_and(|(min, max)| table_may_hold(row.table, (*min, *max), &view));
+        if !is_held || !view.sees_all(&row.table.top_order()) {
+            return Ok(false);
+        }
+        let Some(opened) = answer_many(row, asked, &times, &mut room.many, (columns, first))?
+        else {
+            return Ok(false);
+        };
+        visits.open_history(opened);
+        let joined = Lookup::Join { rows: wide(rows.len()) };
+        self.state.monitor.reads.count(joined, self.asks.len(), &visits);
+        Ok(true)
     }
 
     /// Answers the rows of one entity.
@@ -306,7 +376,7 @@ impl Joiner {
             if !table_may_hold(row.table, (*first, *last), view) {
                 continue;
             }
-            let Room { spare, group: again } = &mut *room;
+            let Room { spare, group: again, .. } = &mut *room;
             let answered = if is_empty {
                 answer_group(row, asked, view, group, again, cells)?
             } else {
@@ -360,6 +430,7 @@ impl Joiner {
 struct Room {
     spare: PartCells,
     group: GroupRoom,
+    many: ManyRoom,
 }
 
 /// All that the sources have of one entity, looked up once.

@@ -158,9 +158,19 @@ impl UnansweredColumn<'_> {
     /// Takes over the answers to some rows for the n-th feature.
     pub(crate) fn take_over(&mut self, part: &PartColumns, feature: usize, rows: &[Landing]) {
         let PartColumn { status, event_times, bits, values } = part.column(feature);
-        gather(self.status, status, rows);
-        gather(self.event_times, event_times, rows);
-        gather(self.bits, bits, rows);
+        look_at(status);
+        look_at(event_times);
+        look_at(bits);
+        for Landing { row, from } in rows {
+            let (to, from) = (*row, *from as usize);
+            let from = (status.get(from), event_times.get(from), bits.get(from));
+            let to = (self.status.get_mut(to), self.event_times.get_mut(to), self.bits.get_mut(to));
+            if let (Some(to_status), Some(to_time), Some(to_bits)) = to
+                && let (Some(status), Some(event_time), Some(bits)) = from
+            {
+                (*to_status, *to_time, *to_bits) = (*status, *event_time, *bits);
+            }
+        }
         if self.values.is_empty() {
             return;
         }
@@ -173,15 +183,10 @@ impl UnansweredColumn<'_> {
     }
 }
 
-/// Takes over numbers from where rows come from. Those are anywhere: all lines are looked at first, one
-/// after another, which a core does without waiting for each, and then they are at hand.
-fn gather<T: Copy>(to: &mut [T], all: &[T], rows: &[Landing]) {
+/// Looks at all lines of numbers, of which any may be asked for next, one after another, which a core does
+/// without waiting for each: then they are at hand.
+fn look_at<T: Copy>(all: &[T]) {
     for number in all.iter().step_by(64 / size_of::<T>()) {
         black_box(*number);
-    }
-    for Landing { row, from } in rows {
-        if let (Some(to), Some(from)) = (to.get_mut(*row), all.get(*from as usize)) {
-            *to = *from;
-        }
     }
 }

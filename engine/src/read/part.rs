@@ -12,6 +12,7 @@
 
 mod columns;
 mod group;
+mod many;
 
 use std::ops::Range;
 
@@ -21,6 +22,7 @@ use asofdb_format::value::{Kind, Value};
 
 pub(crate) use self::columns::{PartColumn, PartColumns};
 pub(crate) use self::group::{GroupRoom, answer_group};
+pub(crate) use self::many::{ManyRoom, answer_many};
 use crate::read::direct::Put;
 use crate::read::plan::Ask;
 use crate::types::answer::Status;

@@ -93,6 +93,18 @@ impl Terms {
         }
         if kind == Kind::Null { Status::Null } else { Status::Value }
     }
+
+    /// Which answer the newest version gives at first, and up to when: later it has expired.
+    pub(crate) fn judge_until(&self, event_time: EventTime, kind: Kind) -> (Status, EventTime) {
+        let status = self.judge(event_time, kind, event_time);
+        let grows_old = matches!(status, Status::Value | Status::Null);
+        let until = match self.max_age.filter(|_| grows_old) {
+            // What comes to more than any moment is not reached.
+            Some(limit) => event_time.0.saturating_add(limit.micros()),
+            None => i64::MAX,
+        };
+        (status, EventTime(until))
+    }
 }
 
 #[cfg(test)]
@@ -108,6 +120,26 @@ mod tests {
         assert_eq!(terms.judge(EventTime(0), Kind::Value, EventTime(11)), Status::Expired);
         let widest = terms.judge(EventTime::MIN, Kind::Value, EventTime::MAX);
         assert_eq!(widest, Status::Expired);
+    }
+
+    #[test]
+    fn what_holds_up_to_a_moment_is_what_is_judged_at_each() {
+        let ends = [i64::MIN, i64::MIN + 1, -1, 0, 1, 7, 10, 11, i64::MAX - 1, i64::MAX];
+        let ages = [None, Some(0), Some(1), Some(10), Some(Span::MAX.micros())];
+        for max_age in ages.map(|age| age.and_then(Span::from_micros)) {
+            for stale in [None, Some(EventTime(1)), Some(EventTime(i64::MAX))] {
+                let terms = Terms { max_age, stale, ..TERMS };
+                for (event_time, t) in ends.iter().flat_map(|a| ends.map(|b| (*a, b))) {
+                    for kind in [Kind::Value, Kind::Null, Kind::Deleted, Kind::Stub] {
+                        let (first, until) = terms.judge_until(EventTime(event_time), kind);
+                        let told = if t <= until.0 { first } else { Status::Expired };
+                        let judged = terms.judge(EventTime(event_time), kind, EventTime(t));
+                        let case = (terms, kind, event_time, t);
+                        assert!(t < event_time || told == judged, "{case:?}");
+                    }
+                }
+            }
+        }
     }
 
     #[test]

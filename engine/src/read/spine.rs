@@ -1,10 +1,13 @@
-//! A spine in the order of its entities: the rows of each beside one another, ascending by time.
+//! A spine in the order of its entities: the rows of each beside one another, mostly ascending by time.
 //!
 //! ```text
 //! as asked      r0 r1 r2 r3 r4 r5 ...        in any order
 //! in buckets    r3 r0 | r1 r5 | r2 r4 | ...  by the first bits of the hashes, told by one pass
 //! in order      r0 r3 | r1 r5 | r4 r2 | ...  each bucket sorted in a core's own cache
 //! ```
+//!
+//! Many rows of one entity that have a bucket for themselves stay as they were asked: who answers them
+//! may not need them in order.
 //!
 //! Hashes are as good as evenly spread, so that a bucket holds few entities. Whoever makes many entities
 //! whose hashes begin alike gets one bucket of them, and an ordinary sort.
@@ -41,6 +44,9 @@ pub(crate) struct Landing {
 /// About how many rows of a spine come to a bucket: so many are sorted in the smallest cache.
 const ROWS_A_BUCKET: usize = 64;
 
+/// So many rows of one entity need not be in order.
+pub(crate) const MANY_ROWS: usize = 512;
+
 /// So many buckets, as a power of two, are filled side by side without waiting for each.
 const MOST_BITS: u32 = 12;
 
@@ -63,7 +69,8 @@ impl<'e> SpineRow<'e> {
     }
 }
 
-/// Brings the rows of each entity together, ascending by time, in the order of hashes.
+/// Brings the rows of each entity together, ascending by time unless they are many, in the order of
+/// hashes.
 pub(crate) fn sort(spine: &mut Vec<SpineRow<'_>>, threads: usize, scheduler: &dyn Scheduler) {
     let bits = (spine.len() / ROWS_A_BUCKET).checked_ilog2().unwrap_or(0).min(MOST_BITS);
     if bits == 0 {
@@ -122,6 +129,12 @@ fn sort_buckets(
 }
 
 fn sort_bucket(rows: &mut [SpineRow<'_>]) {
+    if let [first, others @ ..] = rows
+        && others.len() >= MANY_ROWS
+        && others.iter().all(|row| row.is_of_entity(first))
+    {
+        return;
+    }
     rows.sort_unstable_by_key(|row| (row.hash, row.t, row.row));
     for same in rows.chunk_by_mut(|a, b| a.hash == b.hash) {
         let Some((first, others)) = same.split_first() else { continue };

@@ -18,6 +18,15 @@ pub struct Moment {
     pub(super) index: Option<usize>,
 }
 
+impl Moment {
+    /// How many revisions of each column are not after it, if their event times are one list.
+    #[must_use]
+    #[inline]
+    pub const fn up_to_of_all(&self) -> Option<usize> {
+        self.index
+    }
+}
+
 /// A column of numbers, every revision of which is seen.
 #[derive(Clone, Copy, Debug)]
 pub struct NumberColumn<'a> {

@@ -1,5 +1,7 @@
 //! The answers to all rows of a part, feature by feature.
 
+use std::ops::Range;
+
 use asofdb_format::value::Value;
 
 use crate::read::part::PartCells;
@@ -83,6 +85,49 @@ impl PartColumns {
         }
     }
 
+    /// Takes over the cells of one entity from a row on, of which the order tells where each belongs.
+    pub(crate) fn take_over_one(&mut self, first: usize, cells: &mut PartCells, order: &[u32]) {
+        let rows = order.len();
+        for feature in 0..cells.features {
+            let from = feature * rows..(feature + 1) * rows;
+            let to = feature * self.rows + first..feature * self.rows + first + rows;
+            scatter(&mut self.status, to.clone(), (&cells.status, from.clone()), order);
+            scatter(&mut self.event_times, to.clone(), (&cells.event_times, from.clone()), order);
+            scatter(&mut self.bits, to.clone(), (&cells.bits, from.clone()), order);
+            let to = self.values.get_mut(to).unwrap_or_default();
+            let from = cells.values.get_mut(from).unwrap_or_default();
+            for (value, at) in from.iter_mut().zip(order) {
+                if let Some(to) = to.get_mut(*at as usize) {
+                    *to = value.take();
+                }
+            }
+        }
+    }
+
+    /// Puts in the answers of one feature to rows from one on.
+    #[inline]
+    pub(crate) fn put_rows<R>(
+        &mut self,
+        feature: usize,
+        first: usize,
+        rows: impl ExactSizeIterator<Item = R>,
+        mut answer: impl FnMut(R) -> (Status, i64, u64),
+    ) {
+        let from = feature * self.rows + first;
+        let cells = from..from + rows.len();
+        let to = (
+            self.status.get_mut(cells.clone()),
+            self.event_times.get_mut(cells.clone()),
+            self.bits.get_mut(cells),
+        );
+        let (Some(status), Some(event_times), Some(bits)) = to else { return };
+        for (((status, event_time), bits), row) in
+            status.iter_mut().zip(event_times).zip(bits).zip(rows)
+        {
+            (*status, *event_time, *bits) = answer(row);
+        }
+    }
+
     /// All rows of a feature.
     pub(crate) fn column(&self, feature: usize) -> PartColumn<'_> {
         let cells = feature * self.rows..(feature + 1) * self.rows;
@@ -91,6 +136,21 @@ impl PartColumns {
             event_times: self.event_times.get(cells.clone()).unwrap_or_default(),
             bits: self.bits.get(cells.clone()).unwrap_or_default(),
             values: self.values.get(cells).unwrap_or_default(),
+        }
+    }
+}
+
+fn scatter<T: Copy>(
+    to: &mut [T],
+    at: Range<usize>,
+    (all, from): (&[T], Range<usize>),
+    order: &[u32],
+) {
+    let (to, from) = (to.get_mut(at), all.get(from));
+    let (Some(to), Some(from)) = (to, from) else { return };
+    for (one, at) in from.iter().zip(order) {
+        if let Some(to) = to.get_mut(*at as usize) {
+            *to = *one;
         }
     }
 }

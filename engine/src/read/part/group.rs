@@ -5,7 +5,6 @@ use std::cell::OnceCell;
 use asofdb_format::chunk::{Chunk, Moment, NumberColumn, Walk};
 use asofdb_format::head::Head;
 use asofdb_format::ids::EventTime;
-use asofdb_format::revision::Order;
 use asofdb_format::wire::Malformed;
 
 use crate::files::table::{ChunkBytes, HeadRow};
@@ -29,12 +28,7 @@ pub(crate) fn answer_group(
     room: &mut GroupRoom,
     cells: &mut PartCells,
 ) -> Result<Option<bool>> {
-    let entry = &row.table.entry;
-    let sees_all = view.sees_all(&Order {
-        event_time: entry.max_event_time,
-        known_time: entry.max_known_time,
-        commit: entry.max_commit,
-    });
+    let sees_all = view.sees_all(&row.table.top_order());
     if !sees_all {
         return Ok(None);
     }
@@ -71,9 +65,9 @@ pub(crate) fn answer_group(
         let Some(bytes) = bytes else { continue };
         let history = match &mut history {
             Some(history) => history,
-            None => history.insert(History::of(row, bytes, group.times, &mut room.moments)?),
+            None => history.insert(History::of(row, bytes, group.times, &mut room.spells)?),
         };
-        history.answer(ask, group, before, &room.moments, cells)?;
+        history.answer(ask, group, before, &room.spells, cells)?;
     }
     Ok(Some(looked == Some(true) || history.is_some()))
 }
@@ -107,7 +101,16 @@ fn from_head(
 #[derive(Debug, Default)]
 pub(crate) struct GroupRoom {
     numbers: NumbersRoom,
-    moments: Vec<Moment>,
+    spells: Vec<Spell>,
+}
+
+/// Rows in a row for which each column tells the version that it tells for the first of them.
+#[derive(Debug)]
+struct Spell {
+    /// The moment of the first.
+    moment: Moment,
+    /// The row behind the last.
+    end: usize,
 }
 
 /// The older versions of the entity, decoded.
@@ -124,13 +127,22 @@ impl<'h, 't> History<'h, 't> {
         row: &'h HeadRow<'t>,
         bytes: &'h ChunkBytes<'t>,
         times: &[EventTime],
-        moments: &mut Vec<Moment>,
+        spells: &mut Vec<Spell>,
     ) -> Result<Self> {
         let malformed = |fault: Malformed| row.table.corrupt(bytes.start, &fault);
         bytes.fetch();
         let chunk = Chunk::decode(&bytes.bytes).map_err(malformed)?;
-        moments.clear();
-        moments.extend(times.iter().map(|t| chunk.moment(*t)));
+        spells.clear();
+        let mut rows = times.iter().enumerate().peekable();
+        while let Some((first, t)) = rows.next() {
+            let moment = chunk.moment(*t);
+            let until = chunk.changes_after(&moment);
+            let mut end = first + 1;
+            while rows.next_if(|(_, t)| until.is_none_or(|until| **t < until)).is_some() {
+                end += 1;
+            }
+            spells.push(Spell { moment, end });
+        }
         Ok(Self { row, bytes, chunk, walk: Walk::default(), from: 0 })
     }
 
@@ -141,7 +153,7 @@ impl<'h, 't> History<'h, 't> {
         ask: &Ask,
         group: Group<'_>,
         before: usize,
-        moments: &[Moment],
+        spells: &[Spell],
         cells: &mut PartCells,
     ) -> Result<()> {
         let table = self.row.table;
@@ -161,7 +173,7 @@ impl<'h, 't> History<'h, 't> {
             && let Some(column) = self.chunk.numbers(place, &mut self.walk).map_err(malformed)?
         {
             let to = cells.numbers_mut(group, ask.place);
-            return fill_all(&column, ask, (group.times, moments), before, to).map_err(malformed);
+            return fill_all(&column, ask, (group.times, spells), before, to).map_err(malformed);
         }
         let column = self.chunk.column(place, table.timeline()?).map_err(malformed)?;
         for (at, t) in group.times.iter().enumerate().take(before) {
@@ -174,28 +186,34 @@ impl<'h, 't> History<'h, 't> {
     }
 }
 
-/// Fills the first `before` rows, of which several in a row mostly see the same version.
+/// Fills the first `before` rows. Spells in a row mostly see the same version, too, where columns have
+/// event times of their own.
 #[inline]
 fn fill_all(
     column: &NumberColumn<'_>,
     ask: &Ask,
-    (times, moments): (&[EventTime], &[Moment]),
+    (times, spells): (&[EventTime], &[Spell]),
     before: usize,
     mut to: Numbers<'_>,
 ) -> std::result::Result<(), Malformed> {
     let mut at = 0;
-    while let Some(moment) = moments.get(at).filter(|_| at < before) {
+    let mut spells = spells.iter();
+    while let Some(Spell { moment, end }) = spells.next().filter(|_| at < before) {
         let up_to = column.up_to(moment);
-        // The rows that see it, too: up to the event time of the next version.
-        let mut next = at + 1;
+        let mut next = *end;
         if up_to < column.len() {
             let limit = column.event_time(up_to);
-            while next < before && times.get(next).is_some_and(|t| *t < limit) {
-                next += 1;
+            // The first row of the spell that follows tells of all of it.
+            let sees_it = |next: usize| times.get(next).is_some_and(|t| *t < limit);
+            while sees_it(next)
+                && let Some(spell) = spells.next()
+            {
+                next = spell.end;
             }
         } else {
             next = before;
         }
+        let next = next.min(before);
         if let Some(newest) = up_to.checked_sub(1) {
             let version = (column.event_time(newest), column.kind(newest)?, column.bits(newest));
             to.fill(ask, times, (at, next), version);

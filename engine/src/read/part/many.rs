@@ -1,0 +1,207 @@
+//! Many rows of one entity, answered in the order in which they were asked.
+//!
+//! ```text
+//! numbers    the older versions that some row sees, ascending
+//! seen       of each row, where its version stands among them, from 1 on; 0 is none
+//! versions   none | those versions | the newest of all                       of one feature
+//! ```
+//!
+//! Where the event times of all features are one list, a row is looked for in it once, and takes of each
+//! feature the version that stands there: a version that is seen is decoded once, and no row has to be
+//! put in the order of time. The newest version of a feature has an event time of its own.
+
+use std::hint::select_unpredictable;
+
+use asofdb_format::chunk::{Chunk, Walk};
+use asofdb_format::head::Head;
+use asofdb_format::ids::EventTime;
+use asofdb_format::value::Kind;
+use asofdb_format::wire::Malformed;
+
+use crate::files::table::{ChunkBytes, HeadRow};
+use crate::read::asked::{Asked, Places};
+use crate::read::part::PartColumns;
+use crate::read::plan::Ask;
+use crate::types::answer::Status;
+use crate::types::error::Result;
+
+/// At most so many versions are looked through for a row.
+const VERSIONS_A_ROW: usize = 32;
+
+/// Room that is used again from entity to entity.
+#[derive(Debug, Default)]
+pub(crate) struct ManyRoom {
+    seen: Vec<u32>,
+    numbers: Vec<u32>,
+    places: Vec<u32>,
+    versions: Vec<Version>,
+}
+
+/// A version of a feature, and what it answers.
+#[derive(Clone, Copy, Debug)]
+struct Version {
+    event_time: i64,
+    bits: u64,
+    /// The last moment at which it does not answer that it has expired.
+    until: i64,
+    status: Status,
+}
+
+impl Version {
+    const NONE: Self = Self { event_time: 0, bits: 0, until: i64::MAX, status: Status::Missing };
+
+    fn of(ask: &Ask, event_time: EventTime, kind: Kind, bits: u64) -> Self {
+        if ask.terms.is_forgotten(event_time) {
+            return Self::NONE;
+        }
+        let (status, EventTime(until)) = ask.terms.judge_until(event_time, kind);
+        let bits = if status == Status::Value { bits } else { 0 };
+        Self { event_time: event_time.0, bits, until, status }
+    }
+}
+
+/// Answers rows from the one row of a table that holds their entity, where every revision is seen, into
+/// columns from a row on; whether its older versions were decoded for it. `None`: these rows are not
+/// answered, for not all features are numbers that share their event times, or there are too many
+/// versions.
+pub(crate) fn answer_many(
+    row: &HeadRow<'_>,
+    asked: &mut Asked,
+    times: &[EventTime],
+    room: &mut ManyRoom,
+    (columns, first): (&mut PartColumns, usize),
+) -> Result<Option<bool>> {
+    if !asked.is_numbers {
+        return Ok(None);
+    }
+    let head = row.head()?;
+    let are_older_seen = times.iter().any(|t| *t < head.top_time());
+    let bytes = if are_older_seen { row.chunk(&head)? } else { None };
+    let chunk = match &bytes {
+        Some(bytes) => {
+            bytes.fetch();
+            let chunk = Chunk::decode(&bytes.bytes);
+            Some((chunk.map_err(|fault| row.table.corrupt(bytes.start, &fault))?, bytes))
+        }
+        None => None,
+    };
+    room.numbers.clear();
+    room.seen.clear();
+    if let Some((chunk, _)) = &chunk {
+        let few = |versions: &usize| *versions / VERSIONS_A_ROW <= times.len();
+        let versions = chunk.len_of_all().filter(few);
+        if versions.and_then(|versions| room.see(chunk, versions, times)).is_none() {
+            return Ok(None);
+        }
+    } else {
+        room.seen.resize(times.len(), 0);
+    }
+    let mut history = chunk.as_ref().map(|(chunk, bytes)| History::of(row, chunk, bytes));
+    let mut places = Places::new(asked.are(&head));
+    for (index, ask) in asked.each().iter().enumerate() {
+        let versions = &mut room.versions;
+        versions.clear();
+        versions.push(Version::NONE);
+        let place = places.find(&head, index, ask);
+        if let Some(history) = history.as_mut().filter(|_| place.is_some())
+            && history.versions(ask, &room.numbers, versions)?.is_none()
+        {
+            return Ok(None);
+        }
+        versions.resize(1 + room.numbers.len(), Version::NONE);
+        let newest_time = place.map_or(EventTime::MAX, |place| head.event_time(place));
+        let newest = place.map_or(Ok(Version::NONE), |place| newest_of(row, &head, place, ask))?;
+        let newest_at = versions.len();
+        versions.push(newest);
+        let version_of = |(seen, t): (&u32, &EventTime)| {
+            let at = select_unpredictable(*t >= newest_time, newest_at, *seen as usize);
+            versions.get(at).copied().unwrap_or(Version::NONE)
+        };
+        let seen = room.seen.iter().zip(times);
+        if ask.terms.max_age.is_none() {
+            columns.put_rows(ask.place, first, seen, |row| {
+                let Version { status, event_time, bits, .. } = version_of(row);
+                (status, event_time, bits)
+            });
+        } else {
+            columns.put_rows(ask.place, first, seen, |row| {
+                let Version { status, event_time, bits, until } = version_of(row);
+                let is_fresh = row.1.0 <= until;
+                let status = select_unpredictable(is_fresh, status, Status::Expired);
+                (status, event_time, select_unpredictable(is_fresh, bits, 0))
+            });
+        }
+    }
+    Ok(Some(history.is_some()))
+}
+
+impl ManyRoom {
+    /// Finds out which of so many versions of all features each moment sees; `None` if it is not the same
+    /// of all.
+    fn see(&mut self, chunk: &Chunk<'_>, versions: usize, times: &[EventTime]) -> Option<()> {
+        let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        self.places.clear();
+        self.places.resize(versions + 1, 0);
+        for t in times {
+            let up_to = chunk.moment(*t).up_to_of_all()?;
+            *self.places.get_mut(up_to)? = 1;
+            self.seen.push(small(up_to));
+        }
+        for (up_to, place) in self.places.iter_mut().enumerate().skip(1) {
+            if *place != 0 {
+                self.numbers.push(small(up_to - 1));
+                *place = small(self.numbers.len());
+            }
+        }
+        for seen in self.seen.iter_mut().filter(|seen| **seen != 0) {
+            *seen = *self.places.get(*seen as usize)?;
+        }
+        Some(())
+    }
+}
+
+fn newest_of(row: &HeadRow<'_>, head: &Head<'_>, place: usize, ask: &Ask) -> Result<Version> {
+    let kind = head.kind(place).map_err(|fault| row.table.corrupt(row.at, &fault))?;
+    Ok(Version::of(ask, head.event_time(place), kind, head.bits(place)))
+}
+
+/// The older versions of the entity.
+struct History<'h, 't> {
+    row: &'h HeadRow<'t>,
+    chunk: &'h Chunk<'h>,
+    start: u64,
+    walk: Walk<'h>,
+    from: usize,
+}
+
+impl<'h, 't> History<'h, 't> {
+    fn of(row: &'h HeadRow<'t>, chunk: &'h Chunk<'h>, bytes: &ChunkBytes<'_>) -> Self {
+        Self { row, chunk, start: bytes.start, walk: Walk::default(), from: 0 }
+    }
+
+    /// Decodes the versions of a feature that have these numbers. `None`: they are not written as numbers.
+    fn versions(
+        &mut self,
+        ask: &Ask,
+        numbers: &[u32],
+        out: &mut Vec<Version>,
+    ) -> Result<Option<()>> {
+        let malformed = |fault: Malformed| self.row.table.corrupt(self.start, &fault);
+        let place = match self.chunk.find(ask.feature, self.from) {
+            Ok(place) => place,
+            Err(next) => {
+                self.from = next;
+                return Ok(Some(()));
+            }
+        };
+        self.from = place;
+        let Some(column) = self.chunk.numbers(place, &mut self.walk).map_err(malformed)? else {
+            return Ok(None);
+        };
+        for index in numbers.iter().map(|number| *number as usize) {
+            let kind = column.kind(index).map_err(malformed)?;
+            out.push(Version::of(ask, column.event_time(index), kind, column.bits(index)));
+        }
+        Ok(Some(()))
+    }
+}
