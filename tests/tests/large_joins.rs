@@ -177,6 +177,131 @@ fn answers_come_to_the_rows_that_asked() {
     assert!(["Value", "Null", "Expired", "Missing"].iter().all(|status| statuses[*status] > 1_000));
 }
 
+/// Versions of each feature of [`few`].
+const MANY_VERSIONS: i64 = 40;
+
+/// Event time of a version of an entity of [`few`]: one of all features, or one each.
+fn few_time(entity: &str, feature: i64, number: i64) -> i64 {
+    let apart = if entity == "own times" { feature } else { 0 };
+    START + (number * 100 + apart) * SECOND
+}
+
+/// What a version of [`few`] is: a feature may come with the last one, or have nulls or deletes among its values;
+/// `None`: there is none.
+fn few_version(feature: i64, number: i64) -> Option<Status> {
+    match (feature, number) {
+        (1, number) if number % 5 == 0 => Some(Status::Null),
+        (2, number) if number % 7 == 0 => Some(Status::Deleted),
+        (4, number) if number < MANY_VERSIONS - 1 => None,
+        _ => Some(Status::Value),
+    }
+}
+
+const FEW_NAMES: [&str; 5] = ["few:plain", "few:nulls", "few:deletes", "few:fresh", "few:newest"];
+
+/// Few entities of many versions, one with its newest ones in memory. Two features grow old.
+fn few() -> (tempfile::TempDir, Store) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path().join("store"), Options::new()).unwrap();
+    for (feature, name) in FEW_NAMES.iter().enumerate() {
+        let value_type = if feature == 2 { ValueType::I64 } else { ValueType::F64 };
+        let mut spec = FeatureSpec::new(*name, value_type);
+        if feature % 2 == 1 {
+            spec = spec.ttl(Span::from_micros(TTL).unwrap());
+        }
+        store.define(spec).unwrap();
+    }
+    for number in 0..MANY_VERSIONS {
+        if number == MANY_VERSIONS - 1 {
+            store.compact().unwrap();
+        }
+        let mut batch = Batch::new();
+        for entity in ["one time", "own times", "in memory"] {
+            for (feature, name) in (0..).zip(FEW_NAMES) {
+                let at = EventTime(few_time(entity, feature, number));
+                match few_version(feature, number) {
+                    Some(Status::Null) => drop(batch.put_null(entity, name, at)),
+                    Some(Status::Deleted) => drop(batch.delete(entity, name, at)),
+                    Some(_) if feature == 2 => drop(batch.put(entity, name, at, number)),
+                    Some(_) => drop(batch.put(entity, name, at, number as f64)),
+                    None => (),
+                }
+            }
+        }
+        store.write(batch, Durability::Buffered).unwrap();
+    }
+    store.compact().unwrap();
+    let mut batch = Batch::new();
+    batch.put("in memory", FEW_NAMES[0], EventTime(few_time("in memory", 0, MANY_VERSIONS)), 40.0);
+    store.write(batch, Durability::Buffered).unwrap();
+    (dir, store)
+}
+
+fn few_expected(entity: &str, feature: i64, t: i64) -> (Status, Option<i64>, Option<i64>) {
+    let versions = MANY_VERSIONS + i64::from(feature == 0 && entity == "in memory");
+    let is_seen = |number: &i64| {
+        few_version(feature, *number).is_some() && few_time(entity, feature, *number) <= t
+    };
+    let Some(number) = (0..versions).rev().find(is_seen).filter(|_| entity != "nobody") else {
+        return (Status::Missing, None, None);
+    };
+    let time = few_time(entity, feature, number);
+    match few_version(feature, number).unwrap() {
+        Status::Value | Status::Null if feature % 2 == 1 && t - time > TTL => {
+            (Status::Expired, Some(time), None)
+        }
+        Status::Value => (Status::Value, Some(time), Some(number)),
+        status => (status, Some(time), None),
+    }
+}
+
+/// Rows of an entity that are many are answered in the order in which they were asked, where that can be.
+#[test]
+fn among_many_rows_of_an_entity_one_is_told_of_anothers_moment() {
+    let seed = std::env::var("ASOFDB_FIRST_SEED").map_or(1, |seed| seed.parse().unwrap());
+    println!("ASOFDB_FIRST_SEED={seed} cargo test -p asofdb-tests --test large_joins");
+    let mut rng = Rng::new(seed);
+    let (_dir, store) = few();
+    let entities = ["one time", "own times", "in memory", "nobody"];
+    let mut statuses = BTreeMap::new();
+    for (rows, threads) in [(600, 1), (5_000, 1), (9_000, 2), (30_000, 3)] {
+        let spine: Vec<Option<(&str, i64)>> = (0..rows)
+            .map(|row| {
+                let version = START + rng.between(-1, MANY_VERSIONS + 2) * 100 * SECOND;
+                // Just before and at event times, at the last fresh moment and after it, and anywhere.
+                let near = *rng.pick(&[-1, 0, 1, TTL, TTL + 1, 3 * SECOND]).unwrap();
+                let t = if rng.percent(5) { i64::MAX } else { version + near };
+                let entity = if rows == 600 { "one time" } else { *rng.pick(&entities).unwrap() };
+                (row % 97 != 5).then_some((entity, t))
+            })
+            .collect();
+        let selection = store.select(&FEW_NAMES).unwrap();
+        let joiner = store.joiner(&selection, JoinOptions::new().threads(threads)).unwrap();
+        let asked: Vec<_> =
+            spine.iter().map(|row| row.map(|(entity, t)| (entity, EventTime(t)))).collect();
+        let joined = joiner.join(&asked).unwrap();
+        for (column, feature) in joined.columns().iter().zip(0..) {
+            for (row, asked) in spine.iter().enumerate() {
+                let expected = asked.map_or((Status::Missing, None, None), |(entity, t)| {
+                    few_expected(entity, feature, t)
+                });
+                #[expect(clippy::cast_possible_truncation, reason = "numbers of versions")]
+                let number = |value: asofdb::Value| {
+                    value.as_i64().or_else(|| value.as_f64().map(|number| number as i64))
+                };
+                let value = column.value(row).and_then(number);
+                let event_time = column.event_time(row).map(|time| time.0);
+                let told = (column.status()[row], event_time, value);
+                assert_eq!(told, expected, "seed {seed}, {asked:?} of {rows} rows, {feature}");
+                *statuses.entry(format!("{:?}", told.0)).or_insert(0) += 1;
+            }
+        }
+    }
+    println!("cells: {statuses:?}");
+    let all = ["Value", "Null", "Deleted", "Expired", "Missing"];
+    assert!(all.iter().all(|status| statuses[*status] > 500));
+}
+
 /// A text at event time 0 was told as a value without a value where anything newer of its entity was in memory: a cell
 /// that is missing has the time 0, too, and was taken for the one that had been taken over.
 #[test]
