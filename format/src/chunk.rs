@@ -411,7 +411,8 @@ impl<'a> Chunk<'a> {
         (self.flags & ONE_TIMES != 0).then(|| self.times.len())
     }
 
-    /// The first moment after one at which some column may tell another version; `None`: there is none.
+    /// The first moment after one at which some column may tell another version, where event times do
+    /// not fall; `None`: there is none.
     #[inline]
     #[must_use]
     pub fn changes_after(&self, moment: &Moment) -> Option<EventTime> {

@@ -197,14 +197,20 @@ fn few_version(feature: i64, number: i64) -> Option<Status> {
     }
 }
 
-const FEW_NAMES: [&str; 5] = ["few:plain", "few:nulls", "few:deletes", "few:fresh", "few:newest"];
+/// The last one is text.
+const FEW_NAMES: [&str; 6] =
+    ["few:plain", "few:nulls", "few:deletes", "few:fresh", "few:newest", "few:text"];
 
-/// Few entities of many versions, one with its newest ones in memory. Two features grow old.
+/// Few entities of many versions, one with its newest ones in memory. Every other feature grows old.
 fn few() -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path().join("store"), Options::new()).unwrap();
     for (feature, name) in FEW_NAMES.iter().enumerate() {
-        let value_type = if feature == 2 { ValueType::I64 } else { ValueType::F64 };
+        let value_type = match feature {
+            2 => ValueType::I64,
+            5 => ValueType::Text,
+            _ => ValueType::F64,
+        };
         let mut spec = FeatureSpec::new(*name, value_type);
         if feature % 2 == 1 {
             spec = spec.ttl(Span::from_micros(TTL).unwrap());
@@ -219,13 +225,14 @@ fn few() -> (tempfile::TempDir, Store) {
         for entity in ["one time", "own times", "in memory"] {
             for (feature, name) in (0..).zip(FEW_NAMES) {
                 let at = EventTime(few_time(entity, feature, number));
-                match few_version(feature, number) {
-                    Some(Status::Null) => drop(batch.put_null(entity, name, at)),
-                    Some(Status::Deleted) => drop(batch.delete(entity, name, at)),
-                    Some(_) if feature == 2 => drop(batch.put(entity, name, at, number)),
-                    Some(_) => drop(batch.put(entity, name, at, number as f64)),
-                    None => (),
-                }
+                let Some(version) = few_version(feature, number) else { continue };
+                match version {
+                    Status::Null => batch.put_null(entity, name, at),
+                    Status::Deleted => batch.delete(entity, name, at),
+                    _ if feature == 2 => batch.put(entity, name, at, number),
+                    _ if feature == 5 => batch.put(entity, name, at, number.to_string().as_str()),
+                    _ => batch.put(entity, name, at, number as f64),
+                };
             }
         }
         store.write(batch, Durability::Buffered).unwrap();
@@ -264,7 +271,9 @@ fn among_many_rows_of_an_entity_one_is_told_of_anothers_moment() {
     let (_dir, store) = few();
     let entities = ["one time", "own times", "in memory", "nobody"];
     let mut statuses = BTreeMap::new();
-    for (rows, threads) in [(600, 1), (5_000, 1), (9_000, 2), (30_000, 3)] {
+    // Without the text, and with it.
+    let trials = [(600, 1), (5_000, 1), (9_000, 2), (30_000, 3)];
+    for ((rows, threads), names) in trials.iter().flat_map(|t| [(*t, 5), (*t, 6)]) {
         let spine: Vec<Option<(&str, i64)>> = (0..rows)
             .map(|row| {
                 let version = START + rng.between(-1, MANY_VERSIONS + 2) * 100 * SECOND;
@@ -275,7 +284,7 @@ fn among_many_rows_of_an_entity_one_is_told_of_anothers_moment() {
                 (row % 97 != 5).then_some((entity, t))
             })
             .collect();
-        let selection = store.select(&FEW_NAMES).unwrap();
+        let selection = store.select(&FEW_NAMES[..names]).unwrap();
         let joiner = store.joiner(&selection, JoinOptions::new().threads(threads)).unwrap();
         let asked: Vec<_> =
             spine.iter().map(|row| row.map(|(entity, t)| (entity, EventTime(t)))).collect();
@@ -287,12 +296,15 @@ fn among_many_rows_of_an_entity_one_is_told_of_anothers_moment() {
                 });
                 #[expect(clippy::cast_possible_truncation, reason = "numbers of versions")]
                 let number = |value: asofdb::Value| {
-                    value.as_i64().or_else(|| value.as_f64().map(|number| number as i64))
+                    let text = || value.as_text()?.parse().ok();
+                    let number = value.as_i64().or_else(|| value.as_f64().map(|n| n as i64));
+                    number.or_else(text)
                 };
                 let value = column.value(row).and_then(number);
                 let event_time = column.event_time(row).map(|time| time.0);
                 let told = (column.status()[row], event_time, value);
                 assert_eq!(told, expected, "seed {seed}, {asked:?} of {rows} rows, {feature}");
+                assert!(value.is_some() || column.bits()[row] == 0, "bits of {told:?}");
                 *statuses.entry(format!("{:?}", told.0)).or_insert(0) += 1;
             }
         }
@@ -300,6 +312,38 @@ fn among_many_rows_of_an_entity_one_is_told_of_anothers_moment() {
     println!("cells: {statuses:?}");
     let all = ["Value", "Null", "Deleted", "Expired", "Missing"];
     assert!(all.iter().all(|status| statuses[*status] > 500));
+}
+
+/// Many rows read the history of an entity, and failed where that was damaged, although each of them saw the newest
+/// version of all that it asked for: another feature had a newer one.
+#[test]
+fn many_rows_of_an_entity_read_what_one_row_does_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path().join("store"), Options::new()).unwrap();
+    for name in ["a:asked", "a:later"] {
+        store.define(FeatureSpec::new(name, ValueType::I64)).unwrap();
+    }
+    let mut batch = Batch::new();
+    for number in 0..100 {
+        batch.put("e", "a:asked", EventTime(number), number);
+    }
+    batch.put("e", "a:later", EventTime(1_000), 1);
+    store.write(batch, Durability::Buffered).unwrap();
+    store.compact().unwrap();
+    let selection = store.select(&["a:asked"]).unwrap();
+    let joiner = store.joiner(&selection, JoinOptions::new().threads(1)).unwrap();
+    let mut opened = Vec::new();
+    for (rows, t) in [(1, 500), (2_000, 500), (2_000, 50)] {
+        let before = store.metrics().reads;
+        let joined = joiner.join(&vec![Some(("e", EventTime(t))); rows]).unwrap();
+        let newest = joined.column(0).unwrap().value(rows - 1).and_then(|value| value.as_i64());
+        assert_eq!(newest, Some(t.min(99)));
+        let after = store.metrics().reads;
+        assert_eq!(after.join_rows - before.join_rows, rows as u64);
+        assert_eq!(after.lookups - before.lookups, 1);
+        opened.push(after.histories_opened - before.histories_opened);
+    }
+    assert_eq!(opened, [0, 0, 1]);
 }
 
 /// A text at event time 0 was told as a value without a value where anything newer of its entity was in memory: a cell

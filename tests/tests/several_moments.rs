@@ -8,8 +8,8 @@
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use asofdb::{
-    EventTime, JoinOptions, KnownTime, Options, Read as Asked, ReadMode, Selection, Span, Stamp,
-    Status,
+    Error, EventTime, JoinOptions, Joined, KnownTime, Options, Read as Asked, ReadMode, Selection,
+    Span, Stamp, Status,
 };
 use asofdb_tests::answer::{Answer, Kind, Outcome, Value};
 use asofdb_tests::engine::{Engine, answer, value};
@@ -82,16 +82,18 @@ impl Trial {
             _ => &["i64", "f64", "f32"],
         };
         let has_terms = self.rng.percent(40);
+        let has_history = self.rng.percent(40);
         let most = *self.rng.pick(&[2, 7, 24]).unwrap();
         for place in 0..self.rng.between(1, most) {
-            let mut some = |longest| {
-                let is_there = has_terms && self.rng.percent(60);
+            let mut some = |has_any, longest| {
+                let is_there = has_any && self.rng.percent(60);
                 is_there.then(|| self.rng.between(1, longest) * SECOND)
             };
-            let (ttl, forget_after) = (some(60), some(90));
+            let (ttl, forget_after) = (some(has_terms, 60), some(has_terms, 90));
+            let history = some(has_history, 120);
             let forget_after = ttl.and(forget_after);
             let value_type = (*self.rng.pick(types).unwrap()).to_owned();
-            let definition = Definition { value_type, ttl, history: None, forget_after };
+            let definition = Definition { value_type, ttl, history, forget_after };
             let name = format!("only:{place:02}");
             self.names.push(name.clone());
             self.step(&Step::Define(name, definition));
@@ -240,12 +242,22 @@ impl Trial {
         if names.is_empty() { vec![self.names[0].clone()] } else { names }
     }
 
-    fn judged(&self, entity: &str, feature: &str, t: i64, options: &question::Options) -> Answer {
+    /// `None`: the read is refused.
+    fn judged(
+        &self,
+        entity: &str,
+        feature: &str,
+        t: i64,
+        options: &question::Options,
+    ) -> Option<Answer> {
         let (entity, feature) = (entity.into(), feature.to_owned());
         let question = Question::AsOf(t);
         let read = Read { entity, feature, question, options: options.clone() };
-        let Outcome::Cell(answer) = self.model.read(&read) else { unreachable!("{read:?}") };
-        answer
+        match self.model.read(&read) {
+            Outcome::Cell(answer) => Some(answer),
+            Outcome::Refused(_) => None,
+            outcome => unreachable!("{read:?}: {outcome:?}"),
+        }
     }
 
     fn rows(&mut self) {
@@ -265,13 +277,22 @@ impl Trial {
             options.reader = Reader::Stamp(name.clone());
             asked = asked.stamp(*stamp);
         }
-        let rows = self.engine.store().read_rows(&ENTITIES, &features, &asked).unwrap();
+        let rows = self.engine.store().read_rows(&ENTITIES, &features, &asked);
+        if names.iter().any(|name| self.judged(ENTITIES[0], name, t, &options).is_none()) {
+            assert!(
+                matches!(rows, Err(Error::BelowHorizon { .. })),
+                "seed {}: {rows:?}",
+                self.seed
+            );
+            return;
+        }
+        let rows = rows.unwrap();
         // Whoever wants no origins is answered another way.
         let mut reader = self.engine.store().reader(&features).unwrap();
         let cells = reader.read_all(&ENTITIES, &asked).unwrap();
         for (at, (entity, row)) in ENTITIES.iter().zip(rows).enumerate() {
             for (place, (name, found)) in names.iter().zip(&row.answers).enumerate() {
-                let wanted = self.judged(entity, name, t, &options);
+                let wanted = self.judged(entity, name, t, &options).unwrap();
                 let how = format!("seed {}: {entity} {name} {t} {options:?}", self.seed);
                 assert_eq!(answer(found), wanted, "{how}");
                 let cell = cells.at(at, place).unwrap();
@@ -302,10 +323,30 @@ impl Trial {
             options.before = true;
             asked = asked.before();
         }
+        let lag = self.rng.percent(15).then(|| self.rng.between(0, 9) * SECOND);
+        if let Some(lag) = lag {
+            asked = asked.known_at_row(Span::from_micros(lag).unwrap());
+        }
         let most = *self.rng.pick(&[1, 6, 60]).unwrap();
-        let rows: Vec<_> = (0..self.rng.between(1, most))
+        let mut rows: Vec<_> = (0..self.rng.between(1, most))
             .map(|_| (*self.rng.pick(&ENTITIES).unwrap(), self.moment()))
             .collect();
+        let of_row = |t: i64| {
+            let known_at = lag.map(|lag| t.saturating_sub(lag)).or(options.known_at);
+            question::Options { known_at, ..options.clone() }
+        };
+        let is_legal = |(entity, t): &(&str, i64)| {
+            names.iter().all(|name| self.judged(entity, name, *t, &of_row(*t)).is_some())
+        };
+        let legal: Vec<_> = rows.iter().copied().filter(is_legal).collect();
+        if legal.len() < rows.len() {
+            let told = self.told(&features, asked.clone(), &rows);
+            assert!(matches!(told, Err(Error::BelowHorizon { .. })), "seed {}", self.seed);
+            rows = legal;
+        }
+        if rows.is_empty() {
+            return;
+        }
         // Many rows of one entity are answered another way.
         let again = if self.rng.percent(12) { MANY } else { 0 };
         let all: Vec<usize> = (0..rows.len()).collect();
@@ -316,7 +357,8 @@ impl Trial {
         let wanted: Vec<Vec<Cell>> = rows
             .iter()
             .map(|(entity, t)| {
-                let of = |name: &String| cell_of(self.judged(entity, name, *t, &options));
+                let of =
+                    |name: &String| cell_of(self.judged(entity, name, *t, &of_row(*t)).unwrap());
                 names.iter().map(of).collect()
             })
             .collect();
@@ -330,16 +372,27 @@ impl Trial {
         }
     }
 
+    fn told(
+        &self,
+        features: &Selection,
+        asked: JoinOptions,
+        rows: &[(&str, i64)],
+    ) -> asofdb::Result<Joined> {
+        let spine: Vec<_> = rows.iter().map(|(entity, t)| Some((*entity, EventTime(*t)))).collect();
+        self.engine.store().joiner(features, asked)?.join(&spine)
+    }
+
     fn joined(
         &self,
         features: &Selection,
         asked: JoinOptions,
         rows: &[(&str, i64)],
     ) -> Vec<Vec<Cell>> {
-        let spine: Vec<_> = rows.iter().map(|(entity, t)| Some((*entity, EventTime(*t)))).collect();
-        let joined = self.engine.store().joiner(features, asked).unwrap().join(&spine).unwrap();
+        let joined = self.told(features, asked, rows).unwrap();
         let row = |row| {
             let column = |column: &asofdb::JoinedColumn| {
+                let is_value = column.status()[row] == Status::Value;
+                assert!(is_value || column.bits()[row] == 0, "seed {}: bits of nothing", self.seed);
                 let e = column.event_time(row).map(|time| time.0);
                 (column.status()[row], e, column.value(row).as_ref().map(value))
             };

@@ -145,8 +145,8 @@ pub struct ReadMetrics {
     pub sources_visited: u64,
     /// Lookups that were answered before all sources were asked.
     pub stopped_early: u64,
-    /// Rows of tables whose older versions were decoded, as the newest did not do. A join decodes
-    /// them again for each row of its spine, and counts each.
+    /// Rows of tables whose older versions were decoded, as the newest did not do. A join does it once
+    /// a lookup, or for each row of its spine where rows may see other versions than one another.
     pub histories_opened: u64,
     /// Sources visited by each lookup; more than 16 count as 16.
     pub visited_per_lookup: Histogram,

@@ -1,9 +1,9 @@
 //! The point-in-time join: a spine of entities and times against features.
 //!
 //! A [`Joiner`] pins one state for its whole life and takes the spine in parts of any size, so the
-//! caller decides how much memory the join takes. The rows of a part are grouped by entity and
-//! time, each entity is looked up once, and its rows are answered beside one another; the groups
-//! are split over the cores. Rows come out in the order in which they went in.
+//! caller decides how much memory the join takes. The rows of a part are brought together by entity,
+//! each entity is looked up once, and its rows are answered beside one another, mostly in the order of
+//! time; the entities are split over the cores. Rows come out in the order in which they went in.
 
 use std::sync::Arc;
 
@@ -242,7 +242,8 @@ impl Joiner {
                 times.clear();
                 times.extend(rows.iter().map(|row| row.t));
                 let group = Group { first: first_here, times: &times };
-                self.answer_entity(rows, group, &mut asked, (&mut cells, &mut room))?;
+                let entity = self.look_up(rows)?;
+                self.answer_entity(rows, entity, group, &mut asked, (&mut cells, &mut room))?;
                 first_here += rows.len();
             }
             columns.take_over(first, &mut cells, &groups);
@@ -259,7 +260,8 @@ impl Joiner {
         (cells, room): (&mut PartCells, &mut Room),
         (columns, first): (&mut PartColumns, usize),
     ) -> Result<()> {
-        if self.answer_as_asked(rows, asked, room, (columns, first))? {
+        let mut entity = self.look_up(rows)?;
+        if self.answer_as_asked(rows, &mut entity, asked, room, (columns, first))? {
             return Ok(());
         }
         let mut order: Vec<u32> = (0..).zip(rows).map(|(at, _)| at).collect();
@@ -269,7 +271,7 @@ impl Joiner {
         let times: Vec<_> = rows.iter().map(|row| row.t).collect();
         cells.reset(self.asks.len(), rows.len());
         let group = Group { first: 0, times: &times };
-        self.answer_entity(&rows, group, asked, (&mut *cells, room))?;
+        self.answer_entity(&rows, entity, group, asked, (&mut *cells, room))?;
         columns.take_over_one(first, cells, &order);
         Ok(())
     }
@@ -278,6 +280,7 @@ impl Joiner {
     fn answer_as_asked(
         &self,
         rows: &[SpineRow<'_>],
+        entity: &mut LookedUp<'_>,
         asked: &mut Asked,
         room: &mut Room,
         (columns, first): (&mut PartColumns, usize),
@@ -290,8 +293,7 @@ impl Joiner {
         let taken = &*self.state.taken;
         let erased = taken.erase_of(any.entity());
         let view = View { seen_from: self.stamp.commit, known_at: known, erased, taken };
-        let mut visits = Visits::new();
-        let sources = Sources::of(&self.state, any.hash, any.entity(), &mut visits)?;
+        let LookedUp { sources, visits } = entity;
         let ([row], []) = (&*sources.rows, &*sources.nodes) else { return Ok(false) };
         let times: Vec<_> = rows.iter().map(|row| row.t).collect();
         let span = times.iter().min().zip(times.iter().max());
@@ -305,14 +307,25 @@ impl Joiner {
         };
         visits.open_history(opened);
         let joined = Lookup::Join { rows: wide(rows.len()) };
-        self.state.monitor.reads.count(joined, self.asks.len(), &visits);
+        self.state.monitor.reads.count(joined, self.asks.len(), visits);
         Ok(true)
     }
 
-    /// Answers the rows of one entity.
+    /// What the sources have of the entity of some rows.
+    fn look_up(&self, rows: &[SpineRow<'_>]) -> Result<LookedUp<'_>> {
+        let mut visits = Visits::new();
+        let sources = match rows.first() {
+            Some(row) => Sources::of(&self.state, row.hash, row.entity(), &mut visits)?,
+            None => Sources { nodes: Vec::new(), rows: Vec::new() },
+        };
+        Ok(LookedUp { sources, visits })
+    }
+
+    /// Answers the rows of one entity, which ascend by time.
     fn answer_entity(
         &self,
         rows: &[SpineRow<'_>],
+        LookedUp { sources, mut visits }: LookedUp<'_>,
         group: Group<'_>,
         asked: &mut Asked,
         (cells, room): (&mut PartCells, &mut Room),
@@ -322,8 +335,6 @@ impl Joiner {
         let taken = &*self.state.taken;
         let erased = taken.erase_of(entity);
         let view_of = |known_at| View { seen_from: self.stamp.commit, known_at, erased, taken };
-        let mut visits = Visits::new();
-        let sources = Sources::of(&self.state, first.hash, entity, &mut visits)?;
         let joined = Lookup::Join { rows: wide(rows.len()) };
         let count = |visits: &Visits| {
             self.state.monitor.reads.count(joined, self.asks.len(), visits);
@@ -433,7 +444,13 @@ struct Room {
     many: ManyRoom,
 }
 
-/// All that the sources have of one entity, looked up once.
+/// An entity, looked up once.
+struct LookedUp<'s> {
+    sources: Sources<'s>,
+    visits: Visits,
+}
+
+/// All that the sources have of one entity.
 struct Sources<'s> {
     nodes: Vec<EntityNode<'s>>,
     rows: Vec<HeadRow<'s>>,

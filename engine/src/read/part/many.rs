@@ -1,8 +1,9 @@
 //! Many rows of one entity, answered in the order in which they were asked.
 //!
 //! ```text
-//! numbers    the older versions that some row sees, ascending
-//! seen       of each row, where its version stands among them, from 1 on; 0 is none
+//! newest     of each feature, its newest version and since when that is seen
+//! numbers    the older versions at whose event times, or up to the next, some row asks; ascending
+//! seen       of each row, which of them that is, from 1 on; 0 is none
 //! versions   none | those versions | the newest of all                       of one feature
 //! ```
 //!
@@ -31,6 +32,7 @@ const VERSIONS_A_ROW: usize = 32;
 /// Room that is used again from entity to entity.
 #[derive(Debug, Default)]
 pub(crate) struct ManyRoom {
+    newest: Vec<(EventTime, Version)>,
     seen: Vec<u32>,
     numbers: Vec<u32>,
     places: Vec<u32>,
@@ -42,7 +44,7 @@ pub(crate) struct ManyRoom {
 struct Version {
     event_time: i64,
     bits: u64,
-    /// The last moment at which it does not answer that it has expired.
+    /// The moment after which it has expired, whatever it answers up to then.
     until: i64,
     status: Status,
 }
@@ -75,7 +77,9 @@ pub(crate) fn answer_many(
         return Ok(None);
     }
     let head = row.head()?;
-    let are_older_seen = times.iter().any(|t| *t < head.top_time());
+    room.find_newest(row, &head, asked)?;
+    let earliest = times.iter().min().copied().unwrap_or(EventTime::MAX);
+    let are_older_seen = room.newest.iter().any(|(since, _)| earliest < *since);
     let bytes = if are_older_seen { row.chunk(&head)? } else { None };
     let chunk = match &bytes {
         Some(bytes) => {
@@ -97,24 +101,20 @@ pub(crate) fn answer_many(
         room.seen.resize(times.len(), 0);
     }
     let mut history = chunk.as_ref().map(|(chunk, bytes)| History::of(row, chunk, bytes));
-    let mut places = Places::new(asked.are(&head));
-    for (index, ask) in asked.each().iter().enumerate() {
+    for (ask, (since, newest)) in asked.each().iter().zip(&room.newest) {
         let versions = &mut room.versions;
         versions.clear();
         versions.push(Version::NONE);
-        let place = places.find(&head, index, ask);
-        if let Some(history) = history.as_mut().filter(|_| place.is_some())
+        if let Some(history) = history.as_mut().filter(|_| earliest < *since)
             && history.versions(ask, &room.numbers, versions)?.is_none()
         {
             return Ok(None);
         }
         versions.resize(1 + room.numbers.len(), Version::NONE);
-        let newest_time = place.map_or(EventTime::MAX, |place| head.event_time(place));
-        let newest = place.map_or(Ok(Version::NONE), |place| newest_of(row, &head, place, ask))?;
         let newest_at = versions.len();
-        versions.push(newest);
+        versions.push(*newest);
         let version_of = |(seen, t): (&u32, &EventTime)| {
-            let at = select_unpredictable(*t >= newest_time, newest_at, *seen as usize);
+            let at = select_unpredictable(*t >= *since, newest_at, *seen as usize);
             versions.get(at).copied().unwrap_or(Version::NONE)
         };
         let seen = room.seen.iter().zip(times);
@@ -136,6 +136,25 @@ pub(crate) fn answer_many(
 }
 
 impl ManyRoom {
+    /// Finds the newest version of each feature; of one that the head does not have that there is none.
+    fn find_newest(&mut self, row: &HeadRow<'_>, head: &Head<'_>, asked: &mut Asked) -> Result<()> {
+        self.newest.clear();
+        let mut places = Places::new(asked.are(head));
+        for (index, ask) in asked.each().iter().enumerate() {
+            let newest = match places.find(head, index, ask) {
+                Some(place) => {
+                    let kind = head.kind(place);
+                    let kind = kind.map_err(|fault| row.table.corrupt(row.at, &fault))?;
+                    let since = head.event_time(place);
+                    (since, Version::of(ask, since, kind, head.bits(place)))
+                }
+                None => (EventTime::MIN, Version::NONE),
+            };
+            self.newest.push(newest);
+        }
+        Ok(())
+    }
+
     /// Finds out which of so many versions of all features each moment sees; `None` if it is not the same
     /// of all.
     fn see(&mut self, chunk: &Chunk<'_>, versions: usize, times: &[EventTime]) -> Option<()> {
@@ -158,11 +177,6 @@ impl ManyRoom {
         }
         Some(())
     }
-}
-
-fn newest_of(row: &HeadRow<'_>, head: &Head<'_>, place: usize, ask: &Ask) -> Result<Version> {
-    let kind = head.kind(place).map_err(|fault| row.table.corrupt(row.at, &fault))?;
-    Ok(Version::of(ask, head.event_time(place), kind, head.bits(place)))
 }
 
 /// The older versions of the entity.
