@@ -478,22 +478,8 @@ fn check_chunk_of(columns: &[(FeatureId, Numbers, Vec<Revision>)], timeline: &Ti
                 assert_eq!((numbers.event_time(at), up_to(t)), (t, column.up_to(t)));
                 let before = EventTime(t.0.saturating_sub(1));
                 assert_eq!(up_to(before), column.up_to(before));
-                for t in [before, t] {
-                    let moment = chunk.moment(t);
-                    assert!(moment.up_to_of_all().is_none_or(|all| all == up_to(t)));
-                    assert_eq!(moment.up_to_of_all().is_some(), chunk.len_of_all().is_some());
-                    assert!(chunk.len_of_all().is_none_or(|all| all == revisions.len()));
-                    match chunk.changes_after(&moment) {
-                        Some(next) => {
-                            assert!(next > t);
-                            assert_eq!(up_to(EventTime(next.0 - 1)), up_to(t));
-                            if moment.up_to_of_all().is_some() {
-                                assert!(up_to(next) > up_to(t));
-                            }
-                        }
-                        None => assert_eq!(up_to(EventTime::MAX), up_to(t)),
-                    }
-                }
+                rows::check_moment(&chunk, &numbers, before);
+                rows::check_moment(&chunk, &numbers, t);
                 assert_eq!(numbers.kind(at), Ok(revision.kind));
                 if let Payload::Bits(bits) = revision.payload {
                     assert_eq!(numbers.bits(at), bits);

@@ -1,6 +1,6 @@
 //! What is read of several columns at once, held against the revisions that were written.
 
-use asofdb_format::chunk::{Cells, Chunk, Grid, Moments, Wanted};
+use asofdb_format::chunk::{Cells, Chunk, Grid, Moments, NumberColumn, Wanted};
 use asofdb_format::head::{self, Head, HistoryPlace};
 use asofdb_format::ids::{Commit, EventTime, FeatureId, KnownTime, SourceId};
 use asofdb_format::revision::{Order, Payload, Revision};
@@ -168,4 +168,20 @@ fn event_times_that_fall_are_told_otherwise_four_at_a_time() {
         });
         assert_eq!(told[0], told[1], "{t}");
     }
+}
+
+/// What a moment says of all columns is so of one of them.
+pub fn check_moment(chunk: &Chunk<'_>, numbers: &NumberColumn<'_>, t: EventTime) {
+    let up_to = |t| numbers.up_to(&chunk.moment(t));
+    let moment = chunk.moment(t);
+    assert!(moment.up_to_of_all().is_none_or(|all| all == up_to(t)));
+    assert_eq!(moment.up_to_of_all().is_some(), chunk.len_of_all().is_some());
+    assert!(chunk.len_of_all().is_none_or(|all| all == numbers.len()));
+    let Some(next) = chunk.changes_after(&moment) else {
+        assert_eq!(up_to(EventTime::MAX), up_to(t));
+        return;
+    };
+    assert!(next > t);
+    assert_eq!(up_to(EventTime(next.0 - 1)), up_to(t));
+    assert!(moment.up_to_of_all().is_none() || up_to(next) > up_to(t));
 }
