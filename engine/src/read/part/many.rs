@@ -23,6 +23,7 @@ use crate::files::table::{ChunkBytes, HeadRow};
 use crate::read::asked::{Asked, Places};
 use crate::read::part::PartColumns;
 use crate::read::plan::Ask;
+use crate::read::resolve::Terms;
 use crate::types::answer::Status;
 use crate::types::error::Result;
 
@@ -52,11 +53,11 @@ struct Version {
 impl Version {
     const NONE: Self = Self { event_time: 0, bits: 0, until: i64::MAX, status: Status::Missing };
 
-    fn of(ask: &Ask, event_time: EventTime, kind: Kind, bits: u64) -> Self {
-        if ask.terms.is_forgotten(event_time) {
+    fn of(terms: &Terms, event_time: EventTime, kind: Kind, bits: u64) -> Self {
+        if terms.is_forgotten(event_time) {
             return Self::NONE;
         }
-        let (status, EventTime(until)) = ask.terms.judge_until(event_time, kind);
+        let (status, EventTime(until)) = terms.judge_until(event_time, kind);
         let bits = if status == Status::Value { bits } else { 0 };
         Self { event_time: event_time.0, bits, until, status }
     }
@@ -146,7 +147,7 @@ impl ManyRoom {
                     let kind = head.kind(place);
                     let kind = kind.map_err(|fault| row.table.corrupt(row.at, &fault))?;
                     let since = head.event_time(place);
-                    (since, Version::of(ask, since, kind, head.bits(place)))
+                    (since, Version::of(&ask.terms, since, kind, head.bits(place)))
                 }
                 None => (EventTime::MIN, Version::NONE),
             };
@@ -214,8 +215,28 @@ impl<'h, 't> History<'h, 't> {
         };
         for index in numbers.iter().map(|number| *number as usize) {
             let kind = column.kind(index).map_err(malformed)?;
-            out.push(Version::of(ask, column.event_time(index), kind, column.bits(index)));
+            out.push(Version::of(&ask.terms, column.event_time(index), kind, column.bits(index)));
         }
         Ok(Some(()))
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_that_is_forgotten_or_no_value_tells_a_number() {
+        let terms = Terms { max_age: None, stale: None, forgotten: Some(EventTime(5)) };
+        let told = |t, kind| {
+            let Version { status, event_time, bits, .. } =
+                Version::of(&terms, EventTime(t), kind, 9);
+            (status, event_time, bits)
+        };
+        assert_eq!(told(4, Kind::Value), (Status::Missing, 0, 0));
+        assert_eq!(told(5, Kind::Value), (Status::Value, 5, 9));
+        assert_eq!(told(5, Kind::Null), (Status::Null, 5, 0));
+        assert_eq!(told(5, Kind::Deleted), (Status::Deleted, 5, 0));
+        assert_eq!(told(5, Kind::Stub), (Status::Expired, 5, 0));
     }
 }
