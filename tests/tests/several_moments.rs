@@ -323,7 +323,10 @@ impl Trial {
             options.before = true;
             asked = asked.before();
         }
-        let lag = self.rng.percent(15).then(|| self.rng.between(0, 9) * SECOND);
+        // Many rows of one entity are answered another way.
+        let are_many = self.rng.percent(12);
+        let has_lag = self.rng.percent(if are_many { 40 } else { 15 });
+        let lag = has_lag.then(|| self.rng.between(0, 9) * SECOND);
         if let Some(lag) = lag {
             asked = asked.known_at_row(Span::from_micros(lag).unwrap());
         }
@@ -331,6 +334,11 @@ impl Trial {
         let mut rows: Vec<_> = (0..self.rng.between(1, most))
             .map(|_| (*self.rng.pick(&ENTITIES).unwrap(), self.moment()))
             .collect();
+        if are_many {
+            // The first knows all, those behind it mostly do not.
+            let later = self.model.now + 20 * SECOND;
+            rows.splice(0..0, ENTITIES.map(|entity| (entity, later)));
+        }
         let of_row = |t: i64| {
             let known_at = lag.map(|lag| t.saturating_sub(lag)).or(options.known_at);
             question::Options { known_at, ..options.clone() }
@@ -347,8 +355,7 @@ impl Trial {
         if rows.is_empty() {
             return;
         }
-        // Many rows of one entity are answered another way.
-        let again = if self.rng.percent(12) { MANY } else { 0 };
+        let again = if are_many { MANY } else { 0 };
         let all: Vec<usize> = (0..rows.len()).collect();
         let again: Vec<usize> = (0..again).map(|_| *self.rng.pick(&all).unwrap()).collect();
         let asked_in = [all, again].concat();
