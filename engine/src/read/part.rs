@@ -8,7 +8,8 @@
 //! The rows of one entity stand beside one another and ascend by time, so that each column of the
 //! entity's history is decoded once for all of them and its answers are written side by side. The cells
 //! of some entities are written one after another and then go to columns, one column after another: who
-//! writes to all columns at once waits for memory in each of them.
+//! writes to all columns at once waits for memory in each of them. Many rows of one entity may go to
+//! columns straight away, in the order in which they were asked, see [`many`].
 
 mod columns;
 mod group;
