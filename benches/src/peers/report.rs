@@ -26,6 +26,8 @@ pub enum Target {
     Below(f64, &'static str),
     /// A figure that is at least so large, whatever others reach.
     Above(f64, &'static str),
+    /// At least what another program measures that is run beside this one.
+    Elsewhere(&'static str),
     /// Nothing: it is told for orientation, and less is better.
     None,
     /// Nothing, and more is better.
@@ -62,8 +64,10 @@ impl Line {
 
     /// The best peer: the one with the smallest figure, or the greatest where more is better.
     fn best(&self) -> Option<&Figure> {
-        let more =
-            matches!(self.target, Target::AtLeast(_) | Target::Above(..) | Target::NoneButMore);
+        let more = matches!(
+            self.target,
+            Target::AtLeast(_) | Target::Above(..) | Target::Elsewhere(_) | Target::NoneButMore
+        );
         let peers = self.figures.iter().filter(|figure| figure.role == Role::Peer);
         if more {
             peers.max_by(|a, b| a.figure.total_cmp(&b.figure))
@@ -96,6 +100,7 @@ impl Line {
             Target::Above(limit, text) => {
                 (text.to_owned(), ours.map_or("-", |ours| is_met(ours >= limit)))
             }
+            Target::Elsewhere(text) => (text.to_owned(), "-"),
             Target::None | Target::NoneButMore => ("-".to_owned(), "-"),
         };
         let mut also = String::new();
