@@ -290,9 +290,7 @@ impl Joiner {
             JoinKnown::RowLess(_) => return Ok(false),
             _ => self.known(any).flatten(),
         };
-        let taken = &*self.state.taken;
-        let erased = taken.erase_of(any.entity());
-        let view = View { seen_from: self.stamp.commit, known_at: known, erased, taken };
+        let view = self.view_of(any, known);
         let LookedUp { sources, visits } = entity;
         let ([row], []) = (&*sources.rows, &*sources.nodes) else { return Ok(false) };
         let times: Vec<_> = rows.iter().map(|row| row.t).collect();
@@ -306,9 +304,21 @@ impl Joiner {
             return Ok(false);
         };
         visits.open_history(opened);
+        self.count(rows, visits);
+        Ok(true)
+    }
+
+    /// What a row sees that knows what was known at a moment, or all.
+    fn view_of(&self, row: &SpineRow<'_>, known_at: Option<KnownTime>) -> View<'_> {
+        let taken = &*self.state.taken;
+        let erased = taken.erase_of(row.entity());
+        View { seen_from: self.stamp.commit, known_at, erased, taken }
+    }
+
+    /// Counts the rows of an entity that was looked up for them.
+    fn count(&self, rows: &[SpineRow<'_>], visits: &Visits) {
         let joined = Lookup::Join { rows: wide(rows.len()) };
         self.state.monitor.reads.count(joined, self.asks.len(), visits);
-        Ok(true)
     }
 
     /// What the sources have of the entity of some rows.
@@ -331,19 +341,13 @@ impl Joiner {
         (cells, room): (&mut PartCells, &mut Room),
     ) -> Result<()> {
         let Some(first) = rows.first() else { return Ok(()) };
-        let entity = first.entity();
-        let taken = &*self.state.taken;
-        let erased = taken.erase_of(entity);
-        let view_of = |known_at| View { seen_from: self.stamp.commit, known_at, erased, taken };
-        let joined = Lookup::Join { rows: wide(rows.len()) };
-        let count = |visits: &Visits| {
-            self.state.monitor.reads.count(joined, self.asks.len(), visits);
-        };
+        let all = self.view_of(first, None);
+        let view_of = |known_at| View { known_at, ..all };
         // Rows ascend by time: the first is the one that may have known least.
         if let Some(known) = self.known(first) {
             let view = view_of(known);
             if self.answer_group(&sources, asked, &view, group, (cells, room), &mut visits)? {
-                count(&visits);
+                self.count(rows, &visits);
                 return Ok(());
             }
             cells.clear(group);
@@ -360,7 +364,7 @@ impl Joiner {
                 }
             }
         }
-        count(&visits);
+        self.count(rows, &visits);
         Ok(())
     }
 

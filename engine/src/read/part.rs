@@ -13,6 +13,7 @@
 
 mod columns;
 mod group;
+mod history;
 mod many;
 
 use std::ops::Range;

@@ -167,15 +167,9 @@ pub(crate) fn table_may_offer(
     view: &View<'_>,
     best: &[Option<Found<'_>>],
 ) -> bool {
-    let entry = &table.entry;
-    let bound = Order {
-        event_time: entry.max_event_time,
-        known_time: entry.max_known_time,
-        commit: entry.max_commit,
-    };
     let moments = || asks.iter().map(|ask| ask.t);
     let Some(span) = moments().min().zip(moments().max()) else { return false };
-    may_offer(bound, asks, best) && table_may_hold(table, span, view)
+    may_offer(table.top_order(), asks, best) && table_may_hold(table, span, view)
 }
 
 /// Whether a table may hold anything that is asked for between two moments, as far as its entry tells.

@@ -2,15 +2,16 @@
 
 use std::cell::OnceCell;
 
-use asofdb_format::chunk::{Chunk, Moment, NumberColumn, Walk};
+use asofdb_format::chunk::{Chunk, Moment, NumberColumn};
 use asofdb_format::head::Head;
 use asofdb_format::ids::EventTime;
 use asofdb_format::wire::Malformed;
 
-use crate::files::table::{ChunkBytes, HeadRow};
+use crate::files::table::HeadRow;
 use crate::read::asked::{Asked, Places};
 use crate::read::direct::{is_number, put};
 use crate::read::numbers::{self, NumbersRoom};
+use crate::read::part::history::History;
 use crate::read::part::{Group, Numbers, PartCells};
 use crate::read::plan::Ask;
 use crate::read::resolve::View;
@@ -65,9 +66,13 @@ pub(crate) fn answer_group(
         let Some(bytes) = bytes else { continue };
         let history = match &mut history {
             Some(history) => history,
-            None => history.insert(History::of(row, bytes, group.times, &mut room.spells)?),
+            None => {
+                let history = history.insert(History::of(row, bytes)?);
+                find_spells(&history.chunk, group.times, &mut room.spells);
+                history
+            }
         };
-        history.answer(ask, group, before, &room.spells, cells)?;
+        from_history(history, ask, group, before, &room.spells, cells)?;
     }
     Ok(Some(looked == Some(true) || history.is_some()))
 }
@@ -113,77 +118,49 @@ struct Spell {
     end: usize,
 }
 
-/// The older versions of the entity, decoded.
-struct History<'h, 't> {
-    row: &'h HeadRow<'t>,
-    bytes: &'h ChunkBytes<'t>,
-    chunk: Chunk<'h>,
-    walk: Walk<'h>,
-    from: usize,
+/// Finds the spells of moments that ascend: those replace what is in the list.
+fn find_spells(chunk: &Chunk<'_>, times: &[EventTime], spells: &mut Vec<Spell>) {
+    spells.clear();
+    let mut rows = times.iter().enumerate().peekable();
+    while let Some((first, t)) = rows.next() {
+        let moment = chunk.moment(*t);
+        let until = chunk.changes_after(&moment);
+        let mut end = first + 1;
+        while rows.next_if(|(_, t)| until.is_none_or(|until| **t < until)).is_some() {
+            end += 1;
+        }
+        spells.push(Spell { moment, end });
+    }
 }
 
-impl<'h, 't> History<'h, 't> {
-    fn of(
-        row: &'h HeadRow<'t>,
-        bytes: &'h ChunkBytes<'t>,
-        times: &[EventTime],
-        spells: &mut Vec<Spell>,
-    ) -> Result<Self> {
-        let malformed = |fault: Malformed| row.table.corrupt(bytes.start, &fault);
-        bytes.fetch();
-        let chunk = Chunk::decode(&bytes.bytes).map_err(malformed)?;
-        spells.clear();
-        let mut rows = times.iter().enumerate().peekable();
-        while let Some((first, t)) = rows.next() {
-            let moment = chunk.moment(*t);
-            let until = chunk.changes_after(&moment);
-            let mut end = first + 1;
-            while rows.next_if(|(_, t)| until.is_none_or(|until| **t < until)).is_some() {
-                end += 1;
-            }
-            spells.push(Spell { moment, end });
-        }
-        Ok(Self { row, bytes, chunk, walk: Walk::default(), from: 0 })
+/// Answers the first `before` rows of the group, which see older versions.
+#[inline]
+fn from_history(
+    history: &mut History<'_, '_>,
+    ask: &Ask,
+    group: Group<'_>,
+    before: usize,
+    spells: &[Spell],
+    cells: &mut PartCells,
+) -> Result<()> {
+    let Some(place) = history.column_of(ask.feature) else { return Ok(()) };
+    if is_number(ask)
+        && let Some(column) = history.numbers(place)?
+    {
+        let to = cells.numbers_mut(group, ask.place);
+        return fill_all(&column, ask, (group.times, spells), before, to)
+            .map_err(|fault| history.corrupt(&fault));
     }
-
-    /// Answers the first `before` rows of the group.
-    #[inline]
-    fn answer(
-        &mut self,
-        ask: &Ask,
-        group: Group<'_>,
-        before: usize,
-        spells: &[Spell],
-        cells: &mut PartCells,
-    ) -> Result<()> {
-        let table = self.row.table;
-        let start = self.bytes.start;
-        let malformed = |fault: Malformed| table.corrupt(start, &fault);
-        let place = match self.chunk.find(ask.feature, self.from) {
-            Ok(place) => {
-                self.from = place;
-                place
-            }
-            Err(next) => {
-                self.from = next;
-                return Ok(());
-            }
-        };
-        if is_number(ask)
-            && let Some(column) = self.chunk.numbers(place, &mut self.walk).map_err(malformed)?
-        {
-            let to = cells.numbers_mut(group, ask.place);
-            return fill_all(&column, ask, (group.times, spells), before, to).map_err(malformed);
+    let malformed = |fault: Malformed| history.corrupt(&fault);
+    let table = history.row.table;
+    let column = history.chunk.column(place, table.timeline()?).map_err(malformed)?;
+    for (at, t) in group.times.iter().enumerate().take(before) {
+        if let Some(newest) = column.up_to(*t).checked_sub(1) {
+            let found = column_found(table, history.bytes, &column, newest);
+            put_at(group, at, ask, &found.map_err(malformed)?, cells)?;
         }
-        let column = self.chunk.column(place, table.timeline()?).map_err(malformed)?;
-        for (at, t) in group.times.iter().enumerate().take(before) {
-            if let Some(newest) = column.up_to(*t).checked_sub(1) {
-                let found = column_found(table, self.bytes, &column, newest);
-                put_at(group, at, ask, &found.map_err(malformed)?, cells)?;
-            }
-        }
-        Ok(())
     }
+    Ok(())
 }
 
 /// Fills the first `before` rows. Spells in a row mostly see the same version, too, where columns have

@@ -13,15 +13,15 @@
 
 use std::hint::select_unpredictable;
 
-use asofdb_format::chunk::{Chunk, Walk};
+use asofdb_format::chunk::Chunk;
 use asofdb_format::head::Head;
 use asofdb_format::ids::EventTime;
 use asofdb_format::value::Kind;
-use asofdb_format::wire::Malformed;
 
-use crate::files::table::{ChunkBytes, HeadRow};
+use crate::files::table::HeadRow;
 use crate::read::asked::{Asked, Places};
 use crate::read::part::PartColumns;
+use crate::read::part::history::History;
 use crate::read::plan::Ask;
 use crate::read::resolve::Terms;
 use crate::types::answer::Status;
@@ -82,17 +82,10 @@ pub(crate) fn answer_many(
     let earliest = times.iter().min().copied().unwrap_or(EventTime::MAX);
     let are_older_seen = room.newest.iter().any(|(since, _)| earliest < *since);
     let bytes = if are_older_seen { row.chunk(&head)? } else { None };
-    let chunk = match &bytes {
-        Some(bytes) => {
-            bytes.fetch();
-            let chunk = Chunk::decode(&bytes.bytes);
-            Some((chunk.map_err(|fault| row.table.corrupt(bytes.start, &fault))?, bytes))
-        }
-        None => None,
-    };
+    let mut history = bytes.as_ref().map(|bytes| History::of(row, bytes)).transpose()?;
     room.numbers.clear();
     room.seen.clear();
-    if let Some((chunk, _)) = &chunk {
+    if let Some(History { chunk, .. }) = &history {
         let few = |versions: &usize| *versions / VERSIONS_A_ROW <= times.len();
         let versions = chunk.len_of_all().filter(few);
         if versions.and_then(|versions| room.see(chunk, versions, times)).is_none() {
@@ -101,13 +94,12 @@ pub(crate) fn answer_many(
     } else {
         room.seen.resize(times.len(), 0);
     }
-    let mut history = chunk.as_ref().map(|(chunk, bytes)| History::of(row, chunk, bytes));
     for (ask, (since, newest)) in asked.each().iter().zip(&room.newest) {
         let versions = &mut room.versions;
         versions.clear();
         versions.push(Version::NONE);
         if let Some(history) = history.as_mut().filter(|_| earliest < *since)
-            && history.versions(ask, &room.numbers, versions)?.is_none()
+            && read_versions(history, ask, &room.numbers, versions)?.is_none()
         {
             return Ok(None);
         }
@@ -180,45 +172,20 @@ impl ManyRoom {
     }
 }
 
-/// The older versions of the entity.
-struct History<'h, 't> {
-    row: &'h HeadRow<'t>,
-    chunk: &'h Chunk<'h>,
-    start: u64,
-    walk: Walk<'h>,
-    from: usize,
-}
-
-impl<'h, 't> History<'h, 't> {
-    fn of(row: &'h HeadRow<'t>, chunk: &'h Chunk<'h>, bytes: &ChunkBytes<'_>) -> Self {
-        Self { row, chunk, start: bytes.start, walk: Walk::default(), from: 0 }
+/// Decodes the versions of a feature that have these numbers. `None`: they are not written as numbers.
+fn read_versions(
+    history: &mut History<'_, '_>,
+    ask: &Ask,
+    numbers: &[u32],
+    out: &mut Vec<Version>,
+) -> Result<Option<()>> {
+    let Some(place) = history.column_of(ask.feature) else { return Ok(Some(())) };
+    let Some(column) = history.numbers(place)? else { return Ok(None) };
+    for index in numbers.iter().map(|number| *number as usize) {
+        let kind = column.kind(index).map_err(|fault| history.corrupt(&fault))?;
+        out.push(Version::of(&ask.terms, column.event_time(index), kind, column.bits(index)));
     }
-
-    /// Decodes the versions of a feature that have these numbers. `None`: they are not written as numbers.
-    fn versions(
-        &mut self,
-        ask: &Ask,
-        numbers: &[u32],
-        out: &mut Vec<Version>,
-    ) -> Result<Option<()>> {
-        let malformed = |fault: Malformed| self.row.table.corrupt(self.start, &fault);
-        let place = match self.chunk.find(ask.feature, self.from) {
-            Ok(place) => place,
-            Err(next) => {
-                self.from = next;
-                return Ok(Some(()));
-            }
-        };
-        self.from = place;
-        let Some(column) = self.chunk.numbers(place, &mut self.walk).map_err(malformed)? else {
-            return Ok(None);
-        };
-        for index in numbers.iter().map(|number| *number as usize) {
-            let kind = column.kind(index).map_err(malformed)?;
-            out.push(Version::of(&ask.terms, column.event_time(index), kind, column.bits(index)));
-        }
-        Ok(Some(()))
-    }
+    Ok(Some(()))
 }
 
 #[cfg(all(test, not(loom)))]
