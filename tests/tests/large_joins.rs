@@ -1,14 +1,15 @@
 //! Joins of more rows than are answered at once: each answer comes to the row that asked.
 //!
 //! A join groups its rows by entity, answers some entities at a time, some rows a thread, and puts what it found back
-//! in the order of the spine. What every cell has to be is told by arithmetic here, so that a million of them take
+//! in the order of the spine, up to a million rows at once. What every cell has to be is told by arithmetic here, so that a million of them take
 //! seconds.
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 
 use asofdb::{
-    Batch, Durability, EventTime, FeatureSpec, JoinOptions, Options, Span, Status, Store, ValueType,
+    Batch, Durability, Error, EventTime, FeatureSpec, JoinOptions, Options, Span, Status, Store,
+    ValueType,
 };
 use asofdb_tests::generate::Rng;
 
@@ -135,7 +136,6 @@ fn answers_come_to_the_rows_that_asked() {
     let features: Vec<i64> = asked.iter().map(|(feature, _)| *feature).collect();
     let end = (VERSIONS + 1) * 100;
     let mut statuses = BTreeMap::new();
-    // The last has more cells than are answered at once.
     for (rows, threads) in [(1, 1), (3_000, 2), (20_000, 3), (70_000, 2)] {
         let spine: Vec<Option<(Vec<u8>, EventTime)>> = (0..rows)
             .map(|row| {
@@ -149,7 +149,6 @@ fn answers_come_to_the_rows_that_asked() {
             (0..ENTITIES + 21).map(|entity| (key(entity), entity)).collect();
         let selection = store.select(&names).unwrap();
         let joiner = store.joiner(&selection, JoinOptions::new().threads(threads)).unwrap();
-        // The second one is answered in room that the first one left.
         for part in [&spine[..rows / 2], &spine[..]] {
             let joined = joiner.join(part).unwrap();
             for (column, feature) in joined.columns().iter().zip(&features) {
@@ -344,6 +343,55 @@ fn many_rows_of_an_entity_read_what_one_row_does_not() {
         opened.push(after.histories_opened - before.histories_opened);
     }
     assert_eq!(opened, [0, 0, 1]);
+}
+
+/// A join takes up to 2^20 rows down at once.
+#[test]
+fn rows_behind_the_first_million_get_the_answers_of_the_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path().join("store"), Options::new()).unwrap();
+    store.define(FeatureSpec::new("a:number", ValueType::I64)).unwrap();
+    let mut batch = Batch::new();
+    for entity in 0..1_000u64 {
+        for at in [0, 10] {
+            batch.put(entity.to_le_bytes(), "a:number", EventTime(at), entity as i64 + at);
+        }
+    }
+    store.write(batch, Durability::Buffered).unwrap();
+    store.compact().unwrap();
+    let joiner = store.joiner(&store.select(&["a:number"]).unwrap(), JoinOptions::new()).unwrap();
+    let asked = |row: u64| (row % 10 != 7).then(|| (row * 7 % 1_013, (row % 22) as i64 - 2));
+    let rows = (2 << 20) + 77_777;
+    let spine: Vec<_> = (0..rows)
+        .map(|row| asked(row).map(|(entity, t)| (entity.to_le_bytes(), EventTime(t))))
+        .collect();
+    let joined = joiner.join(&spine).unwrap();
+    let column = joined.column(0).unwrap();
+    for row in 0..rows {
+        let expected = asked(row).filter(|(entity, t)| *entity < 1_000 && *t >= 0);
+        let expected = expected.map(|(entity, t)| (t / 10 * 10, entity as i64 + t / 10 * 10));
+        let at = usize::try_from(row).unwrap();
+        let value = column.value(at).and_then(|value| value.as_i64());
+        assert_eq!(column.event_time(at).map(|t| t.0).zip(value), expected, "row {row}");
+    }
+}
+
+/// Several threads take down a spine, each some rows of it.
+#[test]
+fn another_row_below_the_horizon_is_told_than_the_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path().join("store"), Options::new()).unwrap();
+    let spec = FeatureSpec::new("a:number", ValueType::I64);
+    store.define(spec.history(Span::from_micros(60 * SECOND).unwrap())).unwrap();
+    let selection = store.select(&["a:number"]).unwrap();
+    let joiner = store.joiner(&selection, JoinOptions::new().threads(3)).unwrap();
+    for below in [[100, 4_000, 8_999], [5_000, 5_001, 6_000]] {
+        let t = |row: i64| if below.contains(&row) { EventTime(row) } else { EventTime::MAX };
+        let spine: Vec<_> = (0..9_000).map(|row| Some(("e", t(row)))).collect();
+        let told = joiner.join(&spine).map(|joined| joined.rows());
+        let Err(Error::BelowHorizon { asked, .. }) = told else { panic!("{told:?}") };
+        assert_eq!(asked, below[0]);
+    }
 }
 
 /// A text at event time 0 was told as a value without a value where anything newer of its entity was in memory: a cell

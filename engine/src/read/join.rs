@@ -1,9 +1,10 @@
 //! The point-in-time join: a spine of entities and times against features.
 //!
 //! A [`Joiner`] pins one state for its whole life and takes the spine in parts of any size, so the
-//! caller decides how much memory the join takes. The rows of a part are brought together by entity,
-//! each entity is looked up once, and its rows are answered beside one another, mostly in the order of
-//! time; the entities are split over the cores. Rows come out in the order in which they went in.
+//! caller decides how much memory the join takes. The rows of a part, up to a million at once, are brought
+//! together by entity, each entity is looked up once, and its rows are answered beside one another, mostly
+//! in the order of time, into the columns of the answer; the entities are split over the cores. Then each
+//! column is brought to the order in which the rows went in.
 
 use std::sync::Arc;
 
@@ -17,7 +18,8 @@ use crate::metrics::{Lookup, Visits};
 use crate::read::asked::Asked;
 use crate::read::direct::put;
 use crate::read::how::{JoinKnown, JoinOptions, Stand};
-use crate::read::joined::{Joined, Unanswered, UnansweredColumn};
+use crate::read::joined::{Joined, Unanswered};
+use crate::read::landing::{Landing, MOST_ROWS};
 use crate::read::part::{
     Group, GroupRoom, ManyRoom, PartCells, PartColumns, answer_group, answer_many,
 };
@@ -26,7 +28,7 @@ use crate::read::resolve::View;
 use crate::read::row::{table_may_hold, table_may_offer};
 use crate::read::selection::Selection;
 use crate::read::source::{Found, newest_in_memtable, offer_memtable, offer_row};
-use crate::read::spine::{self, Landing, MANY_ROWS, SpineRow};
+use crate::read::spine::{self, MANY_ROWS, Piece, SpineRow};
 use crate::state::live::{Keeper, State};
 use crate::state::memtable::EntityNode;
 use crate::state::snapshots::Snapshot;
@@ -45,14 +47,9 @@ pub struct Joiner {
     asks: Vec<Ask>,
     state: Shared<State>,
     stamp: Stamp,
-    /// Room that earlier parts needed: a system takes long to hand out what is then used once.
-    spare: Mutex<Vec<PartColumns>>,
     /// Keeps compaction from dropping what the join sees.
     _held: Snapshot,
 }
-
-/// About how many answers are made before they go to the rows that ask.
-const CELLS_AT_ONCE: usize = 1 << 20;
 
 /// About how many answers are made entity by entity before they go to columns: so many are in the
 /// cache of a core.
@@ -76,8 +73,8 @@ impl Joiner {
             .collect::<Result<_>>()?;
         let stamp = pinned.stamp();
         let (keeper, features) = (Arc::clone(keeper), features.clone());
-        let (state, spare) = (pinned.state, Mutex::new(Vec::new()));
-        Ok(Self { keeper, features, options, asks, state, stamp, spare, _held: held })
+        let state = pinned.state;
+        Ok(Self { keeper, features, options, asks, state, stamp, _held: held })
     }
 
     /// The features, in the order of the columns.
@@ -93,66 +90,76 @@ impl Joiner {
     /// [`Error::BelowHorizon`] if a row asks about a moment below the horizon of a feature; it
     /// names the first such feature of the first such row.
     pub fn join<E: AsRef<[u8]> + Sync>(&self, rows: &[Option<(E, EventTime)>]) -> Result<Joined> {
-        let mut spine = Vec::with_capacity(rows.len());
-        let has_horizons = self.asks.iter().any(|ask| ask.horizon.is_some());
-        for (row, asked) in rows.iter().enumerate() {
-            let Some((entity, at)) = asked else { continue };
-            let t = shifted(*at, self.options.delay, self.options.before);
-            if has_horizons {
-                self.check_horizon(t, *at)?;
-            }
-            // A moment before all time matches nothing.
-            if let Ok(t) = i64::try_from(t) {
-                spine.push(SpineRow::new(row, entity.as_ref(), EventTime(t)));
-            }
-        }
-        let threads = self.threads_for(spine.len());
-        spine::sort(&mut spine, threads, &*self.keeper.options.world.scheduler);
         let types = self.features().iter().map(|feature| feature.value_type);
         let mut unanswered = Unanswered::new(types, rows.len());
         let mut columns = unanswered.columns();
-        // Answers on their way to the columns take as much room as there: a bounded number at a time.
-        let rows_at_once = (CELLS_AT_ONCE / self.features.len().max(1)).max(1024);
-        let parts = spine.chunks(rows_at_once);
-        let parts: Vec<_> =
-            parts.map(|rows| spine::split(rows, self.threads_for(rows.len()))).collect();
-        let mut landings = spine::landings(parts.iter().flatten().copied(), rows.len()).into_iter();
-        let mut spare = std::mem::take(&mut *self.spare.lock());
-        for parts in &parts {
-            let answers = self.state.monitor.watched(self.answer_all(parts, &mut spare))?;
-            let landings: Vec<_> = landings.by_ref().take(parts.len()).collect();
-            self.take_over(&landings, &answers, &mut columns);
-            spare.extend(answers);
+        for rows in rows.chunks(MOST_ROWS) {
+            self.answer(rows, columns.split_off(rows.len()))?;
         }
-        *self.spare.lock() = spare;
         Ok(unanswered.answered(self.stamp))
     }
 
-    /// Puts answers where their rows are, some columns a thread.
-    fn take_over(
+    /// Answers rows into columns that have a row for each.
+    fn answer<E: AsRef<[u8]> + Sync>(
         &self,
-        landings: &[Vec<Landing>],
-        answers: &[PartColumns],
-        columns: &mut [UnansweredColumn<'_>],
-    ) {
-        let threads = self.threads_for(landings.iter().map(Vec::len).sum());
-        let at_once = columns.len().div_ceil(threads).max(1);
-        let take_over = |first: usize, columns: &mut [UnansweredColumn<'_>]| {
-            for (feature, column) in (first..).zip(columns) {
-                for (rows, cells) in landings.iter().zip(answers) {
-                    column.take_over(cells, feature, rows);
+        rows: &[Option<(E, EventTime)>],
+        mut columns: PartColumns<'_>,
+    ) -> Result<()> {
+        let threads = self.threads_for(rows.len());
+        let scheduler = &*self.keeper.options.world.scheduler;
+        let spine = spine::sorted(self.take_down(rows, threads)?, threads, scheduler);
+        let parts = spine::split(&spine, threads);
+        self.state.monitor.watched(self.answer_all(&parts, columns.reborrowed()))?;
+        Landing::of(&spine, rows.len()).bring(&mut columns, threads, scheduler);
+        Ok(())
+    }
+
+    /// The rows that ask about something, in about as many pieces as there are threads.
+    fn take_down<'e, E: AsRef<[u8]> + Sync>(
+        &self,
+        rows: &'e [Option<(E, EventTime)>],
+        threads: usize,
+    ) -> Result<Vec<Piece<'e>>> {
+        let has_horizons = self.asks.iter().any(|ask| ask.horizon.is_some());
+        let take_down = |first: usize, some: &'e [Option<(E, EventTime)>]| {
+            let mut piece = Piece::of_up_to(some.len(), rows.len());
+            for (row, asked) in (first..).zip(some) {
+                let Some((entity, at)) = asked else { continue };
+                let t = shifted(*at, self.options.delay, self.options.before);
+                if has_horizons {
+                    self.check_horizon(t, *at)?;
+                }
+                // A moment before all time matches nothing.
+                if let Ok(t) = i64::try_from(t) {
+                    piece.push(SpineRow::new(row, entity.as_ref(), EventTime(t)));
                 }
             }
+            Ok(piece)
         };
         if threads == 1 {
-            return take_over(0, columns);
+            return Ok(vec![take_down(0, rows)?]);
         }
-        let jobs = columns.chunks_mut(at_once).enumerate().map(|(number, columns)| {
-            let job: Box<dyn FnOnce() + Send + '_> =
-                Box::new(move || take_over(number * at_once, columns));
+        let at_once = rows.len().div_ceil(threads).max(1);
+        let firsts = (0..rows.len()).step_by(at_once);
+        self.beside(rows.chunks(at_once).zip(firsts).map(|(rows, first)| {
+            let take_down = &take_down;
+            move || take_down(first, rows)
+        }))
+    }
+
+    /// Does jobs beside one another; of those that failed the first tells.
+    fn beside<T: Send>(
+        &self,
+        jobs: impl Iterator<Item = impl FnOnce() -> Result<T> + Send>,
+    ) -> Result<Vec<T>> {
+        let jobs: Vec<_> = jobs.map(|job| (job, Mutex::new(None))).collect();
+        let (jobs, results): (Vec<_>, Vec<Mutex<Option<Result<T>>>>) = jobs.into_iter().unzip();
+        let jobs = jobs.into_iter().zip(&results).map(|(job, result)| {
+            let job: Box<dyn FnOnce() + Send + '_> = Box::new(move || *result.lock() = Some(job()));
             job
         });
         self.keeper.options.world.scheduler.run_all(jobs.collect());
+        results.into_iter().filter_map(Mutex::into_inner).collect()
     }
 
     fn threads_for(&self, rows: usize) -> usize {
@@ -183,33 +190,21 @@ impl Joiner {
         })
     }
 
-    /// Answers parts of the spine beside one another, into cells that were used before as long as there
-    /// are any.
-    fn answer_all(
-        &self,
-        parts: &[&[SpineRow<'_>]],
-        spare: &mut Vec<PartColumns>,
-    ) -> Result<Vec<PartColumns>> {
-        let mut columns = || spare.pop().unwrap_or_default();
+    /// Answers parts of the spine beside one another, into the first rows of columns.
+    fn answer_all(&self, parts: &[&[SpineRow<'_>]], mut columns: PartColumns<'_>) -> Result<()> {
         if let [part] = parts {
-            return Ok(vec![self.answer_part(part, columns())?]);
+            return self.answer_part(part, columns);
         }
-        let results: Vec<Mutex<Option<Result<_>>>> =
-            parts.iter().map(|_| Mutex::new(None)).collect();
-        let jobs = parts.iter().zip(&results).map(|(part, result)| {
-            let columns = columns();
-            let job: Box<dyn FnOnce() + Send + '_> =
-                Box::new(move || *result.lock() = Some(self.answer_part(part, columns)));
-            job
+        let jobs = parts.iter().map(|part| {
+            let columns = columns.split_off(part.len());
+            move || self.answer_part(part, columns)
         });
-        self.keeper.options.world.scheduler.run_all(jobs.collect());
-        results.into_iter().filter_map(Mutex::into_inner).collect()
+        self.beside(jobs).map(drop)
     }
 
-    fn answer_part(&self, spine: &[SpineRow<'_>], mut columns: PartColumns) -> Result<PartColumns> {
+    fn answer_part(&self, spine: &[SpineRow<'_>], mut columns: PartColumns<'_>) -> Result<()> {
         let features = self.asks.len();
         let has_bytes = self.asks.iter().any(|ask| is_bytes(ask.value_type));
-        columns.reset(features, spine.len(), has_bytes);
         let mut cells = PartCells::none(has_bytes);
         let mut room =
             Room { spare: cells.of_none(), group: GroupRoom::default(), many: ManyRoom::default() };
@@ -249,7 +244,7 @@ impl Joiner {
             columns.take_over(first, &mut cells, &groups);
             first += rows_here;
         }
-        Ok(columns)
+        Ok(())
     }
 
     /// Answers many rows of one entity, in whatever order they were asked, into columns from a row on.
@@ -258,7 +253,7 @@ impl Joiner {
         rows: &[SpineRow<'_>],
         asked: &mut Asked,
         (cells, room): (&mut PartCells, &mut Room),
-        (columns, first): (&mut PartColumns, usize),
+        (columns, first): (&mut PartColumns<'_>, usize),
     ) -> Result<()> {
         let mut entity = self.look_up(rows)?;
         if self.answer_as_asked(rows, &mut entity, asked, room, (columns, first))? {
@@ -283,7 +278,7 @@ impl Joiner {
         entity: &mut LookedUp<'_>,
         asked: &mut Asked,
         room: &mut Room,
-        (columns, first): (&mut PartColumns, usize),
+        (columns, first): (&mut PartColumns<'_>, usize),
     ) -> Result<bool> {
         let Some(any) = rows.first() else { return Ok(true) };
         let known = match self.options.known {

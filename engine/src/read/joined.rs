@@ -3,13 +3,10 @@
 //! The numbers of several columns of a large answer stand in one room, column after column: a column alone
 //! is often smaller than the pages that a system hands out fastest. Each keeps its whole room.
 
-use std::hint::black_box;
-
 use asofdb_format::ids::EventTime;
 use asofdb_format::value::{Value, ValueType};
 
 use crate::read::part::{PartColumn, PartColumns};
-use crate::read::spine::Landing;
 use crate::types::answer::{Stamp, Status};
 use crate::types::cells::is_bytes;
 use crate::world::large_pages::{Numbers, Part};
@@ -34,7 +31,7 @@ pub struct JoinedColumn {
     values: Vec<Option<Value>>,
 }
 
-/// Columns whose rows are all missing until they are taken over.
+/// Columns whose rows are all missing until they are answered.
 #[derive(Debug)]
 pub(crate) struct Unanswered {
     rows: usize,
@@ -43,15 +40,6 @@ pub(crate) struct Unanswered {
     bits: Vec<Numbers<u64>>,
     /// Of each column its type, and what it has that is no number.
     columns: Vec<(ValueType, Vec<Option<Value>>)>,
-}
-
-/// A column to be filled.
-#[derive(Debug)]
-pub(crate) struct UnansweredColumn<'u> {
-    status: &'u mut [Status],
-    event_times: &'u mut [i64],
-    bits: &'u mut [u64],
-    values: &'u mut [Option<Value>],
 }
 
 impl Joined {
@@ -127,21 +115,24 @@ impl Unanswered {
         }
     }
 
-    /// The columns, each to be filled by whom it is given to.
-    pub(crate) fn columns(&mut self) -> Vec<UnansweredColumn<'_>> {
+    /// The columns, to be answered.
+    pub(crate) fn columns(&mut self) -> PartColumns<'_> {
         let rows = self.rows.max(1);
         let status = self.status.iter_mut().flat_map(|room| room.chunks_mut(rows));
         let event_times = self.event_times.iter_mut().flat_map(|room| room.chunks_mut(rows));
         let bits = self.bits.iter_mut().flat_map(|room| room.chunks_mut(rows));
         let numbers = status.zip(event_times).zip(bits);
         let columns = numbers.zip(&mut self.columns);
-        let columns = columns.map(|(((status, event_times), bits), (_, values))| {
-            UnansweredColumn { status, event_times, bits, values }
+        let columns = columns.map(|(((status, event_times), bits), (_, values))| PartColumn {
+            status,
+            event_times,
+            bits,
+            values,
         });
-        columns.collect()
+        PartColumns::new(columns.collect())
     }
 
-    /// The answers, now that all that there are were taken over.
+    /// The answers, now that all rows have theirs.
     pub(crate) fn answered(self, stamp: Stamp) -> Joined {
         let rows = self.rows;
         let status = Part::of_rooms(self.status, rows);
@@ -151,42 +142,5 @@ impl Unanswered {
             JoinedColumn { value_type, status, event_times, bits, values }
         });
         Joined { rows, columns: columns.collect(), stamp }
-    }
-}
-
-impl UnansweredColumn<'_> {
-    /// Takes over the answers to some rows for the n-th feature.
-    pub(crate) fn take_over(&mut self, part: &PartColumns, feature: usize, rows: &[Landing]) {
-        let PartColumn { status, event_times, bits, values } = part.column(feature);
-        look_at(status);
-        look_at(event_times);
-        look_at(bits);
-        for Landing { row, from } in rows {
-            let (to, from) = (*row, *from as usize);
-            let from = (status.get(from), event_times.get(from), bits.get(from));
-            let to = (self.status.get_mut(to), self.event_times.get_mut(to), self.bits.get_mut(to));
-            if let (Some(to_status), Some(to_time), Some(to_bits)) = to
-                && let (Some(status), Some(event_time), Some(bits)) = from
-            {
-                (*to_status, *to_time, *to_bits) = (*status, *event_time, *bits);
-            }
-        }
-        if self.values.is_empty() {
-            return;
-        }
-        for Landing { row, from } in rows {
-            if let (Some(to), Some(value)) = (self.values.get_mut(*row), values.get(*from as usize))
-            {
-                to.clone_from(value);
-            }
-        }
-    }
-}
-
-/// Looks at all lines of numbers, of which any may be asked for next, one after another, which a core does
-/// without waiting for each: then they are at hand.
-fn look_at<T: Copy>(all: &[T]) {
-    for number in all.iter().step_by(64 / size_of::<T>()) {
-        black_box(*number);
     }
 }

@@ -17,8 +17,9 @@
 //! | `entities` | the entities of some sources |
 //! | `scan` | all entities |
 //! | `join` | a spine of entities and times |
-//! | `spine` | its rows in the order of their entities, and the way back |
+//! | `spine` | its rows in the order of their entities |
 //! | `part` | a part of it at work |
+//! | `landing` | answers on their way to the rows that ask |
 //! | `joined` | what it answers |
 
 pub mod how;
@@ -31,6 +32,7 @@ pub mod selection;
 pub(crate) mod asked;
 pub(crate) mod direct;
 pub(crate) mod entities;
+pub(crate) mod landing;
 pub(crate) mod lanes;
 pub(crate) mod numbers;
 pub(crate) mod part;

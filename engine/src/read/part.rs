@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cells     of each entity's rows: all rows of the first feature, then all of the second, ...
-//! columns   all rows of the first feature, then all of the second, ...
+//! columns   of each feature all rows of the part, among those of the whole answer
 //! ```
 //!
 //! The rows of one entity stand beside one another and ascend by time, so that each column of the

@@ -2,22 +2,24 @@
 //!
 //! ```text
 //! as asked      r0 r1 r2 r3 r4 r5 ...        in any order
-//! in buckets    r3 r0 | r1 r5 | r2 r4 | ...  by the first bits of the hashes, told by one pass
+//! in buckets    r3 r0 | r1 r5 | r2 r4 | ...  by the first bits of the hashes, counted meanwhile
 //! in order      r0 r3 | r1 r5 | r4 r2 | ...  each bucket sorted in a core's own cache
 //! ```
 //!
 //! Many rows of one entity that have a bucket for themselves stay as they were asked: who answers them
 //! may not need them in order.
 //!
+//! Each of several threads takes rows down, and then fills some of the buckets with rows of all.
+//!
 //! Hashes are as good as evenly spread, so that a bucket holds few entities. Whoever makes many entities
 //! whose hashes begin alike gets one bucket of them, and an ordinary sort.
 //!
-//! Answers are made in this order and have to go back to the rows that ask. [`landings`] finds out for
-//! each part where: one pass over the rows in the order in which they were asked.
+//! Answers are made in this order and have to go back to the rows that ask: see
+//! [`landing`](crate::read::landing).
 
 use asofdb_format::hash::EntityHash;
 use asofdb_format::ids::EventTime;
-use asofdb_format::wire::window;
+use asofdb_format::wire::{narrow, window};
 
 use crate::world::scheduler::Scheduler;
 
@@ -33,22 +35,14 @@ pub(crate) struct SpineRow<'e> {
     pub(crate) t: EventTime,
 }
 
-/// Where a row of a part goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Landing {
-    pub(crate) row: usize,
-    /// Its place in the part.
-    pub(crate) from: u32,
-}
-
 /// About how many rows of a spine come to a bucket: so many are sorted in the smallest cache.
-const ROWS_A_BUCKET: usize = 64;
+const ROWS_A_BUCKET: usize = 16;
 
 /// So many rows of one entity need not be in order.
 pub(crate) const MANY_ROWS: usize = 512;
 
 /// So many buckets, as a power of two, are filled side by side without waiting for each.
-const MOST_BITS: u32 = 12;
+const MOST_BITS: u32 = 14;
 
 impl<'e> SpineRow<'e> {
     pub(crate) fn new(row: usize, entity: &'e [u8], t: EventTime) -> Self {
@@ -69,63 +63,121 @@ impl<'e> SpineRow<'e> {
     }
 }
 
-/// Brings the rows of each entity together, ascending by time unless they are many, in the order of
-/// hashes.
-pub(crate) fn sort(spine: &mut Vec<SpineRow<'_>>, threads: usize, scheduler: &dyn Scheduler) {
-    let bits = (spine.len() / ROWS_A_BUCKET).checked_ilog2().unwrap_or(0).min(MOST_BITS);
-    if bits == 0 {
-        return sort_bucket(spine);
-    }
-    let bucket = |row: &SpineRow<'_>| usize::try_from(row.hash.0 >> (u64::BITS - bits)).ok();
-    let mut ends = vec![0; 1 << bits];
-    for row in &*spine {
-        if let Some(rows) = bucket(row).and_then(|bucket| ends.get_mut(bucket)) {
-            *rows += 1;
-        }
-    }
-    let mut before = 0;
-    for rows in &mut ends {
-        (before, *rows) = (before + *rows, before);
-    }
-    let mut sorted = spine.clone();
-    for row in &*spine {
-        let Some(end) = bucket(row).and_then(|bucket| ends.get_mut(bucket)) else { continue };
-        if let Some(to) = sorted.get_mut(*end) {
-            *to = *row;
-        }
-        *end += 1;
-    }
-    *spine = sorted;
-    sort_buckets(spine, &ends, threads, scheduler);
+/// Rows of a spine that is being taken down, one behind another.
+pub(crate) struct Piece<'e> {
+    rows: Vec<SpineRow<'e>>,
+    /// So many first bits of a hash tell its bucket.
+    bits: u32,
+    /// How many rows each bucket has.
+    buckets: Vec<usize>,
 }
 
-/// Sorts each bucket, some a thread; `ends` tells where each ends.
-fn sort_buckets(
-    spine: &mut [SpineRow<'_>],
-    ends: &[usize],
+impl<'e> Piece<'e> {
+    /// A piece of up to so many rows of a spine that has up to `all`.
+    pub(crate) fn of_up_to(rows: usize, all: usize) -> Self {
+        let bits = (all / ROWS_A_BUCKET).checked_ilog2().unwrap_or(0).min(MOST_BITS);
+        Self { rows: Vec::with_capacity(rows), bits, buckets: vec![0; 1 << bits] }
+    }
+
+    #[inline]
+    pub(crate) fn push(&mut self, row: SpineRow<'e>) {
+        if let Some(rows) = self.buckets.get_mut(bucket(&row, self.bits)) {
+            *rows += 1;
+        }
+        self.rows.push(row);
+    }
+}
+
+/// The bucket of a row, told by so many bits of its hash.
+#[inline]
+fn bucket(row: &SpineRow<'_>, bits: u32) -> usize {
+    narrow(row.hash.0.checked_shr(u64::BITS - bits).unwrap_or(0))
+}
+
+/// The rows of all pieces, which follow one another: those of each entity together, ascending by time
+/// unless they are many, in the order of hashes.
+pub(crate) fn sorted<'e>(
+    mut pieces: Vec<Piece<'e>>,
     threads: usize,
     scheduler: &dyn Scheduler,
-) {
-    let sort = |(mut rest, first, ends): (&mut [SpineRow<'_>], usize, &[usize])| {
-        let mut before = first;
-        for end in ends {
-            let (bucket, later) = rest.split_at_mut((end - before).min(rest.len()));
-            sort_bucket(bucket);
-            (rest, before) = (later, *end);
+) -> Vec<SpineRow<'e>> {
+    if let [piece] = &mut *pieces
+        && piece.bits == 0
+    {
+        sort_bucket(&mut piece.rows);
+        return std::mem::take(&mut piece.rows);
+    }
+    let mut buckets = Vec::new();
+    for piece in &mut pieces {
+        buckets.resize(piece.buckets.len(), 0);
+        for (all, rows) in buckets.iter_mut().zip(std::mem::take(&mut piece.buckets)) {
+            *all += rows;
         }
-    };
+    }
+    let rows: usize = pieces.iter().map(|piece| piece.rows.len()).sum();
+    let mut sorted = vec![SpineRow::new(0, &[], EventTime(0)); rows];
+    let (mut rest, mut first) = (sorted.as_mut_slice(), 0);
+    let parts = even_parts(&buckets, rows.div_ceil(threads)).map(|buckets| {
+        let all = std::mem::take(&mut rest);
+        let (to, later) = all.split_at_mut(buckets.iter().sum::<usize>().min(all.len()));
+        let (pieces, from) = (&pieces, first);
+        (rest, first) = (later, first + buckets.len());
+        let job: Box<dyn FnOnce() + Send + '_> =
+            Box::new(move || sort_buckets(pieces, (from, buckets), to));
+        job
+    });
     if threads == 1 {
-        return sort((spine, 0, ends));
+        parts.for_each(|sort| sort());
+    } else {
+        scheduler.run_all(parts.collect());
     }
-    let (mut rest, mut first) = (spine, 0);
-    let mut jobs: Vec<Box<dyn FnOnce() + Send + '_>> = Vec::with_capacity(threads);
-    for ends in ends.chunks(ends.len().div_ceil(threads)) {
-        let end = ends.last().copied().unwrap_or(first);
-        let (buckets, later) = rest.split_at_mut((end - first).min(rest.len()));
-        jobs.push(Box::new(move || sort((buckets, first, ends))));
-        (rest, first) = (later, end);
+    sorted
+}
+
+/// Splits buckets that have so many rows each into parts of about so many rows.
+fn even_parts(buckets: &[usize], rows: usize) -> impl Iterator<Item = &[usize]> {
+    let mut rest = buckets;
+    std::iter::from_fn(move || {
+        let mut here = 0;
+        let whole = rest.iter().take_while(|more| {
+            here += **more;
+            here < rows
+        });
+        let (part, later) = rest.split_at((whole.count() + 1).min(rest.len()));
+        rest = later;
+        (!part.is_empty()).then_some(part)
+    })
+}
+
+/// Fills and sorts some buckets, from one on, that have so many rows each.
+fn sort_buckets<'e>(
+    pieces: &[Piece<'e>],
+    (first, buckets): (usize, &[usize]),
+    mut to: &mut [SpineRow<'e>],
+) {
+    let mut before = 0;
+    let mut ends: Vec<usize> = buckets
+        .iter()
+        .map(|rows| {
+            before += rows;
+            before - rows
+        })
+        .collect();
+    for piece in pieces {
+        for row in &piece.rows {
+            let at = bucket(row, piece.bits).wrapping_sub(first);
+            let Some(end) = ends.get_mut(at) else { continue };
+            if let Some(to) = to.get_mut(*end) {
+                *to = *row;
+            }
+            *end += 1;
+        }
     }
-    scheduler.run_all(jobs);
+    for rows in buckets {
+        let (bucket, later) = to.split_at_mut((*rows).min(to.len()));
+        sort_bucket(bucket);
+        to = later;
+    }
 }
 
 fn sort_bucket(rows: &mut [SpineRow<'_>]) {
@@ -166,37 +218,6 @@ pub(crate) fn split<'s, 'e>(spine: &'s [SpineRow<'e>], parts: usize) -> Vec<&'s 
     out
 }
 
-/// Where the rows of each part go, in the order of the rows that ask, of which there are `rows`: what is
-/// written in order is written faster than what is read so. The parts are all of the spine, in its order.
-pub(crate) fn landings<'s, 'e: 's>(
-    parts: impl Iterator<Item = &'s [SpineRow<'e>]> + Clone,
-    rows: usize,
-) -> Vec<Vec<Landing>> {
-    const NOWHERE: usize = usize::MAX;
-    let mut places = vec![NOWHERE; rows];
-    for (place, row) in parts.clone().flatten().enumerate() {
-        if let Some(to) = places.get_mut(row.row) {
-            *to = place;
-        }
-    }
-    let mut landings: Vec<_> = parts.clone().map(|part| Vec::with_capacity(part.len())).collect();
-    let mut start = 0;
-    let mut starts = Vec::with_capacity(landings.len());
-    for part in parts {
-        starts.push(start);
-        start += part.len();
-    }
-    for (row, place) in places.into_iter().enumerate().filter(|(_, place)| *place != NOWHERE) {
-        // Of empty parts with one start the last is found, and it alone may have a row.
-        let part = starts.partition_point(|start| *start <= place) - 1;
-        if let (Some(start), Some(landings)) = (starts.get(part), landings.get_mut(part)) {
-            let from = u32::try_from(place - start).unwrap_or(u32::MAX);
-            landings.push(Landing { row, from });
-        }
-    }
-    landings
-}
-
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
@@ -204,6 +225,17 @@ mod tests {
 
     fn row(row: usize, entity: &'static [u8], t: i64) -> SpineRow<'static> {
         SpineRow { hash: EntityHash(7), ..SpineRow::new(row, entity, EventTime(t)) }
+    }
+
+    /// The rows, taken down in as many pieces as there are threads.
+    fn sorted<'e>(rows: &[SpineRow<'e>], threads: usize) -> Vec<SpineRow<'e>> {
+        let piece = |some: &[SpineRow<'e>]| {
+            let mut piece = Piece::of_up_to(some.len(), rows.len());
+            some.iter().for_each(|row| piece.push(*row));
+            piece
+        };
+        let pieces = rows.chunks(rows.len().div_ceil(threads).max(1)).map(piece).collect();
+        super::sorted(pieces, threads, &Threads)
     }
 
     #[test]
@@ -214,9 +246,8 @@ mod tests {
             (b"", b"\0\0\0\0\0\0\0\0"),
             (b"the same beginning, one", b"the same beginning, two"),
         ] {
-            let mut spine =
-                vec![row(0, one, 5), row(1, other, 3), row(2, one, 1), row(3, other, 9)];
-            sort(&mut spine, 1, &Threads);
+            let rows = [row(0, one, 5), row(1, other, 3), row(2, one, 1), row(3, other, 9)];
+            let spine = sorted(&rows, 1);
             let groups: Vec<Vec<usize>> = spine
                 .chunk_by(SpineRow::is_of_entity)
                 .map(|rows| rows.iter().map(|row| row.row).collect())
@@ -257,39 +288,8 @@ mod tests {
             expected.sort_by_key(|row| (row.hash, row.entity, row.t, row.row));
             let expected: Vec<usize> = expected.iter().map(|row| row.row).collect();
             for threads in [1, 2, 5] {
-                let mut sorted = asked.clone();
-                sort(&mut sorted, threads, &Threads);
-                let mut sorted: Vec<_> = sorted.chunk_by(|a, b| a.hash == b.hash).collect();
-                let same: Vec<usize> = sorted.drain(..).flatten().map(|row| row.row).collect();
-                assert!(same == expected, "{rows} rows, {threads} threads");
-            }
-        }
-    }
-
-    #[test]
-    fn a_row_lands_where_another_asked() {
-        let names: Vec<[u8; 9]> = (0..90u8).map(|n| [n; 9]).collect();
-        for rows in [0, 1, 200, 20_000] {
-            let mut spine = rows_of(&names, rows, 7);
-            // Some rows ask about nothing.
-            spine.retain(|row| row.row % 5 != 3);
-            sort(&mut spine, 1, &Threads);
-            for (at_once, threads) in [(usize::MAX, 1), (4_500, 2), (70, 1), (9_000, 3)] {
-                let parts: Vec<_> =
-                    spine.chunks(at_once).flat_map(|rows| split(rows, threads)).collect();
-                let landings = landings(parts.iter().copied(), rows);
-                assert_eq!(landings.len(), parts.len());
-                let mut asked = Vec::new();
-                for (landings, part) in landings.iter().zip(&parts) {
-                    assert!(landings.is_sorted_by_key(|landing| landing.row));
-                    assert_eq!(landings.len(), part.len());
-                    for Landing { row, from } in landings {
-                        assert_eq!(part[*from as usize].row, *row);
-                        asked.push(*row);
-                    }
-                }
-                asked.sort_unstable();
-                assert!(asked.into_iter().eq((0..rows).filter(|row| row % 5 != 3)));
+                let sorted = sorted(&asked, threads).into_iter().map(|row| row.row);
+                assert!(sorted.eq(expected.iter().copied()), "{rows} rows, {threads} threads");
             }
         }
     }

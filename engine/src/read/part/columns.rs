@@ -1,50 +1,77 @@
-//! The answers to all rows of a part, feature by feature.
-
-use std::ops::Range;
+//! Rows of the answer to a join while they are being answered: some rows of each column.
+//!
+//! Rows are answered in the order of their entities, into the first rows of each column; the
+//! [landing](crate::read::landing) brings them to the rows that ask.
 
 use asofdb_format::value::Value;
 
 use crate::read::part::PartCells;
 use crate::types::answer::Status;
-use crate::world::large_pages::Numbers;
 
-/// The answers to the rows of a part: all rows of the first feature, then all of the second, and so on.
-#[derive(Debug, Default)]
-pub(crate) struct PartColumns {
-    rows: usize,
-    status: Numbers<Status>,
-    event_times: Numbers<i64>,
-    bits: Numbers<u64>,
-    /// Empty if all features are numbers.
-    values: Vec<Option<Value>>,
+/// Some rows of all columns, a column a feature.
+#[derive(Debug)]
+pub(crate) struct PartColumns<'c> {
+    columns: Vec<PartColumn<'c>>,
     /// Where each row comes from among the cells that are taken over.
     from: Vec<(u32, u32)>,
 }
 
-/// The answers to all rows for one feature.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct PartColumn<'p> {
-    pub(crate) status: &'p [Status],
-    pub(crate) event_times: &'p [i64],
-    pub(crate) bits: &'p [u64],
-    /// Empty if all features are numbers.
-    pub(crate) values: &'p [Option<Value>],
+/// Some rows of a column.
+#[derive(Debug)]
+pub(crate) struct PartColumn<'c> {
+    pub(crate) status: &'c mut [Status],
+    pub(crate) event_times: &'c mut [i64],
+    pub(crate) bits: &'c mut [u64],
+    /// Empty if the feature's values are numbers.
+    pub(crate) values: &'c mut [Option<Value>],
 }
 
-impl PartColumns {
-    /// Makes it one of so many rows, of which each is to be taken over.
-    pub(crate) fn reset(&mut self, features: usize, rows: usize, has_bytes: bool) {
-        let cells = features * rows;
-        if self.status.len() < cells {
-            // The earlier room first, so that there are never two.
-            *self = Self { values: std::mem::take(&mut self.values), ..Self::default() };
-            self.status = Numbers::zeros(cells);
-            self.event_times = Numbers::zeros(cells);
-            self.bits = Numbers::zeros(cells);
+impl<'c> PartColumn<'c> {
+    /// Takes the first so many rows off.
+    fn split_off(&mut self, rows: usize) -> Self {
+        Self {
+            status: split_off(&mut self.status, rows),
+            event_times: split_off(&mut self.event_times, rows),
+            bits: split_off(&mut self.bits, rows),
+            values: split_off(&mut self.values, rows),
         }
-        self.rows = rows;
-        self.values.clear();
-        self.values.resize(if has_bytes { cells } else { 0 }, None);
+    }
+
+    fn reborrowed(&mut self) -> PartColumn<'_> {
+        PartColumn {
+            status: self.status,
+            event_times: self.event_times,
+            bits: self.bits,
+            values: self.values,
+        }
+    }
+}
+
+/// Takes the first so many off a slice, or all that there are.
+fn split_off<'c, T>(all: &mut &'c mut [T], many: usize) -> &'c mut [T] {
+    let (first, rest) = std::mem::take(all).split_at_mut_checked(many).unwrap_or_default();
+    *all = rest;
+    first
+}
+
+impl<'c> PartColumns<'c> {
+    pub(crate) const fn new(columns: Vec<PartColumn<'c>>) -> Self {
+        Self { columns, from: Vec::new() }
+    }
+
+    /// Takes the first so many rows off.
+    pub(crate) fn split_off(&mut self, rows: usize) -> Self {
+        Self::new(self.columns.iter_mut().map(|column| column.split_off(rows)).collect())
+    }
+
+    /// The same rows, lent.
+    pub(crate) fn reborrowed(&mut self) -> PartColumns<'_> {
+        PartColumns::new(self.columns.iter_mut().map(PartColumn::reborrowed).collect())
+    }
+
+    /// The columns.
+    pub(crate) fn columns_mut(&mut self) -> &mut [PartColumn<'c>] {
+        &mut self.columns
     }
 
     /// Takes over the cells of entities that have so many rows each, from a row on.
@@ -57,12 +84,12 @@ impl PartColumns {
             self.from.extend((from..from + rows).map(|from| (small(from), small(*rows))));
             before += rows;
         }
-        for feature in 0..cells.features {
-            let range = feature * self.rows + first..feature * self.rows + first + before;
+        let rows = first..first + before;
+        for (feature, column) in self.columns.iter_mut().enumerate() {
             let to = (
-                self.status.get_mut(range.clone()),
-                self.event_times.get_mut(range.clone()),
-                self.bits.get_mut(range.clone()),
+                column.status.get_mut(rows.clone()),
+                column.event_times.get_mut(rows.clone()),
+                column.bits.get_mut(rows.clone()),
             );
             let (Some(status), Some(event_times), Some(bits)) = to else { continue };
             let to = status.iter_mut().zip(event_times).zip(bits);
@@ -74,10 +101,7 @@ impl PartColumns {
                     (*status, *event_time, *bits) = (*from_status, *from_time, *from_bits);
                 }
             }
-            if cells.values.is_empty() {
-                continue;
-            }
-            let values = self.values.get_mut(range).unwrap_or_default();
+            let values = column.values.get_mut(rows.clone()).unwrap_or_default();
             for (value, (from, step)) in values.iter_mut().zip(&self.from) {
                 let cell = *from as usize + feature * *step as usize;
                 *value = cells.values.get_mut(cell).and_then(Option::take);
@@ -88,13 +112,14 @@ impl PartColumns {
     /// Takes over the cells of one entity from a row on, of which the order tells where each belongs.
     pub(crate) fn take_over_one(&mut self, first: usize, cells: &mut PartCells, order: &[u32]) {
         let rows = order.len();
-        for feature in 0..cells.features {
+        let to = first..first + rows;
+        for (feature, column) in self.columns.iter_mut().enumerate() {
             let from = feature * rows..(feature + 1) * rows;
-            let to = feature * self.rows + first..feature * self.rows + first + rows;
-            scatter(&mut self.status, to.clone(), (&cells.status, from.clone()), order);
-            scatter(&mut self.event_times, to.clone(), (&cells.event_times, from.clone()), order);
-            scatter(&mut self.bits, to.clone(), (&cells.bits, from.clone()), order);
-            let to = self.values.get_mut(to).unwrap_or_default();
+            scatter(column.status.get_mut(to.clone()), cells.status.get(from.clone()), order);
+            let event_times = cells.event_times.get(from.clone());
+            scatter(column.event_times.get_mut(to.clone()), event_times, order);
+            scatter(column.bits.get_mut(to.clone()), cells.bits.get(from.clone()), order);
+            let to = column.values.get_mut(to.clone()).unwrap_or_default();
             let from = cells.values.get_mut(from).unwrap_or_default();
             for (value, at) in from.iter_mut().zip(order) {
                 if let Some(to) = to.get_mut(*at as usize) {
@@ -113,12 +138,12 @@ impl PartColumns {
         rows: impl ExactSizeIterator<Item = R>,
         mut answer: impl FnMut(R) -> (Status, i64, u64),
     ) {
-        let from = feature * self.rows + first;
-        let cells = from..from + rows.len();
+        let Some(column) = self.columns.get_mut(feature) else { return };
+        let cells = first..first + rows.len();
         let to = (
-            self.status.get_mut(cells.clone()),
-            self.event_times.get_mut(cells.clone()),
-            self.bits.get_mut(cells),
+            column.status.get_mut(cells.clone()),
+            column.event_times.get_mut(cells.clone()),
+            column.bits.get_mut(cells),
         );
         let (Some(status), Some(event_times), Some(bits)) = to else { return };
         for (((status, event_time), bits), row) in
@@ -127,26 +152,9 @@ impl PartColumns {
             (*status, *event_time, *bits) = answer(row);
         }
     }
-
-    /// All rows of a feature.
-    pub(crate) fn column(&self, feature: usize) -> PartColumn<'_> {
-        let cells = feature * self.rows..(feature + 1) * self.rows;
-        PartColumn {
-            status: self.status.get(cells.clone()).unwrap_or_default(),
-            event_times: self.event_times.get(cells.clone()).unwrap_or_default(),
-            bits: self.bits.get(cells.clone()).unwrap_or_default(),
-            values: self.values.get(cells).unwrap_or_default(),
-        }
-    }
 }
 
-fn scatter<T: Copy>(
-    to: &mut [T],
-    at: Range<usize>,
-    (all, from): (&[T], Range<usize>),
-    order: &[u32],
-) {
-    let (to, from) = (to.get_mut(at), all.get(from));
+fn scatter<T: Copy>(to: Option<&mut [T]>, from: Option<&[T]>, order: &[u32]) {
     let (Some(to), Some(from)) = (to, from) else { return };
     for (one, at) in from.iter().zip(order) {
         if let Some(to) = to.get_mut(*at as usize) {

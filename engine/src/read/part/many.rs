@@ -72,7 +72,7 @@ pub(crate) fn answer_many(
     asked: &mut Asked,
     times: &[EventTime],
     room: &mut ManyRoom,
-    (columns, first): (&mut PartColumns, usize),
+    (columns, first): (&mut PartColumns<'_>, usize),
 ) -> Result<Option<bool>> {
     if !asked.is_numbers {
         return Ok(None);
