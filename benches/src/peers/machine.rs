@@ -14,6 +14,8 @@ pub fn run(dir: &Path) -> Outcome<()> {
     let latency = chase();
     println!("    a load from memory that waits for the one before: {}", nanos(latency));
     println!("    reading memory in order: {:.1} GB/s on one core", bandwidth());
+    let (least, middle) = two_threads();
+    println!("    arithmetic by two threads: {middle:.1} × one thread's, at times {least:.1} ×");
     println!("    writing a file of 1 GiB and syncing it: {:.0} MB/s", write_file(dir)?);
     let growing = sync_times(dir, false)?;
     let ready = sync_times(dir, true)?;
@@ -52,6 +54,37 @@ fn bandwidth() -> f64 {
     let took = begun.elapsed().as_secs_f64();
     std::hint::black_box(sum);
     (words.len() * 8) as f64 / took / 1e9
+}
+
+/// How much more arithmetic two threads do than one, at the least and mostly: two processors of a virtual
+/// machine may be halves of one core, or be given less at times.
+fn two_threads() -> (f64, f64) {
+    let mut ratios: Vec<f64> = (0..60)
+        .map(|_| {
+            let begun = Instant::now();
+            arithmetic();
+            let alone = begun.elapsed();
+            let begun = Instant::now();
+            std::thread::scope(|scope| {
+                scope.spawn(arithmetic);
+                arithmetic();
+            });
+            2.0 * alone.as_secs_f64() / begun.elapsed().as_secs_f64()
+        })
+        .collect();
+    ratios.sort_by(f64::total_cmp);
+    (ratios[0], ratios[ratios.len() / 2])
+}
+
+/// Some milliseconds of a core that never waits: many sums, none of which needs another.
+fn arithmetic() {
+    let mut sums = [1u64; 32];
+    for n in 0..1_000_000u64 {
+        for sum in &mut sums {
+            *sum = (*sum ^ n).wrapping_add(*sum >> 3);
+        }
+    }
+    std::hint::black_box(sums);
 }
 
 /// Megabytes a second.
