@@ -1,8 +1,8 @@
 //! Joins of more rows than are answered at once: each answer comes to the row that asked.
 //!
 //! A join groups its rows by entity, answers some entities at a time, some rows a thread, and puts what it found back
-//! in the order of the spine, up to a million rows at once. What every cell has to be is told by arithmetic here, so that a million of them take
-//! seconds.
+//! in the order of the spine, up to a million rows at once. What every cell has to be is told by arithmetic here, so
+//! that a million of them take seconds.
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
@@ -136,8 +136,25 @@ fn answers_come_to_the_rows_that_asked() {
     let features: Vec<i64> = asked.iter().map(|(feature, _)| *feature).collect();
     let end = (VERSIONS + 1) * 100;
     let mut statuses = BTreeMap::new();
-    for (rows, threads) in [(1, 1), (3_000, 2), (20_000, 3), (70_000, 2)] {
-        let spine: Vec<Option<(Vec<u8>, EventTime)>> = (0..rows)
+    type Rows = [Option<(Vec<u8>, EventTime)>];
+    let none = |_: &mut Rows| {};
+    // Entity after entity; and in no order of time, one entity at the end again.
+    let by_entity = |spine: &mut Rows| spine.sort();
+    let by_name = |spine: &mut Rows| {
+        spine.sort_by_key(|row| row.as_ref().map(|(key, _)| key.clone()));
+        spine.rotate_left(spine.len() / 3);
+    };
+    let none: fn(&mut Rows) = none;
+    for (rows, threads, order) in [
+        (1, 1, none),
+        (3_000, 2, none),
+        (20_000, 3, none),
+        (70_000, 2, none),
+        (20_000, 3, by_entity),
+        (9_000, 1, by_entity),
+        (20_000, 2, by_name),
+    ] {
+        let mut spine: Vec<Option<(Vec<u8>, EventTime)>> = (0..rows)
             .map(|row| {
                 // One entity is asked about again and again, and some nobody knows.
                 let entity = if row % 9 == 0 { 44 } else { rng.between(0, ENTITIES + 20) };
@@ -145,6 +162,7 @@ fn answers_come_to_the_rows_that_asked() {
                 (row % 501 != 500).then(|| (key(entity), EventTime(t)))
             })
             .collect();
+        order(&mut spine);
         let entity_of: BTreeMap<Vec<u8>, i64> =
             (0..ENTITIES + 21).map(|entity| (key(entity), entity)).collect();
         let selection = store.select(&names).unwrap();
@@ -391,6 +409,24 @@ fn another_row_below_the_horizon_is_told_than_the_first() {
         let told = joiner.join(&spine).map(|joined| joined.rows());
         let Err(Error::BelowHorizon { asked, .. }) = told else { panic!("{told:?}") };
         assert_eq!(asked, below[0]);
+        assert_eq!(store.metrics().reads.join_rows, 0);
+    }
+}
+
+/// No row asks about anything, and several threads have nothing to do.
+#[test]
+fn a_spine_of_nothing_is_answered_with_something() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path().join("store"), Options::new()).unwrap();
+    store.define(FeatureSpec::new("a:number", ValueType::I64)).unwrap();
+    let selection = store.select(&["a:number"]).unwrap();
+    for threads in [0, 1, 2, 64] {
+        let joiner = store.joiner(&selection, JoinOptions::new().threads(threads)).unwrap();
+        for rows in [0, 1, 70_000] {
+            let joined = joiner.join(&vec![None::<(&str, EventTime)>; rows]).unwrap();
+            assert_eq!(joined.rows(), rows);
+            assert_eq!(joined.column(0).unwrap().status(), vec![Status::Missing; rows]);
+        }
     }
 }
 

@@ -131,7 +131,7 @@ pub struct ReadMetrics {
     /// Answers of joins: features times `join_rows`.
     pub join_cells: u64,
     /// Times that an entity was looked up in the sources: once for a point, a row and a read of
-    /// versions, once for all rows of an entity that a part of a join has beside one another.
+    /// versions, once for all rows of an entity that a join brings together.
     pub lookups: u64,
     /// Sources that lookups came across.
     pub sources_considered: u64,

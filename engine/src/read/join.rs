@@ -2,7 +2,7 @@
 //!
 //! A [`Joiner`] pins one state for its whole life and takes the spine in parts of any size, so the
 //! caller decides how much memory the join takes. The rows of a part, up to a million at once, are brought
-//! together by entity, each entity is looked up once, and its rows are answered beside one another, mostly
+//! together by entity, unless that is how they come, each entity is looked up once, and its rows are answered beside one another, mostly
 //! in the order of time, into the columns of the answer; the entities are split over the cores. Then each
 //! column is brought to the order in which the rows went in.
 
@@ -55,6 +55,12 @@ pub struct Joiner {
 /// cache of a core.
 const CELLS_BESIDE: usize = 1 << 13;
 
+/// In more pieces a spine is not taken down: who sorts one looks at the rows of all.
+const MOST_PIECES: usize = 8;
+
+/// So many entities are looked at side by side before they are asked about.
+const AHEAD: usize = 8;
+
 impl Joiner {
     pub(crate) fn new(
         keeper: &Arc<Keeper>,
@@ -84,12 +90,14 @@ impl Joiner {
     }
 
     /// Answers a part of the spine: a row for each row, in the same order. `None`, for a null
-    /// entity or time, matches nothing.
+    /// entity or time, matches nothing. Beside the answers it takes some 120 bytes a row, of up to 2^20
+    /// rows at once: of a longer part an entity is looked up again for the rows behind.
     ///
     /// # Errors
     /// [`Error::BelowHorizon`] if a row asks about a moment below the horizon of a feature; it
     /// names the first such feature of the first such row.
     pub fn join<E: AsRef<[u8]> + Sync>(&self, rows: &[Option<(E, EventTime)>]) -> Result<Joined> {
+        self.check_horizons(rows)?;
         let types = self.features().iter().map(|feature| feature.value_type);
         let mut unanswered = Unanswered::new(types, rows.len());
         let mut columns = unanswered.columns();
@@ -105,9 +113,10 @@ impl Joiner {
         rows: &[Option<(E, EventTime)>],
         mut columns: PartColumns<'_>,
     ) -> Result<()> {
-        let threads = self.threads_for(rows.len());
         let scheduler = &*self.keeper.options.world.scheduler;
-        let spine = spine::sorted(self.take_down(rows, threads)?, threads, scheduler);
+        let threads = self.threads_for(rows.len()).min(MOST_PIECES);
+        let spine = spine::sorted(self.take_down(rows, threads), threads, scheduler);
+        let threads = self.threads_for(spine.len());
         let parts = spine::split(&spine, threads);
         self.state.monitor.watched(self.answer_all(&parts, columns.reborrowed()))?;
         Landing::of(&spine, rows.len()).bring(&mut columns, threads, scheduler);
@@ -119,47 +128,32 @@ impl Joiner {
         &self,
         rows: &'e [Option<(E, EventTime)>],
         threads: usize,
-    ) -> Result<Vec<Piece<'e>>> {
-        let has_horizons = self.asks.iter().any(|ask| ask.horizon.is_some());
-        let take_down = |first: usize, some: &'e [Option<(E, EventTime)>]| {
-            let mut piece = Piece::of_up_to(some.len(), rows.len());
-            for (row, asked) in (first..).zip(some) {
+    ) -> Vec<Piece<'e>> {
+        let at_once = rows.len().div_ceil(threads).max(1);
+        let take_down = |first: usize, piece: &mut Piece<'e>| {
+            for (row, asked) in rows.iter().enumerate().skip(first).take(at_once) {
                 let Some((entity, at)) = asked else { continue };
-                let t = shifted(*at, self.options.delay, self.options.before);
-                if has_horizons {
-                    self.check_horizon(t, *at)?;
-                }
                 // A moment before all time matches nothing.
+                let t = shifted(*at, self.options.delay, self.options.before);
                 if let Ok(t) = i64::try_from(t) {
                     piece.push(SpineRow::new(row, entity.as_ref(), EventTime(t)));
                 }
             }
-            Ok(piece)
         };
-        if threads == 1 {
-            return Ok(vec![take_down(0, rows)?]);
-        }
-        let at_once = rows.len().div_ceil(threads).max(1);
         let firsts = (0..rows.len()).step_by(at_once);
-        self.beside(rows.chunks(at_once).zip(firsts).map(|(rows, first)| {
+        let mut pieces: Vec<_> =
+            firsts.map(|first| (first, Piece::of_up_to(at_once, rows.len()))).collect();
+        let jobs = pieces.iter_mut().map(|(first, piece)| {
             let take_down = &take_down;
-            move || take_down(first, rows)
-        }))
-    }
-
-    /// Does jobs beside one another; of those that failed the first tells.
-    fn beside<T: Send>(
-        &self,
-        jobs: impl Iterator<Item = impl FnOnce() -> Result<T> + Send>,
-    ) -> Result<Vec<T>> {
-        let jobs: Vec<_> = jobs.map(|job| (job, Mutex::new(None))).collect();
-        let (jobs, results): (Vec<_>, Vec<Mutex<Option<Result<T>>>>) = jobs.into_iter().unzip();
-        let jobs = jobs.into_iter().zip(&results).map(|(job, result)| {
-            let job: Box<dyn FnOnce() + Send + '_> = Box::new(move || *result.lock() = Some(job()));
+            let job: Box<dyn FnOnce() + Send + '_> = Box::new(move || take_down(*first, piece));
             job
         });
-        self.keeper.options.world.scheduler.run_all(jobs.collect());
-        results.into_iter().filter_map(Mutex::into_inner).collect()
+        if threads == 1 {
+            jobs.for_each(|take_down| take_down());
+        } else {
+            self.keeper.options.world.scheduler.run_all(jobs.collect());
+        }
+        pieces.into_iter().map(|(_, piece)| piece).collect()
     }
 
     fn threads_for(&self, rows: usize) -> usize {
@@ -167,6 +161,16 @@ impl Joiner {
         let threads = self.options.threads.unwrap_or(scheduler.parallelism()).max(1);
         // Small parts do not pay for threads.
         threads.min(rows / 1024 + 1)
+    }
+
+    /// Refuses rows below a horizon before anything is done for any row.
+    fn check_horizons<E>(&self, rows: &[Option<(E, EventTime)>]) -> Result<()> {
+        if self.asks.iter().all(|ask| ask.horizon.is_none()) {
+            return Ok(());
+        }
+        rows.iter().flatten().try_for_each(|(_, at)| {
+            self.check_horizon(shifted(*at, self.options.delay, self.options.before), *at)
+        })
     }
 
     fn check_horizon(&self, t: i128, at: EventTime) -> Result<()> {
@@ -195,11 +199,15 @@ impl Joiner {
         if let [part] = parts {
             return self.answer_part(part, columns);
         }
-        let jobs = parts.iter().map(|part| {
+        let results: Vec<Mutex<Result<()>>> = parts.iter().map(|_| Mutex::new(Ok(()))).collect();
+        let jobs = parts.iter().zip(&results).map(|(part, result)| {
             let columns = columns.split_off(part.len());
-            move || self.answer_part(part, columns)
+            let job: Box<dyn FnOnce() + Send + '_> =
+                Box::new(move || *result.lock() = self.answer_part(part, columns));
+            job
         });
-        self.beside(jobs).map(drop)
+        self.keeper.options.world.scheduler.run_all(jobs.collect());
+        results.into_iter().try_for_each(Mutex::into_inner)
     }
 
     fn answer_part(&self, spine: &[SpineRow<'_>], mut columns: PartColumns<'_>) -> Result<()> {
@@ -233,7 +241,11 @@ impl Joiner {
             }
             cells.reset(features, rows_here);
             let mut first_here = 0;
-            for rows in some.take(groups.len()) {
+            let mut ahead = some.clone().take(groups.len());
+            for (number, rows) in some.take(groups.len()).enumerate() {
+                if number % AHEAD == 0 {
+                    self.glance(&mut ahead);
+                }
                 times.clear();
                 times.extend(rows.iter().map(|row| row.t));
                 let group = Group { first: first_here, times: &times };
@@ -245,6 +257,26 @@ impl Joiner {
             first += rows_here;
         }
         Ok(())
+    }
+
+    /// Looks at what the tables will be asked for about the next entities, a step for all of them before
+    /// the next step. Nothing is believed of what is looked at so.
+    fn glance<'s, 'e: 's>(&self, entities: &mut impl Iterator<Item = &'s [SpineRow<'e>]>) {
+        // The rows of an entity ascend by time here.
+        let earliest = entities.take(AHEAD).filter_map(<[_]>::first);
+        let asked = earliest.flat_map(|row| {
+            self.state.tables.tables_of(row.hash).map(move |table| (&**table, row.hash, row.t))
+        });
+        let mut tables = [None; 2 * AHEAD];
+        for (place, (table, hash, t)) in tables.iter_mut().zip(asked) {
+            *place = Some((table, hash, t, table.glance_at_bucket(hash)));
+        }
+        let mut seen = 0;
+        for (table, hash, t, bounds) in tables.into_iter().flatten() {
+            let older = t < table.entry.max_event_time;
+            seen ^= table.glance_at_row(hash, bounds, self.asks.len(), older);
+        }
+        std::hint::black_box(seen);
     }
 
     /// Answers many rows of one entity, in whatever order they were asked, into columns from a row on.

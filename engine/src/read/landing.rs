@@ -6,8 +6,8 @@
 //! the column afterwards  a2 -- a0 a3 -- a1
 //! ```
 //!
-//! One column after another is copied aside and put back in order: what is copied lies in a core's own
-//! cache, and what is written is written in the order of memory.
+//! One column after another is copied aside and put back in order: what is read here and there is a copy
+//! that mostly fits a cache, and what is written is written in the order of memory.
 
 use std::convert::identity;
 
@@ -16,8 +16,8 @@ use crate::read::spine::SpineRow;
 use crate::types::answer::Status;
 use crate::world::scheduler::Scheduler;
 
-/// At most so many rows are brought to their places at once, which a number of 32 bits tells. More would
-/// also leave every cache.
+/// At most so many rows are brought to their places at once, which a number of 32 bits tells: of a column
+/// that are 8 MiB, more of which few caches hold.
 pub(crate) const MOST_ROWS: usize = 1 << 20;
 
 /// Where the row finds its answer that asks about nothing.
@@ -66,7 +66,7 @@ impl Landing {
             let mut aside = Aside::default();
             columns.iter_mut().for_each(|column| self.bring_column(column, &mut aside));
         };
-        if threads == 1 {
+        if threads == 1 || columns.len() == 1 {
             return bring(columns);
         }
         let at_once = columns.len().div_ceil(threads).max(1);
@@ -133,14 +133,23 @@ mod tests {
                 (status[at], event_times[at], bits[at]) = told(row.row);
                 values[at] = Some(Value::I64(told(row.row).1));
             }
+            let mut more = (status.clone(), event_times.clone(), bits.clone());
             let column = PartColumn {
                 status: &mut status,
                 event_times: &mut event_times,
                 bits: &mut bits,
                 values: &mut values,
             };
-            let mut columns = PartColumns::new(vec![column]);
+            let (status_too, times_too, bits_too) = (&mut more.0, &mut more.1, &mut more.2);
+            let number = PartColumn {
+                status: status_too,
+                event_times: times_too,
+                bits: bits_too,
+                values: &mut [],
+            };
+            let mut columns = PartColumns::new(vec![column, number]);
             Landing::of(&spine, rows).bring(&mut columns, threads, &Threads);
+            assert!((&more.0, &more.1, &more.2) == (&status, &event_times, &bits));
             for row in 0..rows {
                 let asked = asks(&row).then(|| told(row));
                 let expected = asked.unwrap_or((Status::Missing, 0, 0));

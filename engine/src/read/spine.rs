@@ -1,4 +1,4 @@
-//! A spine in the order of its entities: the rows of each beside one another, mostly ascending by time.
+//! A spine by its entities: the rows of each beside one another, mostly ascending by time.
 //!
 //! ```text
 //! as asked      r0 r1 r2 r3 r4 r5 ...        in any order
@@ -6,8 +6,9 @@
 //! in order      r0 r3 | r1 r5 | r4 r2 | ...  each bucket sorted in a core's own cache
 //! ```
 //!
-//! Many rows of one entity that have a bucket for themselves stay as they were asked: who answers them
-//! may not need them in order.
+//! Where most rows come together with others of their entity, entities stay in the order in which they were
+//! asked about: one that comes again is then looked up again. Many rows of one entity that have a bucket
+//! for themselves stay as they were asked: who answers them may not need them in order.
 //!
 //! Each of several threads takes rows down, and then fills some of the buckets with rows of all.
 //!
@@ -38,10 +39,14 @@ pub(crate) struct SpineRow<'e> {
 /// About how many rows of a spine come to a bucket: so many are sorted in the smallest cache.
 const ROWS_A_BUCKET: usize = 16;
 
+/// Where so many rows in a row ask about one entity, evenly counted, rows stay as they were asked.
+const ROWS_TOGETHER: usize = 3;
+
 /// So many rows of one entity need not be in order.
 pub(crate) const MANY_ROWS: usize = 512;
 
-/// So many buckets, as a power of two, are filled side by side without waiting for each.
+/// At most so many buckets, as a power of two: their ends alone are as much as a core's smaller caches
+/// hold.
 const MOST_BITS: u32 = 14;
 
 impl<'e> SpineRow<'e> {
@@ -70,13 +75,15 @@ pub(crate) struct Piece<'e> {
     bits: u32,
     /// How many rows each bucket has.
     buckets: Vec<usize>,
+    /// How many rows ask about another entity than the one before.
+    entities: usize,
 }
 
 impl<'e> Piece<'e> {
     /// A piece of up to so many rows of a spine that has up to `all`.
     pub(crate) fn of_up_to(rows: usize, all: usize) -> Self {
         let bits = (all / ROWS_A_BUCKET).checked_ilog2().unwrap_or(0).min(MOST_BITS);
-        Self { rows: Vec::with_capacity(rows), bits, buckets: vec![0; 1 << bits] }
+        Self { rows: Vec::with_capacity(rows), bits, buckets: vec![0; 1 << bits], entities: 0 }
     }
 
     #[inline]
@@ -84,6 +91,8 @@ impl<'e> Piece<'e> {
         if let Some(rows) = self.buckets.get_mut(bucket(&row, self.bits)) {
             *rows += 1;
         }
+        let is_other = self.rows.last().is_none_or(|last| !last.is_of_entity(&row));
+        self.entities += usize::from(is_other);
         self.rows.push(row);
     }
 }
@@ -95,7 +104,7 @@ fn bucket(row: &SpineRow<'_>, bits: u32) -> usize {
 }
 
 /// The rows of all pieces, which follow one another: those of each entity together, ascending by time
-/// unless they are many, in the order of hashes.
+/// unless they are many, in the order of hashes; or as they were asked, if most are together so.
 pub(crate) fn sorted<'e>(
     mut pieces: Vec<Piece<'e>>,
     threads: usize,
@@ -107,6 +116,11 @@ pub(crate) fn sorted<'e>(
         sort_bucket(&mut piece.rows);
         return std::mem::take(&mut piece.rows);
     }
+    let rows: usize = pieces.iter().map(|piece| piece.rows.len()).sum();
+    let entities: usize = pieces.iter().map(|piece| piece.entities).sum();
+    if entities * ROWS_TOGETHER <= rows {
+        return as_asked(pieces);
+    }
     let mut buckets = Vec::new();
     for piece in &mut pieces {
         buckets.resize(piece.buckets.len(), 0);
@@ -114,10 +128,9 @@ pub(crate) fn sorted<'e>(
             *all += rows;
         }
     }
-    let rows: usize = pieces.iter().map(|piece| piece.rows.len()).sum();
     let mut sorted = vec![SpineRow::new(0, &[], EventTime(0)); rows];
     let (mut rest, mut first) = (sorted.as_mut_slice(), 0);
-    let parts = even_parts(&buckets, rows.div_ceil(threads)).map(|buckets| {
+    let parts = even_parts(&buckets, rows.div_ceil(threads).max(1)).map(|buckets| {
         let all = std::mem::take(&mut rest);
         let (to, later) = all.split_at_mut(buckets.iter().sum::<usize>().min(all.len()));
         let (pieces, from) = (&pieces, first);
@@ -132,6 +145,20 @@ pub(crate) fn sorted<'e>(
         scheduler.run_all(parts.collect());
     }
     sorted
+}
+
+/// The rows as they were asked; those of one entity that follow one another ascend by time unless they
+/// are many.
+fn as_asked<'e>(pieces: Vec<Piece<'e>>) -> Vec<SpineRow<'e>> {
+    let mut pieces = pieces.into_iter().map(|piece| piece.rows);
+    let mut all = pieces.next().unwrap_or_default();
+    pieces.for_each(|piece| all.extend(piece));
+    for rows in all.chunk_by_mut(SpineRow::is_of_entity) {
+        if rows.len() < MANY_ROWS && !rows.is_sorted_by_key(|row| row.t) {
+            rows.sort_by_key(|row| row.t);
+        }
+    }
+    all
 }
 
 /// Splits buckets that have so many rows each into parts of about so many rows.
@@ -260,6 +287,30 @@ mod tests {
         }
     }
 
+    #[test]
+    fn rows_that_come_together_are_torn_apart_or_lost() {
+        let names: Vec<[u8; 9]> = (0..90u8).map(|n| [n; 9]).collect();
+        for rows in [3, 400, 5_000] {
+            let mut asked = rows_of(&names, rows, u64::MAX);
+            asked.sort_by_key(|row| row.entity);
+            // One comes again at the end, and its rows in another order.
+            asked.rotate_left(rows / 7);
+            for threads in [1, 3] {
+                let mut expected: Vec<_> = (0..).zip(&asked).collect();
+                if rows > 3 {
+                    for same in expected.chunk_by_mut(|(_, a), (_, b)| a.is_of_entity(b)) {
+                        same.sort_by_key(|(at, row)| (row.t, *at));
+                    }
+                } else {
+                    expected.sort_by_key(|(_, row)| (row.hash, row.t, row.row));
+                }
+                let expected = expected.iter().map(|(_, row)| row.row);
+                let sorted = sorted(&asked, threads).into_iter().map(|row| row.row);
+                assert!(sorted.eq(expected), "{rows} rows, {threads} threads");
+            }
+        }
+    }
+
     /// Rows of some entities at some moments, in no order; of one in `alike` the hash is the same.
     fn rows_of(names: &[[u8; 9]], rows: usize, alike: u64) -> Vec<SpineRow<'_>> {
         let mut drawn = 0u64;
@@ -282,7 +333,9 @@ mod tests {
         let names: Vec<[u8; 9]> = (0..700u64)
             .map(|n| [&n.to_le_bytes()[..], b"x"].concat().try_into().unwrap())
             .collect();
-        for (rows, alike) in [(0, 3), (127, 3), (128, 3), (5_000, 3), (5_000, 1), (60_000, 50)] {
+        for (rows, alike) in
+            [(0, 3), (31, 3), (127, 3), (128, 3), (5_000, 3), (5_000, 1), (60_000, 50)]
+        {
             let asked = rows_of(&names, rows, alike);
             let mut expected = asked.clone();
             expected.sort_by_key(|row| (row.hash, row.entity, row.t, row.row));

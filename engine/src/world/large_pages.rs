@@ -66,12 +66,6 @@ pub(crate) struct Part<T> {
     _all: Arc<Numbers<T>>,
 }
 
-impl<T> Default for Numbers<T> {
-    fn default() -> Self {
-        Self(Room::Small(Vec::new()))
-    }
-}
-
 impl<T: FromZeros> Numbers<T> {
     /// So many zeros.
     pub(crate) fn zeros(len: usize) -> Self {
@@ -237,7 +231,7 @@ mod tests {
     #[test]
     fn few_numbers_have_no_map() {
         assert!(matches!(Numbers::<u64>::zeros(FEW).0, Room::Small(_)));
-        assert!(Numbers::<u64>::default().is_empty());
+        assert!(Numbers::<u64>::zeros(0).is_empty());
     }
 
     #[test]
