@@ -262,9 +262,10 @@ impl Joiner {
     /// Looks at what the tables will be asked for about the next entities, a step for all of them before
     /// the next step. Nothing is believed of what is looked at so.
     fn glance<'s, 'e: 's>(&self, entities: &mut impl Iterator<Item = &'s [SpineRow<'e>]>) {
+        let mut earliest = [None; AHEAD];
         // The rows of an entity ascend by time here.
-        let earliest = entities.take(AHEAD).filter_map(<[_]>::first);
-        let asked = earliest.flat_map(|row| {
+        earliest.iter_mut().zip(entities).for_each(|(row, rows)| *row = rows.first());
+        let asked = earliest.into_iter().flatten().flat_map(|row| {
             self.state.tables.tables_of(row.hash).map(move |table| (&**table, row.hash, row.t))
         });
         let mut tables = [None; 2 * AHEAD];
