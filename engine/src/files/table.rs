@@ -222,13 +222,11 @@ impl Table {
         }
     }
 
-    /// A value out of a compressed block; places count from the entity's heap.
-    pub(crate) fn value_in_block(&self, heap: u64, at: &InBlock) -> Result<Bytes> {
+    /// The compressed block that a value lies in, as it was; places count from the entity's heap.
+    pub(crate) fn block(&self, heap: u64, at: &InBlock) -> Result<Bytes> {
         let start = heap.saturating_add(wide(at.block_start));
         let block = self.bytes(start, heap.saturating_add(wide(at.block_end)))?;
-        let whole = values::decompress(&block, at.block_len)
-            .map_err(|fault| self.corrupt(start, &fault))?;
-        Ok(whole.slice(at.start..at.end))
+        values::decompress(&block, at.block_len).map_err(|fault| self.corrupt(start, &fault))
     }
 
     #[inline(never)]

@@ -21,7 +21,7 @@ use crate::read::asked::{Asked, Places};
 use crate::read::numbers::{self, NumbersRoom};
 use crate::read::plan::Ask;
 use crate::read::resolve::View;
-use crate::read::source::{Found, column_found, head_found};
+use crate::read::source::{Found, LastBlock, column_found, head_found};
 use crate::types::answer::Status;
 use crate::types::cells::RowCells;
 use crate::types::error::Result;
@@ -182,6 +182,16 @@ pub(crate) const fn is_number(ask: &Ask) -> bool {
 
 /// Puts the answer of the newest revision into its cell.
 pub(crate) fn put(ask: &Ask, found: &Found<'_>, out: &mut impl Put) -> Result<()> {
+    put_after(ask, found, &mut LastBlock::default(), out)
+}
+
+/// The same for who fetched a value beside this one before.
+pub(crate) fn put_after(
+    ask: &Ask,
+    found: &Found<'_>,
+    last: &mut LastBlock,
+    out: &mut impl Put,
+) -> Result<()> {
     let event_time = found.order.event_time;
     if ask.terms.is_forgotten(event_time) {
         return Ok(());
@@ -191,7 +201,7 @@ pub(crate) fn put(ask: &Ask, found: &Found<'_>, out: &mut impl Put) -> Result<()
         out.put(ask.place, status, event_time, 0);
         return Ok(());
     }
-    match (found.value(ask.value_type)?, found.bits()) {
+    match (found.value(ask.value_type, last)?, found.bits()) {
         // There is none, whatever the kind says.
         (None, _) => out.put(ask.place, Status::Expired, event_time, 0),
         (Some(_), Some(bits)) => out.put(ask.place, status, event_time, bits),

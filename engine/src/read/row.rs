@@ -14,7 +14,7 @@ use crate::files::table::{HeadRow, Table};
 use crate::metrics::{Lookup, Visits};
 use crate::read::plan::{Ask, Plan};
 use crate::read::resolve::View;
-use crate::read::source::{Found, offer_memtable, offer_row};
+use crate::read::source::{Found, LastBlock, offer_memtable, offer_row};
 use crate::state::arrangement::is_superseded;
 use crate::state::live::State;
 use crate::types::answer::{Answer, Origin, Row, Stale, Status};
@@ -37,9 +37,10 @@ fn answer(plan: &Plan, entity: &[u8], visits: &mut Visits) -> Result<Row> {
     let view = plan.view(entity);
     let best = best_of(&plan.state, entity, &plan.asks, &view, visits)?;
     let mut answers = vec![Answer::Missing; plan.asks.len()];
+    let mut last = LastBlock::default();
     for (ask, found) in plan.asks.iter().zip(best) {
         if let (Some(found), Some(answer)) = (found, answers.get_mut(ask.place)) {
-            *answer = answer_of(&plan.state, ask, &found, ask.t)?;
+            *answer = answer_of(&plan.state, ask, &found, ask.t, &mut last)?;
         }
     }
     Ok(Row { answers, stamp: plan.stamp })
@@ -208,6 +209,7 @@ pub(crate) fn answer_of(
     ask: &Ask,
     found: &Found<'_>,
     t: EventTime,
+    last: &mut LastBlock,
 ) -> Result<Answer> {
     let event_time = found.order.event_time;
     if ask.terms.is_forgotten(event_time) {
@@ -227,8 +229,8 @@ pub(crate) fn answer_of(
         Status::Expired if ask.terms.is_given_up(event_time) => {
             Answer::Expired(Stale(None), origin)
         }
-        Status::Expired => Answer::Expired(Stale(found.value(ask.value_type)?), origin),
-        Status::Value => match found.value(ask.value_type)? {
+        Status::Expired => Answer::Expired(Stale(found.value(ask.value_type, last)?), origin),
+        Status::Value => match found.value(ask.value_type, last)? {
             Some(value) => Answer::Value(value, origin),
             None => Answer::Expired(Stale(None), origin),
         },

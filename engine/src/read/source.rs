@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use asofdb_format::chunk::{Chunk, Column};
 use asofdb_format::head::Slot;
-use asofdb_format::ids::{EventTime, SourceId};
+use asofdb_format::ids::{EventTime, FileNumber, SourceId};
 use asofdb_format::revision::{Order, Payload, Revision};
 use asofdb_format::value::{Kind, Value, ValueType};
 use asofdb_format::values::{InBlock, Place};
@@ -54,7 +54,11 @@ impl Found<'_> {
     }
 
     /// Fetches the value; `None` if there is none.
-    pub(crate) fn value(&self, value_type: ValueType) -> Result<Option<Value>> {
+    pub(crate) fn value(
+        &self,
+        value_type: ValueType,
+        last: &mut LastBlock,
+    ) -> Result<Option<Value>> {
         let (value, table, at) = match &self.value {
             ValuePlace::None => return Ok(None),
             ValuePlace::Bits(bits) => (Value::from_bits(value_type, *bits), None, 0),
@@ -64,7 +68,7 @@ impl Found<'_> {
                 (Value::from_raw_bytes(value_type, raw), Some(*table), *start)
             }
             ValuePlace::Block(table, heap, at) => {
-                let raw = table.value_in_block(*heap, at)?;
+                let raw = last.of(table, *heap, at)?.slice(at.start..at.end);
                 (Value::from_raw_bytes(value_type, raw), Some(*table), *heap)
             }
         };
@@ -76,6 +80,26 @@ impl Found<'_> {
             // What a memtable holds was checked when it was written, or came from a whole frame.
             (None, None) => Ok(None),
         }
+    }
+}
+
+/// The block that was decompressed last: versions beside one another mostly lie in one.
+#[derive(Debug, Default)]
+pub(crate) struct LastBlock(Option<(BlockPlace, Bytes)>);
+
+/// Of which table, where the heap begins there, and where in it the block lies and how long it was.
+type BlockPlace = (FileNumber, u64, [usize; 3]);
+
+impl LastBlock {
+    /// The block that a value lies in.
+    fn of(&mut self, table: &Table, heap: u64, at: &InBlock) -> Result<&Bytes> {
+        let place = (table.entry.number, heap, [at.block_start, at.block_end, at.block_len]);
+        let kept = self.0.take().filter(|(kept, _)| *kept == place);
+        let block = match kept {
+            Some(block) => block,
+            None => (place, table.block(heap, at)?),
+        };
+        Ok(&self.0.insert(block).1)
     }
 }
 

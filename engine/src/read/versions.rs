@@ -6,7 +6,7 @@ use asofdb_format::ids::EventTime;
 use crate::metrics::{Lookup, Visits};
 use crate::read::plan::{Ask, Plan};
 use crate::read::row::answer_of;
-use crate::read::source::{Found, Wanted, gather_memtable, gather_row};
+use crate::read::source::{Found, LastBlock, Wanted, gather_memtable, gather_row};
 use crate::types::answer::{Answer, Versions};
 use crate::types::error::Result;
 
@@ -34,7 +34,8 @@ fn answer(
     let reached_base =
         |found: &Found<'_>| wanted.base.is_some_and(|base| found.order.event_time <= base);
     let stopped_at_horizon = found.last().is_some_and(reached_base) && found.len() < wanted.most;
-    let answers = found.iter().map(|found| answer_of(&plan.state, ask, found, ask.t));
+    let mut last = LastBlock::default();
+    let answers = found.iter().map(|found| answer_of(&plan.state, ask, found, ask.t, &mut last));
     let answers: Vec<Answer> = answers.collect::<Result<_>>()?;
     Ok(Versions { answers, stopped_at_horizon, stamp: plan.stamp })
 }

@@ -9,13 +9,13 @@ use asofdb_format::wire::Malformed;
 
 use crate::files::table::HeadRow;
 use crate::read::asked::{Asked, Places};
-use crate::read::direct::{is_number, put};
+use crate::read::direct::{is_number, put_after};
 use crate::read::numbers::{self, NumbersRoom};
 use crate::read::part::history::History;
 use crate::read::part::{Group, Numbers, PartCells};
 use crate::read::plan::Ask;
 use crate::read::resolve::View;
-use crate::read::source::{Found, column_found, head_found};
+use crate::read::source::{Found, LastBlock, column_found, head_found};
 use crate::types::error::Result;
 
 /// Answers a group from the one row of a table that holds its entity; whether its older versions
@@ -97,7 +97,8 @@ fn from_head(
         return Ok(());
     }
     for at in before..group.times.len() {
-        put_at(group, at, ask, &head_found(row, head, place, ask)?, cells)?;
+        let found = head_found(row, head, place, ask)?;
+        put_at(group, at, ask, &found, (cells, &mut LastBlock::default()))?;
     }
     Ok(())
 }
@@ -154,10 +155,11 @@ fn from_history(
     let malformed = |fault: Malformed| history.corrupt(&fault);
     let table = history.row.table;
     let column = history.chunk.column(place, table.timeline()?).map_err(malformed)?;
+    let mut last = LastBlock::default();
     for (at, t) in group.times.iter().enumerate().take(before) {
         if let Some(newest) = column.up_to(*t).checked_sub(1) {
             let found = column_found(table, history.bytes, &column, newest);
-            put_at(group, at, ask, &found.map_err(malformed)?, cells)?;
+            put_at(group, at, ask, &found.map_err(malformed)?, (cells, &mut last))?;
         }
     }
     Ok(())
@@ -205,8 +207,8 @@ fn put_at(
     at: usize,
     ask: &Ask,
     found: &Found<'_>,
-    cells: &mut PartCells,
+    (cells, last): (&mut PartCells, &mut LastBlock),
 ) -> Result<()> {
     let Some(t) = group.times.get(at) else { return Ok(()) };
-    put(&Ask { t: *t, ..*ask }, found, &mut cells.row(group, at))
+    put_after(&Ask { t: *t, ..*ask }, found, last, &mut cells.row(group, at))
 }
