@@ -12,7 +12,7 @@ use crate::Outcome;
 use crate::peers::history::{self, Cursor};
 use crate::peers::key::{self, SERIES};
 use crate::peers::peer::{
-    Cell, JoinEntity, Joined, Peer, Reader, Record, Setup, SpineRow, TextRecord, Write,
+    Cell, JoinEntity, Joined, Peer, Reader, Record, Setup, SpineRow, TextRecord, Texts, Write,
     join_by_entity,
 };
 
@@ -164,5 +164,10 @@ impl Reader for FjallReader<'_> {
     fn as_of_point(&mut self, entity: u32, feature: u16, t: i64) -> Outcome<Cell> {
         self.cursor.renew()?;
         history::point(&mut self.cursor, entity, feature, t)
+    }
+
+    fn last_texts(&mut self, entity: u32, t: i64, most: usize, out: &mut Texts) -> Outcome<()> {
+        self.cursor.renew()?;
+        history::last_texts(&mut self.cursor, entity, t, most, out)
     }
 }

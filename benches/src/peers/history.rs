@@ -3,7 +3,7 @@
 
 use crate::Outcome;
 use crate::peers::key::{self, SERIES};
-use crate::peers::peer::Cell;
+use crate::peers::peer::{Cell, Texts};
 
 /// A cursor over sorted pairs.
 pub trait Cursor {
@@ -33,6 +33,28 @@ pub fn point(cursor: &mut impl Cursor, entity: u32, feature: u16, t: i64) -> Out
         time: key::time_of(&found[SERIES..]),
         value: key::value_of(value),
     }))
+}
+
+/// The newest texts of an entity's first feature as of a moment, at most so many.
+pub fn last_texts(
+    cursor: &mut impl Cursor,
+    entity: u32,
+    t: i64,
+    most: usize,
+    out: &mut Texts,
+) -> Outcome<()> {
+    let key = key::version(entity, 0, t);
+    cursor.seek(&key, true)?;
+    while let Some((found, text)) = cursor.pair()
+        && found.starts_with(&key[..SERIES])
+    {
+        out.push(key::time_of(&found[SERIES..]), text);
+        if out.len() == most {
+            break;
+        }
+        cursor.advance()?;
+    }
+    Ok(())
 }
 
 /// Answers rows of one entity, whose times rise, by a plan.

@@ -33,6 +33,7 @@ mod redb;
 mod report;
 #[cfg(feature = "rocksdb")]
 mod rocks;
+mod sequences;
 mod texts;
 mod timing;
 mod weather;
@@ -146,6 +147,7 @@ pub fn run(args: &Args) -> Outcome<()> {
     set_d(args, dir, report_to)?;
     texts::run(args, dir, report_to)?;
     many::run(args, dir, report_to)?;
+    sequences::run(args, dir, report_to)?;
     wide::run(args, dir, report_to)?;
     weather::run(args, dir, report_to)?;
     durable::run(args, dir, report_to)?;

@@ -8,7 +8,9 @@ use asofdb::{
 };
 
 use crate::Outcome;
-use crate::peers::peer::{Cell, Joined, Peer, Reader, Record, Setup, SpineRow, TextRecord, Write};
+use crate::peers::peer::{
+    Cell, Joined, Peer, Reader, Record, Setup, SpineRow, TextRecord, Texts, Write,
+};
 
 /// Rows of a spine that are joined at once.
 const PART: usize = 1 << 18;
@@ -162,6 +164,17 @@ impl Reader for OursReader<'_> {
     fn latest_rows(&mut self, entities: &[u32], width: usize, cells: &mut [Cell]) -> Outcome<()> {
         let keys: Vec<[u8; 8]> = entities.iter().map(|entity| key(*entity)).collect();
         copy(self.rows(width)?.read_all(&keys, &Read::latest())?, cells);
+        Ok(())
+    }
+
+    fn last_texts(&mut self, entity: u32, t: i64, most: usize, out: &mut Texts) -> Outcome<()> {
+        let Ours { store, names, .. } = self.ours;
+        let name = names.first().map_or("", String::as_str);
+        let versions = store.last_n(key(entity), name, most, &Read::as_of(EventTime(t)))?;
+        for answer in &versions.answers {
+            let text = answer.value().and_then(|value| value.as_text()).unwrap_or_default();
+            out.push(answer.event_time().map_or(0, |time| time.0), text.as_bytes());
+        }
         Ok(())
     }
 }

@@ -56,6 +56,45 @@ pub fn checksum(cells: &[Cell]) -> u64 {
     })
 }
 
+/// Texts with their event times, newest first, in room that is used again.
+#[derive(Clone, Debug, Default)]
+pub struct Texts {
+    times: Vec<i64>,
+    bytes: Vec<u8>,
+}
+
+impl Texts {
+    /// Forgets them.
+    pub fn clear(&mut self) {
+        self.times.clear();
+        self.bytes.clear();
+    }
+
+    /// How many there are.
+    #[allow(dead_code, reason = "who asks depends on the peers that are built in")]
+    pub const fn len(&self) -> usize {
+        self.times.len()
+    }
+
+    /// Adds one.
+    pub fn push(&mut self, time: i64, text: &[u8]) {
+        self.times.push(time);
+        self.bytes.extend_from_slice(text);
+    }
+
+    /// A sum that tells them from others.
+    pub fn checksum(&self) -> u64 {
+        let times = self.times.iter().map(|time| time.cast_unsigned());
+        let words = self
+            .bytes
+            .chunks(8)
+            .map(|some| some.iter().fold(0, |word: u64, byte| word << 8 | u64::from(*byte)));
+        times.chain(words).fold(self.times.len() as u64, |sum, word| {
+            (sum ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
+        })
+    }
+}
+
 /// One row of the spine of a join.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SpineRow {
@@ -129,6 +168,11 @@ pub trait Reader {
     fn latest_point(&mut self, entity: u32, feature: u16) -> Outcome<Cell>;
     /// The version of a feature as of a moment.
     fn as_of_point(&mut self, entity: u32, feature: u16, t: i64) -> Outcome<Cell>;
+    /// The newest texts of an entity's first feature as of a moment, newest first and at most so many,
+    /// into room that is empty.
+    fn last_texts(&mut self, _entity: u32, _t: i64, _most: usize, _out: &mut Texts) -> Outcome<()> {
+        Err("holds no texts".into())
+    }
     /// The newest versions of the first features of many entities, one after another.
     fn latest_rows(&mut self, entities: &[u32], width: usize, cells: &mut [Cell]) -> Outcome<()> {
         for (entity, cells) in entities.iter().zip(cells.chunks_mut(width)) {

@@ -11,7 +11,7 @@ use crate::Outcome;
 use crate::peers::history::{self, Cursor};
 use crate::peers::key::{self, SERIES, VERSION};
 use crate::peers::peer::{
-    Cell, JoinEntity, Joined, Peer, Reader, Record, Setup, SpineRow, TextRecord, Write,
+    Cell, JoinEntity, Joined, Peer, Reader, Record, Setup, SpineRow, TextRecord, Texts, Write,
     join_by_entity,
 };
 
@@ -186,5 +186,19 @@ impl Reader for RedbReader<'_> {
     fn as_of_point(&mut self, entity: u32, feature: u16, t: i64) -> Outcome<Cell> {
         self.cursor.renew()?;
         history::point(&mut self.cursor, entity, feature, t)
+    }
+
+    fn last_texts(&mut self, entity: u32, t: i64, most: usize, out: &mut Texts) -> Outcome<()> {
+        let table = self.cursor.db.begin_read()?.open_table(TEXTS)?;
+        let key = key::version(entity, 0, t);
+        for pair in table.range::<&[u8; VERSION]>(&key..)?.take(most) {
+            let (found, text) = pair?;
+            let found = found.value();
+            if found[..SERIES] != key[..SERIES] {
+                break;
+            }
+            out.push(key::time_of(&found[SERIES..]), text.value());
+        }
+        Ok(())
     }
 }

@@ -15,7 +15,7 @@ use self::raw::{Env, Snapshot, Table, To};
 use crate::Outcome;
 use crate::peers::key::{self, SERIES};
 use crate::peers::peer::{
-    Cell, JoinEntity, Joined, Peer, Reader, Record, Setup, SpineRow, TextRecord, Write,
+    Cell, JoinEntity, Joined, Peer, Reader, Record, Setup, SpineRow, TextRecord, Texts, Write,
     join_by_entity,
 };
 
@@ -250,5 +250,19 @@ impl Reader for LmdbReader<'_> {
     fn as_of_point(&mut self, entity: u32, feature: u16, t: i64) -> Outcome<Cell> {
         self.snapshot.renew()?;
         seek_version(&mut self.snapshot, &key::series(entity, feature), t)
+    }
+
+    fn last_texts(&mut self, entity: u32, t: i64, most: usize, out: &mut Texts) -> Outcome<()> {
+        self.snapshot.renew()?;
+        let (key, mut to) = (key::version(entity, 0, t), To::KeyFrom);
+        while out.len() < most {
+            let Some((found, text)) = self.snapshot.seek(0, &key, &[], to)? else { break };
+            if found[..SERIES] != key[..SERIES] {
+                break;
+            }
+            out.push(key::time_of(&found[SERIES..]), text);
+            to = To::Next;
+        }
+        Ok(())
     }
 }
