@@ -2,9 +2,9 @@
 //!
 //! A [`Joiner`] pins one state for its whole life and takes the spine in parts of any size, so the
 //! caller decides how much memory the join takes. The rows of a part, up to a million at once, are brought
-//! together by entity, unless that is how they come, each entity is looked up once, and its rows are answered beside one another, mostly
-//! in the order of time, into the columns of the answer; the entities are split over the cores. Then each
-//! column is brought to the order in which the rows went in.
+//! together by entity, unless that is how they come. Each entity is looked up once, and its rows are
+//! answered beside one another, mostly in the order of time, into the columns of the answer; the entities
+//! are split over the cores. Then each column is brought to the order in which the rows went in.
 
 use std::sync::Arc;
 
