@@ -19,6 +19,7 @@ use asofdb_format::hash::EraseKey;
 use asofdb_format::header::{FileKind, Header};
 use asofdb_format::ids::{Commit, FileNumber, StoreId};
 
+use crate::files::blocks::Blocks;
 use crate::files::log::{FrameFile, FrameWriter, read_whole};
 use crate::files::metered::Metered;
 use crate::files::names;
@@ -358,9 +359,11 @@ fn state_of(
 ) -> Result<State> {
     let durable = &recovered.durable;
     let disk = &options.world.disk;
+    let blocks = Arc::new(Blocks::new(options.block_cache_bytes));
     let mut tables = Vec::with_capacity(durable.tables.len());
     for entry in durable.tables.values() {
-        tables.push(Shared::new(Table::open(disk, dir, store, entry, options.read_mode)?));
+        let table = Table::open(disk, dir, store, entry, options.read_mode, &blocks)?;
+        tables.push(Shared::new(table));
     }
     let tables = Arrangement::of(tables);
     if let Some(table) = tables.overlapping() {
@@ -383,6 +386,7 @@ fn state_of(
         lost: durable.lost.clone().into(),
         marks: Arc::new(marks),
         monitor: Arc::clone(monitor),
+        blocks,
         tally: Arc::default(),
     })
 }

@@ -21,6 +21,7 @@ pub(crate) fn metrics(keeper: &Keeper) -> Metrics {
         level.bytes += table.entry.len;
     }
     metrics.estimated_live_bytes = space::live_bytes(&state);
+    metrics.blocks = state.blocks.metrics();
     metrics
 }
 

@@ -20,14 +20,14 @@
 //! block is a zstd frame of whole values, so that one read decompresses one block, of about
 //! [`BLOCK_LEN`] bytes or one value.
 
+mod blocks;
 mod encode;
 
-use bytes::Bytes;
-
+use self::blocks::Blocks;
+pub use self::blocks::{Block, decompress};
 pub use self::encode::{Numbers, encode};
 pub(crate) use self::encode::{Wholes, f64_mantissa};
 use crate::ints::Ints;
-use crate::value::MAX_VALUE_LEN;
 use crate::wire::{Decoded, Malformed, Reader, narrow};
 
 /// About how many bytes a block of the heap holds before compression.
@@ -83,7 +83,6 @@ pub struct InBlock {
 #[derive(Clone, Copy, Debug)]
 pub struct Values<'a> {
     form: Form<'a>,
-    count: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -92,7 +91,7 @@ enum Form<'a> {
     Numbers(NumberValues<'a>),
     InPlace { ends: Ints<'a>, start: usize, len: usize },
     Same { start: usize, end: usize },
-    Blocks { ends: Ints<'a>, firsts: Ints<'a>, heap_start: usize, block_ends: Ints<'a> },
+    Blocks(Blocks<'a>),
 }
 
 impl<'a> Values<'a> {
@@ -131,11 +130,11 @@ impl<'a> Values<'a> {
                 let firsts = Ints::decode(reader, blocks)?;
                 let heap_start = narrow(reader.varint()?);
                 let block_ends = Ints::decode(reader, blocks)?;
-                Form::Blocks { ends, firsts, heap_start, block_ends }
+                Form::Blocks(Blocks { ends, firsts, heap_start, block_ends })
             }
             _ => return Err(fault),
         };
-        Ok(Self { form, count })
+        Ok(Self { form })
     }
 
     /// Where the i-th value is.
@@ -152,34 +151,19 @@ impl<'a> Values<'a> {
                 Place::InPlace { start: start + from, end: start + to }
             }
             Form::Same { start, end } => Place::InPlace { start: *start, end: *end },
-            Form::Blocks { ends, firsts, heap_start, block_ends } => {
-                let block = firsts.partition_above(signed(index)).saturating_sub(1);
-                let (block_start, block_end) = between(block_ends, block, *heap_start)?;
-                let fault = Malformed::new(0, "the first value of a block");
-                let first = usize::try_from(firsts.get(block)).map_err(|_| fault.clone())?;
-                let next = if block + 1 < firsts.len() {
-                    usize::try_from(firsts.get(block + 1)).map_err(|_| fault.clone())?
-                } else {
-                    self.count
-                };
-                if first > index || next <= index || next > self.count {
-                    return Err(fault);
-                }
-                let (origin, _) = between(ends, first, 0)?;
-                let (_, last) = between(ends, next - 1, 0)?;
-                let (from, to) = between(ends, index, 0)?;
-                if from < origin || to > last || last - origin > BLOCK_LEN.max(MAX_VALUE_LEN) {
-                    return Err(Malformed::new(0, "the ends of values within their block"));
-                }
-                Place::Block(InBlock {
-                    block_start,
-                    block_end,
-                    block_len: last - origin,
-                    start: from - origin,
-                    end: to - origin,
-                })
-            }
+            Form::Blocks(blocks) => blocks.of(index)?.place(blocks, index)?,
         })
+    }
+
+    /// As [`Values::place`], for who mostly asks for values beside the one that was asked for last.
+    #[inline]
+    pub fn place_near(&self, index: usize, last: &mut Option<Block>) -> Decoded<Place> {
+        let Form::Blocks(blocks) = &self.form else { return self.place(index) };
+        let block = match last {
+            Some(block) if block.holds(index) => block,
+            _ => last.insert(blocks.of(index)?),
+        };
+        block.place(blocks, index)
     }
 }
 
@@ -277,7 +261,7 @@ impl<'a> NumberValues<'a> {
 
 impl<'a> From<NumberValues<'a>> for Values<'a> {
     fn from(numbers: NumberValues<'a>) -> Self {
-        Self { form: Form::Numbers(numbers), count: numbers.all.len() }
+        Self { form: Form::Numbers(numbers) }
     }
 }
 
@@ -294,23 +278,6 @@ fn between(ends: &Ints<'_>, index: usize, start: usize) -> Decoded<(usize, usize
     let from = if index == 0 { start } else { end(index - 1)? };
     let to = end(index)?;
     if from > to { Err(fault) } else { Ok((from, to)) }
-}
-
-/// What a zstd frame that holds data begins with.
-const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
-
-/// Decompresses a block of known length: one frame, which the library alone would not insist on.
-pub fn decompress(block: &[u8], len: usize) -> Decoded<Bytes> {
-    let fault = Malformed::new(0, "one zstd frame of the length that its index tells");
-    let is_one = block.starts_with(&ZSTD_MAGIC)
-        && zstd::zstd_safe::find_frame_compressed_size(block) == Ok(block.len());
-    if !is_one {
-        return Err(fault);
-    }
-    match zstd::bulk::decompress(block, len) {
-        Ok(bytes) if bytes.len() == len => Ok(Bytes::from(bytes)),
-        _ => Err(fault),
-    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "encoders write mantissas that f64 holds exactly")]
@@ -342,6 +309,7 @@ fn signed(n: usize) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use proptest::prelude::*;
 
     use super::encode::rounded;
@@ -354,6 +322,10 @@ mod tests {
         let all: Vec<&Payload> = payloads.iter().collect();
         encode(&all, numbers, &mut out, &mut heap);
         let column = Values::decode(&mut Reader::new(&out), payloads.len()).unwrap();
+        let mut near = None;
+        for index in (0..payloads.len()).rev().chain(0..payloads.len()) {
+            assert_eq!(column.place_near(index, &mut near), column.place(index), "{index}");
+        }
         for (index, payload) in payloads.iter().enumerate() {
             let raw = match column.place(index).unwrap() {
                 Place::None => Bytes::new(),

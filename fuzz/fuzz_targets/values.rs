@@ -21,8 +21,10 @@ fn written(u: &mut Unstructured<'_>) -> Result<()> {
     let mut reader = Reader::new(&out);
     let column = Values::decode(&mut reader, payloads.len()).unwrap();
     assert_eq!(reader.left(), 0);
+    let mut near = None;
     for (index, payload) in payloads.iter().enumerate() {
         let place = column.place(index).unwrap();
+        assert_eq!(column.place_near(index, &mut near).unwrap(), place);
         match payload {
             Payload::None => {}
             Payload::Bits(bits) => assert_eq!(place, Place::Bits(*bits)),

@@ -60,6 +60,11 @@ impl Setting {
         let at_once = background.is_some_and(|seed| seed % 2 == 0);
         let deadline = if at_once { Span::ZERO } else { Span::from_days(1) };
         let options = options.erase_deadline(deadline);
+        let options = options.block_cache_bytes(match background.map(|seed| seed / 2 % 3) {
+            Some(1) => 0,
+            Some(2) => 32_000,
+            _ => 8 << 20,
+        });
         Setting { options, mode, background, every_door, copies, clock_jumps }
     }
 
@@ -90,7 +95,7 @@ impl fmt::Display for Setting {
             "memtable_bytes {}, max_sealed_memtables {}, table_bytes {}, max_recent_tables {}, \
              present_depth {}, slow_recent_tables {}, stop_recent_tables {}, \
              merge_bytes_per_second {:?}, manifest_bytes {}, {:?}, clock_lag {}us, commit_lease {}us, \
-             erase_deadline {}us, {:?}",
+             erase_deadline {}us, block_cache_bytes {}, {:?}",
             options.memtable_bytes,
             options.max_sealed_memtables,
             options.table_bytes,
@@ -104,6 +109,7 @@ impl fmt::Display for Setting {
             options.clock_lag.micros(),
             options.commit_lease.micros(),
             options.erase_deadline.micros(),
+            options.block_cache_bytes,
             self.mode,
         )?;
         if let Some(seed) = self.background {

@@ -1,5 +1,6 @@
 //! The files of a store: their names, logs, tables, and what is counted of them. Nothing here knows what a read asks.
 
+pub(crate) mod blocks;
 pub(crate) mod log;
 pub(crate) mod metered;
 pub(crate) mod names;

@@ -28,6 +28,7 @@ use asofdb_format::values::{self, InBlock};
 use asofdb_format::wire::{Malformed, narrow, wide};
 use bytes::Bytes;
 
+use crate::files::blocks::{BlockPlace, Blocks};
 use crate::files::log::{check_header, open_error};
 use crate::files::names;
 use crate::files::pin::Pin;
@@ -53,6 +54,7 @@ pub(crate) struct Table {
     map: Option<Bytes>,
     file: Arc<dyn FileReader>,
     disk: Arc<dyn Disk>,
+    blocks: Arc<Blocks>,
     obsolete: AtomicBool,
     pin: Arc<Pin>,
 }
@@ -84,6 +86,7 @@ impl Table {
         store: StoreId,
         entry: &TableEntry,
         mode: ReadMode,
+        blocks: &Arc<Blocks>,
     ) -> Result<Self> {
         let path = names::numbered(dir, FileKind::Table, entry.number);
         let file = disk.open(&path).map_err(|source| open_error(&path, source))?;
@@ -121,6 +124,7 @@ impl Table {
             map,
             file,
             disk: Arc::clone(disk),
+            blocks: Arc::clone(blocks),
             obsolete: AtomicBool::new(false),
             pin,
         })
@@ -222,11 +226,26 @@ impl Table {
         }
     }
 
-    /// The compressed block that a value lies in, as it was; places count from the entity's heap.
-    pub(crate) fn block(&self, heap: u64, at: &InBlock) -> Result<Bytes> {
-        let start = heap.saturating_add(wide(at.block_start));
-        let block = self.bytes(start, heap.saturating_add(wide(at.block_end)))?;
-        values::decompress(&block, at.block_len).map_err(|fault| self.corrupt(start, &fault))
+    /// Which block a value lies in; places count from the entity's heap.
+    pub(crate) const fn block_place(&self, heap: u64, at: &InBlock) -> BlockPlace {
+        let table = self.entry.number;
+        BlockPlace { table, heap, start: at.block_start, end: at.block_end, len: at.block_len }
+    }
+
+    /// A compressed block as it was; it is kept for other reads, or not.
+    pub(crate) fn block(&self, place: BlockPlace, stays: bool) -> Result<Bytes> {
+        if let Some(block) = self.blocks.get(&place) {
+            return Ok(block);
+        }
+        let start = place.heap.saturating_add(wide(place.start));
+        let bytes = self.bytes(start, place.heap.saturating_add(wide(place.end)))?;
+        let block = values::decompress(&bytes, place.len);
+        let block = block.map_err(|fault| self.corrupt(start, &fault))?;
+        self.blocks.count();
+        if stays {
+            self.blocks.keep(place, &block);
+        }
+        Ok(block)
     }
 
     #[inline(never)]
@@ -436,6 +455,7 @@ fn look_at(bytes: &[u8]) -> u64 {
 
 impl Drop for Table {
     fn drop(&mut self) {
+        self.blocks.forget(self.entry.number);
         if self.obsolete.load(Ordering::Acquire) {
             // Left over at the worst: the next open removes what no manifest names.
             let _ = self.disk.remove(&self.path);

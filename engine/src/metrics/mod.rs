@@ -24,10 +24,10 @@ mod meters;
 mod monitor;
 mod snapshot;
 
-pub(crate) use self::counter::Gauge;
+pub(crate) use self::counter::{Counter, Gauge};
 pub(crate) use self::lanes::{Lookup, Visits};
 pub(crate) use self::monitor::{Monitor, micros, since};
 pub use self::snapshot::{
-    CompactionMetrics, FlushMetrics, Histogram, LevelMetrics, Metrics, ReadMetrics, StallMetrics,
-    WriteMetrics,
+    BlockMetrics, CompactionMetrics, FlushMetrics, Histogram, LevelMetrics, Metrics, ReadMetrics,
+    StallMetrics, WriteMetrics,
 };

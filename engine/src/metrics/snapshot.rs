@@ -45,6 +45,8 @@ pub struct Metrics {
     pub compactions: CompactionMetrics,
     /// Writers that had to wait.
     pub stalls: StallMetrics,
+    /// Decompressed blocks that are kept for later reads.
+    pub blocks: BlockMetrics,
     /// What each level holds now, and what merges did with it. Level 0 has the flushed tables,
     /// which may overlap, level 1 the present, level 2 the runs of the past.
     pub levels: BTreeMap<u8, LevelMetrics>,
@@ -226,6 +228,19 @@ pub struct StallMetrics {
     pub micros: Histogram,
     /// How long writes were slowed that were not stopped.
     pub slowed_micros: Histogram,
+}
+
+/// Compressed blocks of older texts, bytes and vectors that reads came across.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BlockMetrics {
+    /// Blocks that a read before had left decompressed.
+    pub found: u64,
+    /// Blocks that were decompressed.
+    pub decompressed: u64,
+    /// Bytes of memory of those that are kept now, up to
+    /// [`Options::block_cache_bytes`](crate::Options::block_cache_bytes).
+    pub bytes: u64,
 }
 
 /// What a level holds, and what merges did with it since the store was opened.

@@ -4,13 +4,14 @@ use std::convert::Infallible;
 
 use asofdb_format::chunk::{Chunk, Column};
 use asofdb_format::head::Slot;
-use asofdb_format::ids::{EventTime, FileNumber, SourceId};
+use asofdb_format::ids::{EventTime, SourceId};
 use asofdb_format::revision::{Order, Payload, Revision};
 use asofdb_format::value::{Kind, Value, ValueType};
-use asofdb_format::values::{InBlock, Place};
+use asofdb_format::values::{Block, InBlock, Place, Values};
 use asofdb_format::wire::{Malformed, wide};
 use bytes::Bytes;
 
+use crate::files::blocks::BlockPlace;
 use crate::files::table::{ChunkBytes, HeadRow, Table};
 use crate::read::plan::Ask;
 use crate::read::resolve::View;
@@ -83,23 +84,27 @@ impl Found<'_> {
     }
 }
 
-/// The block that was decompressed last: versions beside one another mostly lie in one.
+/// The block that a value was last taken from: versions beside one another mostly lie in one.
 #[derive(Debug, Default)]
-pub(crate) struct LastBlock(Option<(BlockPlace, Bytes)>);
-
-/// Of which table, where the heap begins there, and where in it the block lies and how long it was.
-type BlockPlace = (FileNumber, u64, [usize; 3]);
+pub(crate) struct LastBlock {
+    last: Option<(BlockPlace, Bytes)>,
+    passes: bool,
+}
 
 impl LastBlock {
+    /// For who goes through so much that others' blocks would have to make room: it keeps none.
+    pub(crate) const fn passing() -> Self {
+        Self { last: None, passes: true }
+    }
+
     /// The block that a value lies in.
     fn of(&mut self, table: &Table, heap: u64, at: &InBlock) -> Result<&Bytes> {
-        let place = (table.entry.number, heap, [at.block_start, at.block_end, at.block_len]);
-        let kept = self.0.take().filter(|(kept, _)| *kept == place);
-        let block = match kept {
-            Some(block) => block,
-            None => (place, table.block(heap, at)?),
+        let place = table.block_place(heap, at);
+        let block = match self.last.take().filter(|(last, _)| *last == place) {
+            Some(last) => last,
+            None => (place, table.block(place, !self.passes)?),
         };
-        Ok(&self.0.insert(block).1)
+        Ok(&self.last.insert(block).1)
     }
 }
 
@@ -282,8 +287,33 @@ pub(crate) fn column_found<'s>(
     column: &Column<'_>,
     index: usize,
 ) -> std::result::Result<Found<'s>, Malformed> {
+    let version = Version { order: column.order(index), index };
+    let values = &mut Beside { values: column.values()?, block: None };
+    version_found(table, bytes, column, values, version)
+}
+
+/// The values of a column, and in which block the last was.
+struct Beside<'a> {
+    values: Values<'a>,
+    block: Option<Block>,
+}
+
+/// A revision of a column.
+struct Version {
+    order: Order,
+    index: usize,
+}
+
+/// The same for who looks at many revisions of a column.
+fn version_found<'s>(
+    table: &'s Table,
+    bytes: &ChunkBytes<'s>,
+    column: &Column<'_>,
+    Beside { values, block }: &mut Beside<'_>,
+    Version { order, index }: Version,
+) -> std::result::Result<Found<'s>, Malformed> {
     let kind = column.kind(index)?;
-    let value = match (kind, column.place(index)?) {
+    let value = match (kind, values.place_near(index, block)?) {
         (Kind::Null | Kind::Deleted | Kind::Stub, _) | (_, Place::None) => ValuePlace::None,
         (Kind::Value, Place::Bits(bits)) => ValuePlace::Bits(bits),
         (Kind::Value, Place::InPlace { start, end }) => {
@@ -291,7 +321,7 @@ pub(crate) fn column_found<'s>(
         }
         (Kind::Value, Place::Block(at)) => ValuePlace::Block(table, bytes.heap, at),
     };
-    Ok(Found { order: column.order(index), kind, source: column.source(index), value })
+    Ok(Found { order, kind, source: column.source(index), value })
 }
 
 /// Which versions are wanted: newest first, up to the ask's moment.
@@ -373,14 +403,19 @@ pub(crate) fn gather_row<'s>(
     let chunk = Chunk::decode(&bytes.bytes).map_err(malformed)?;
     let Ok(place) = chunk.find(ask.feature, 0) else { return Ok(true) };
     let column = chunk.column(place, row.table.timeline()?).map_err(malformed)?;
+    let values = &mut Beside { values: column.values().map_err(malformed)?, block: None };
     let mut left = column.up_to(ask.t);
     while left > 0 {
         left -= 1;
-        if !gather.wants(column.event_time(left)) {
+        let event_time = column.event_time(left);
+        if !gather.wants(event_time) {
             break;
         }
-        if view.sees(&column.order(left), || column.source(left)) {
-            gather.take(column_found(row.table, &bytes, &column, left).map_err(malformed)?);
+        let order = column.order_at(left, event_time);
+        if view.sees(&order, || column.source(left)) {
+            let version = Version { order, index: left };
+            let found = version_found(row.table, &bytes, &column, values, version);
+            gather.take(found.map_err(malformed)?);
         }
     }
     Ok(true)

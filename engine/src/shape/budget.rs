@@ -1,5 +1,7 @@
 //! How much memory a store may take, told from its options alone.
 
+use asofdb_format::wire::wide;
+
 use crate::shape::output;
 use crate::state::room;
 use crate::types::options::Options;
@@ -14,6 +16,7 @@ impl Options {
     /// | memtables | `memtable_bytes`, and a sixteenth, for each of `max_sealed_memtables` + 1 |
     /// | a flush | one and a half `table_bytes` |
     /// | a merge beside it | the same for each core, and 32 MiB that were read ahead |
+    /// | decompressed blocks | `block_cache_bytes` |
     ///
     /// Not in it are what rests on the data alone: a thousandth of the bytes of the tables for their
     /// checksums; for each feature its definition, and 128 KiB in a table that is being written; the
@@ -31,6 +34,7 @@ impl Options {
     pub fn memory_budget(&self) -> u64 {
         let rest = 32 << 20;
         let held = room::memory(self).saturating_add(output::memory(self)).saturating_add(rest);
+        let held = held.saturating_add(wide(self.block_cache_bytes));
         held.saturating_add(held / 4)
     }
 }

@@ -545,8 +545,9 @@ impl Output {
             max_commit: meta.max_commit,
         };
         let options = &keeper.options;
-        let table =
-            Table::open(&options.world.disk, &keeper.dir, keeper.store, &entry, options.read_mode)?;
+        let (disk, mode) = (&options.world.disk, options.read_mode);
+        let blocks = &keeper.state().blocks;
+        let table = Table::open(disk, &keeper.dir, keeper.store, &entry, mode, blocks)?;
         unfinished.path = None;
         Ok(Shared::new(table))
     }

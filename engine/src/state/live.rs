@@ -17,6 +17,7 @@ use asofdb_format::edit::Edit;
 use asofdb_format::header::FileKind;
 use asofdb_format::ids::{Commit, EventTime, FileNumber, SourceId, StoreId};
 
+use crate::files::blocks::Blocks;
 use crate::files::log::{FrameFile, FrameWriter};
 use crate::files::names;
 use crate::files::table::Table;
@@ -53,6 +54,8 @@ pub(crate) struct State {
     pub(crate) lost: Arc<[(Commit, Commit)]>,
     pub(crate) marks: Arc<BTreeMap<String, Mark>>,
     pub(crate) monitor: Arc<Monitor>,
+    /// What the tables keep of what reads decompressed.
+    pub(crate) blocks: Arc<Blocks>,
     /// What the tables hold of each feature, put together when it is first asked for. Readers may
     /// meet here, and whoever comes first does it; no read of values rests on it.
     pub(crate) tally: Arc<std::sync::OnceLock<TablesTally>>,

@@ -62,6 +62,9 @@ pub struct Options {
     pub manifest_bytes: u64,
     /// How tables are read. Default: through a map.
     pub read_mode: ReadMode,
+    /// How many bytes of decompressed blocks are kept for later reads, of older texts, bytes and
+    /// vectors. 0: none. Default: 8 MiB.
+    pub block_cache_bytes: usize,
     /// How long a reading of the clock must have stood before compaction relies on it. When a store
     /// is opened, the moment of its newest batch stands for the readings before. Default: ten
     /// minutes.
@@ -98,6 +101,7 @@ impl Default for Options {
             clock_check: Span::from_secs(60),
             manifest_bytes: 1 << 20,
             read_mode: ReadMode::Map,
+            block_cache_bytes: 8 << 20,
             clock_lag: Span::from_secs(600),
             erase_deadline: Span::from_days(1),
             commit_lease: Span::from_secs(1),
@@ -153,6 +157,8 @@ impl Options {
         manifest_bytes: u64,
         /// Sets how tables are read.
         read_mode: ReadMode,
+        /// Sets how many bytes of decompressed blocks are kept for later reads.
+        block_cache_bytes: usize,
         /// Sets how long a reading of the clock must have stood before compaction relies on it.
         clock_lag: Span,
         /// Sets by when the bytes of what was erased are gone from the files.

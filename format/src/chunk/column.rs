@@ -98,7 +98,13 @@ impl<'a> Column<'a> {
     #[must_use]
     #[inline]
     pub fn order(&self, index: usize) -> Order {
-        let event_time = self.event_time(index);
+        self.order_at(index, self.event_time(index))
+    }
+
+    /// The same for who has its event time.
+    #[must_use]
+    #[inline]
+    pub fn order_at(&self, index: usize, event_time: EventTime) -> Order {
         let commit = self.orders.commits.get(self.before, index, event_time);
         let place = self.before.saturating_add(index);
         let behind = self.orders.known.as_ref().map_or(0, |known| known.get(place));

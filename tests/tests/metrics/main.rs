@@ -2,6 +2,7 @@
 //! is known, events against what was done.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod blocks;
 mod counts;
 mod events;
 mod levels;

@@ -98,7 +98,7 @@ fn from_head(
     }
     for at in before..group.times.len() {
         let found = head_found(row, head, place, ask)?;
-        put_at(group, at, ask, &found, (cells, &mut LastBlock::default()))?;
+        put_at(group, at, ask, &found, (cells, &mut LastBlock::passing()))?;
     }
     Ok(())
 }
@@ -155,7 +155,7 @@ fn from_history(
     let malformed = |fault: Malformed| history.corrupt(&fault);
     let table = history.row.table;
     let column = history.chunk.column(place, table.timeline()?).map_err(malformed)?;
-    let mut last = LastBlock::default();
+    let mut last = LastBlock::passing();
     for (at, t) in group.times.iter().enumerate().take(before) {
         if let Some(newest) = column.up_to(*t).checked_sub(1) {
             let found = column_found(table, history.bytes, &column, newest);

@@ -1,0 +1,260 @@
+//! Decompressed blocks, kept from read to read.
+//!
+//! Older texts, bytes and vectors lie in compressed blocks of some 32 KiB. Where the same entities
+//! are asked for again and again, to decompress a block is most of what a read of a few of them does.
+//! So blocks stay until others need their room. Which one goes is told by a hand that moves around:
+//! the first that nobody asked for since the hand last passed it (the clock of F. J. Corbató, *A
+//! Paging Experiment with the Multics System*, 1968). A block that is read only once goes before one
+//! that is read twice.
+//!
+//! ```text
+//! shard  place -> number, and  number  place | block | was asked for     ^ hand
+//! ```
+//!
+//! Each shard has its part of the room and never more. The blocks of a table go with the table, those
+//! of erased entities too.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use asofdb_format::ids::FileNumber;
+use asofdb_format::wire::wide;
+use bytes::Bytes;
+
+use crate::metrics::{BlockMetrics, Counter};
+use crate::sync::Mutex;
+
+/// In so many parts, so that threads seldom meet.
+const SHARDS: usize = 8;
+
+/// Which block: its table, where the heap begins that it lies in, and its bounds and length as the
+/// column told them.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct BlockPlace {
+    pub(crate) table: FileNumber,
+    pub(crate) heap: u64,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) len: usize,
+}
+
+/// The blocks that a store keeps.
+#[derive(Debug)]
+pub(crate) struct Blocks {
+    shards: [Mutex<Shard>; SHARDS],
+    /// The bytes that a shard may keep.
+    room: usize,
+    found: Counter,
+    decompressed: Counter,
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    places: HashMap<BlockPlace, usize>,
+    blocks: Vec<Kept>,
+    hand: usize,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Kept {
+    place: BlockPlace,
+    block: Bytes,
+    was_asked_for: bool,
+}
+
+impl Blocks {
+    /// Room for so many bytes.
+    pub(crate) fn new(bytes: usize) -> Self {
+        Self {
+            shards: Default::default(),
+            room: bytes / SHARDS,
+            found: Counter::default(),
+            decompressed: Counter::default(),
+        }
+    }
+
+    fn shard(&self, place: &BlockPlace) -> Option<&Mutex<Shard>> {
+        let mut hasher = DefaultHasher::new();
+        place.hash(&mut hasher);
+        let part = usize::try_from(hasher.finish() % SHARDS as u64).ok()?;
+        self.shards.get(part)
+    }
+
+    /// A block, if it is here.
+    pub(crate) fn get(&self, place: &BlockPlace) -> Option<Bytes> {
+        if self.room == 0 {
+            return None;
+        }
+        let mut shard = self.shard(place)?.lock();
+        let number = *shard.places.get(place)?;
+        let kept = shard.blocks.get_mut(number)?;
+        kept.was_asked_for = true;
+        self.found.add(1);
+        Some(kept.block.clone())
+    }
+
+    /// Keeps a block; one that would take a large part of the room is not kept.
+    pub(crate) fn keep(&self, place: BlockPlace, block: &Bytes) {
+        if block.len() > self.room / 4 {
+            return;
+        }
+        let Some(shard) = self.shard(&place) else { return };
+        let mut shard = shard.lock();
+        if shard.places.contains_key(&place) {
+            return;
+        }
+        while shard.bytes + block.len() > self.room && shard.drop_one() {}
+        let number = shard.blocks.len();
+        shard.bytes += block.len();
+        shard.places.insert(place, number);
+        shard.blocks.push(Kept { place, block: block.clone(), was_asked_for: false });
+    }
+
+    /// Lets the blocks of a table go.
+    pub(crate) fn forget(&self, table: FileNumber) {
+        for shard in &self.shards {
+            let mut shard = shard.lock();
+            let mut number = 0;
+            while let Some(kept) = shard.blocks.get(number) {
+                if kept.place.table == table {
+                    shard.take(number);
+                } else {
+                    number += 1;
+                }
+            }
+        }
+    }
+
+    /// A block was decompressed.
+    pub(crate) fn count(&self) {
+        self.decompressed.add(1);
+    }
+
+    /// The bytes of all that is kept.
+    fn bytes(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().bytes).sum()
+    }
+
+    /// What was counted.
+    pub(crate) fn metrics(&self) -> BlockMetrics {
+        BlockMetrics {
+            found: self.found.get(),
+            decompressed: self.decompressed.get(),
+            bytes: wide(self.bytes()),
+        }
+    }
+}
+
+impl Shard {
+    /// Moves the hand on to a block that may go, and lets it go. `false`: there is none.
+    fn drop_one(&mut self) -> bool {
+        while !self.blocks.is_empty() {
+            if self.hand >= self.blocks.len() {
+                self.hand = 0;
+            }
+            match self.blocks.get_mut(self.hand) {
+                Some(kept) if kept.was_asked_for => {
+                    kept.was_asked_for = false;
+                    self.hand += 1;
+                }
+                _ => {
+                    self.take(self.hand);
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// Takes a block out; the last one takes its number.
+    fn take(&mut self, number: usize) {
+        if number >= self.blocks.len() {
+            return;
+        }
+        let gone = self.blocks.swap_remove(number);
+        self.bytes -= gone.block.len();
+        self.places.remove(&gone.place);
+        if let Some(moved) = self.blocks.get(number) {
+            self.places.insert(moved.place, number);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(table: u64, start: usize) -> BlockPlace {
+        BlockPlace { table: FileNumber(table), heap: 40, start, end: start + 10, len: 100 }
+    }
+
+    fn block(of: usize) -> Bytes {
+        Bytes::from(of.to_le_bytes().repeat(128))
+    }
+
+    #[test]
+    fn more_is_kept_than_there_is_room_for() {
+        let blocks = Blocks::new(SHARDS * 4096);
+        for n in 0..1_000 {
+            blocks.keep(place(1, n), &block(n));
+            assert!(blocks.bytes() <= SHARDS * 4096);
+        }
+        assert!(blocks.bytes() > SHARDS * 2048);
+        let kept = (0..1_000).filter_map(|n| blocks.get(&place(1, n)).map(|found| (n, found)));
+        let kept: Vec<_> = kept.collect();
+        assert_eq!(kept.len() * 1024, blocks.bytes());
+        assert!(kept.iter().all(|(n, found)| *found == block(*n)));
+    }
+
+    #[test]
+    fn what_is_asked_for_again_goes_before_what_is_not() {
+        let blocks = Blocks::new(SHARDS * 4096);
+        blocks.keep(place(1, 0), &block(0));
+        for n in 1..1_000 {
+            blocks.keep(place(1, n), &block(n));
+            assert_eq!(blocks.get(&place(1, 0)), Some(block(0)), "after {n} others");
+        }
+    }
+
+    #[test]
+    fn a_block_of_another_length_or_place_is_taken_for_this_one() {
+        let blocks = Blocks::new(1 << 20);
+        blocks.keep(place(1, 0), &block(0));
+        let this = place(1, 0);
+        for other in [
+            BlockPlace { table: FileNumber(2), ..this },
+            BlockPlace { heap: 41, ..this },
+            BlockPlace { start: 1, ..this },
+            BlockPlace { end: 11, ..this },
+            BlockPlace { len: 99, ..this },
+        ] {
+            assert_eq!(blocks.get(&other), None, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn blocks_stay_when_their_table_goes() {
+        let blocks = Blocks::new(1 << 20);
+        for n in 0..100 {
+            blocks.keep(place(n as u64 % 3, n), &block(n));
+        }
+        blocks.forget(FileNumber(1));
+        for n in 0..100 {
+            let there = blocks.get(&place(n as u64 % 3, n));
+            assert_eq!(there, (n % 3 != 1).then(|| block(n)), "{n}");
+        }
+        [0, 2].into_iter().for_each(|table| blocks.forget(FileNumber(table)));
+        assert_eq!(blocks.bytes(), 0);
+    }
+
+    #[test]
+    fn a_large_block_pushes_all_others_out() {
+        let blocks = Blocks::new(SHARDS * 4096);
+        blocks.keep(place(1, 0), &Bytes::from(vec![1; 4096]));
+        assert_eq!(blocks.bytes(), 0);
+        let none = Blocks::new(0);
+        none.keep(place(1, 0), &Bytes::new());
+        assert_eq!(none.get(&place(1, 0)), None);
+    }
+}

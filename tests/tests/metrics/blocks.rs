@@ -1,0 +1,107 @@
+//! Decompressed blocks that are kept from read to read.
+
+use asofdb::world::sim::SimWorld;
+use asofdb::{
+    Batch, Durability, EventTime, FeatureSpec, JoinOptions, Options, Read, ReadMode, Store,
+    ValueType,
+};
+
+use crate::{NOW, options};
+
+const ENTITIES: [&str; 3] = ["ant", "bee", "cat"];
+const VERSIONS: i64 = 400;
+
+fn text(entity: &str, version: i64) -> String {
+    format!("{entity} did {version} for the {}th time; ", version * 7919 % 1000).repeat(5)
+}
+
+/// Histories of some blocks each, in one table.
+fn with_texts(options: Options) -> Store {
+    let store = Store::open("/db", options).unwrap();
+    store.define(FeatureSpec::new("v:text", ValueType::Text)).unwrap();
+    let mut batch = Batch::new();
+    for entity in ENTITIES {
+        for version in 0..VERSIONS {
+            batch.put(entity, "v:text", EventTime(version), text(entity, version).as_str());
+        }
+    }
+    store.write(batch, Durability::Buffered).unwrap();
+    store.compact().unwrap();
+    store
+}
+
+/// The last texts of an entity as of a moment, each held against what was written.
+fn read_last(store: &Store, entity: &str, count: usize, t: i64) {
+    let found = store.last_n(entity, "v:text", count, &Read::as_of(EventTime(t))).unwrap();
+    assert_eq!(found.answers.len(), count);
+    for (answer, version) in found.answers.iter().zip((0..=t).rev()) {
+        assert_eq!(answer.as_text(), Some(text(entity, version).as_str()));
+    }
+}
+
+#[test]
+fn a_block_is_decompressed_for_each_read_and_version() {
+    for mode in [ReadMode::Map, ReadMode::Pread] {
+        let sim = SimWorld::new(EventTime(NOW));
+        let store = with_texts(options(&sim).read_mode(mode));
+        read_last(&store, "ant", 100, VERSIONS / 2);
+        let first = store.metrics().blocks;
+        assert!((1..=2).contains(&first.decompressed), "{first:?}");
+        assert_eq!(first.found, 0);
+        assert!(first.bytes > 0, "{first:?}");
+        for _ in 0..10 {
+            read_last(&store, "ant", 100, VERSIONS / 2);
+        }
+        let later = store.metrics().blocks;
+        assert_eq!(later.decompressed, first.decompressed, "{mode:?}");
+        assert_eq!(later.found, 10 * first.decompressed);
+        assert_eq!(later.bytes, first.bytes);
+    }
+}
+
+#[test]
+fn blocks_are_kept_though_no_room_is_given() {
+    let sim = SimWorld::new(EventTime(NOW));
+    let store = with_texts(options(&sim).block_cache_bytes(0));
+    for _ in 0..3 {
+        ENTITIES.iter().for_each(|entity| read_last(&store, entity, 30, VERSIONS / 2));
+    }
+    let blocks = store.metrics().blocks;
+    assert_eq!((blocks.found, blocks.bytes), (0, 0));
+    assert!(blocks.decompressed >= 9, "{blocks:?}");
+}
+
+#[test]
+fn bytes_of_an_erased_entity_stay_in_memory() {
+    let sim = SimWorld::new(EventTime(NOW));
+    let store = with_texts(options(&sim));
+    ENTITIES.iter().for_each(|entity| read_last(&store, entity, 30, VERSIONS / 2));
+    assert!(store.metrics().blocks.bytes > 0);
+    store.erase_and_prove(&["bee"]).unwrap();
+    assert_eq!(store.metrics().blocks.bytes, 0, "its table is gone");
+    read_last(&store, "ant", 30, VERSIONS / 2);
+    let gone = store.last_n("bee", "v:text", 30, &Read::as_of(EventTime(VERSIONS / 2))).unwrap();
+    assert_eq!(gone.answers, []);
+}
+
+#[test]
+fn a_join_takes_the_room_of_what_is_asked_for_again() {
+    let sim = SimWorld::new(EventTime(NOW));
+    let store = with_texts(options(&sim));
+    read_last(&store, "ant", 30, VERSIONS / 2);
+    let before = store.metrics().blocks;
+    let joiner = store.joiner(&store.select_all(), JoinOptions::new()).unwrap();
+    let spine: Vec<_> = ENTITIES
+        .iter()
+        .flat_map(|entity| (0..VERSIONS).step_by(40).map(|t| Some((*entity, EventTime(t)))))
+        .collect();
+    let joined = joiner.join(&spine).unwrap();
+    for (row, asked) in spine.iter().enumerate() {
+        let (entity, t) = asked.unwrap();
+        let found = joined.column(0).unwrap().value(row);
+        assert_eq!(found.unwrap().as_text(), Some(text(entity, t.0).as_str()));
+    }
+    let after = store.metrics().blocks;
+    assert!(after.decompressed > before.decompressed, "{after:?}");
+    assert_eq!(after.bytes, before.bytes);
+}
