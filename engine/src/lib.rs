@@ -78,6 +78,7 @@ pub use crate::read::joined::{Joined, JoinedColumn};
 pub use crate::read::reader::RowReader;
 pub use crate::read::scan::Scan;
 pub use crate::read::selection::Selection;
+pub use crate::read::sequence::SequenceReader;
 pub use crate::state::snapshots::Snapshot;
 pub use crate::stats::{
     Extent, FeatureShape, FeatureStats, LogShape, MemtableShape, Shape, Stats, TableShape,
@@ -88,6 +89,7 @@ pub use crate::types::cells::{Cell, Cells};
 pub use crate::types::error::{Error, InvalidArgument, Result};
 pub use crate::types::events;
 pub use crate::types::options::{Options, ReadMode};
+pub use crate::types::sequence::Sequence;
 pub use crate::types::spec::{Alter, Bounds, Feature, FeatureSpec, Terms};
 pub use crate::write::batch::{Batch, Durability};
 pub use crate::write::taking_back::{Revert, Reverted};

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use crate::freshness::{self, FreshnessReport, FutureRow};
 use crate::metrics::{Lookup, Metrics};
 use crate::open;
+use crate::read::history::Wanted;
 use crate::read::how::{JoinOptions, Moment, Read, Stand};
 use crate::read::join::Joiner;
 use crate::read::plan::{Pinned, Plan};
@@ -18,7 +19,7 @@ use crate::read::reader::RowReader;
 use crate::read::row::{read_as, read_row};
 use crate::read::scan::Scan;
 use crate::read::selection::Selection;
-use crate::read::source::Wanted;
+use crate::read::sequence::SequenceReader;
 use crate::read::versions::read_versions;
 use crate::shape::background::{Background, Logs};
 use crate::state::live::{Keeper, State};
@@ -390,6 +391,37 @@ impl Store {
         let ask = plan.asks.first().copied().ok_or(Error::Closed)?;
         let wanted = Wanted { from: EventTime::MIN, most: n, base: ask.horizon };
         read_versions(&plan, &ask, entity.as_ref(), wanted)
+    }
+
+    /// A reader of a feature's versions, for who asks about sequences of events again and again: what
+    /// [`Store::last_n`] and [`Store::range`] answer goes to columns that are used again, and nothing
+    /// is allocated for a version. Known times and sources are told by [`Store::last_n`].
+    ///
+    /// ```
+    /// use asofdb::{Batch, Durability, EventTime, FeatureSpec, Options, Read, Store, ValueType};
+    /// # fn main() -> asofdb::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = Store::open(dir.path().join("store"), Options::new())?;
+    /// store.define(FeatureSpec::new("user:event", ValueType::Text))?;
+    /// let mut batch = Batch::new();
+    /// for (n, event) in (0..).zip(["view 17", "click 17", "purchase 17"]) {
+    ///     batch.put("user-7", "user:event", EventTime(1_700_000_000_000_000 + n), event);
+    /// }
+    /// store.write(batch, Durability::Buffered)?;
+    /// let mut reader = store.sequence_reader("user:event")?;
+    /// let events = reader.last_n("user-7", 2, &Read::latest())?;
+    /// assert_eq!((events.as_text(0), events.as_text(1)), (Some("purchase 17"), Some("click 17")));
+    /// # store.close()
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::UnknownFeature`], [`Error::Closed`].
+    pub fn sequence_reader(&self, feature: &str) -> Result<SequenceReader> {
+        let keeper = self.keeper()?;
+        let state = keeper.state();
+        let found = state.catalog.resolve(feature, state.visible())?;
+        Ok(SequenceReader::new(keeper, state.catalog.describe(found)))
     }
 
     /// All entities whose bytes begin with `prefix` and that have anything to answer, in the order

@@ -110,6 +110,16 @@ impl fmt::Display for ValueType {
     }
 }
 
+/// Whether bytes are UTF-8. Most texts are ASCII, which is seen eight bytes at a time.
+#[must_use]
+#[inline]
+pub fn is_text(bytes: &[u8]) -> bool {
+    let (eights, rest) = bytes.as_chunks();
+    let seen = eights.iter().fold(0, |seen, eight| seen | u64::from_le_bytes(*eight));
+    let seen = rest.iter().fold(seen, |seen, byte| seen | u64::from(*byte));
+    seen & 0x8080_8080_8080_8080 == 0 || std::str::from_utf8(bytes).is_ok()
+}
+
 /// UTF-8 text that shares its bytes.
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct Text(Bytes);
@@ -118,7 +128,7 @@ impl Text {
     /// Takes bytes as text; `None` if they are not UTF-8.
     #[must_use]
     pub fn from_utf8(bytes: Bytes) -> Option<Self> {
-        std::str::from_utf8(&bytes).is_ok().then_some(Self(bytes))
+        is_text(&bytes).then_some(Self(bytes))
     }
 
     /// The text.
@@ -404,5 +414,28 @@ impl Kind {
             3 => Self::Stub,
             _ => return None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn bytes_that_are_no_text_are_taken_for_it(
+            mut bytes in prop::collection::vec(prop_oneof![9 => 0u8..0x80, 1 => any::<u8>()], 0..40),
+            text in ".{0,12}",
+            at in 0usize..40,
+        ) {
+            prop_assert_eq!(is_text(&bytes), std::str::from_utf8(&bytes).is_ok());
+            prop_assert!(is_text(text.as_bytes()));
+            bytes.retain(u8::is_ascii);
+            prop_assert!(is_text(&bytes));
+            bytes.insert(at.min(bytes.len()), 0xff);
+            prop_assert!(!is_text(&bytes));
+        }
     }
 }

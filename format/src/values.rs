@@ -272,12 +272,14 @@ fn exponent(reader: &mut Reader<'_>) -> Decoded<u8> {
     if exponent > MAX_EXPONENT { Err(fault) } else { Ok(exponent) }
 }
 
+#[inline]
 fn between(ends: &Ints<'_>, index: usize, start: usize) -> Decoded<(usize, usize)> {
-    let fault = Malformed::new(0, "ascending ends");
-    let end = |index| usize::try_from(ends.get(index)).map_err(|_| fault.clone());
-    let from = if index == 0 { start } else { end(index - 1)? };
-    let to = end(index)?;
-    if from > to { Err(fault) } else { Ok((from, to)) }
+    let end = |index| usize::try_from(ends.get(index)).ok();
+    let from = if index == 0 { Some(start) } else { end(index - 1) };
+    match from.zip(end(index)) {
+        Some((from, to)) if from <= to => Ok((from, to)),
+        _ => Err(Malformed::new(0, "ascending ends")),
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "encoders write mantissas that f64 holds exactly")]

@@ -14,7 +14,7 @@ use std::fmt::Debug;
 
 use asofdb::{
     Answer, Cells, Error, EventTime, Feature, JoinOptions, KnownTime, Read as Asked, Row,
-    RowReader, Selection, Snapshot, Span, Stamp, Status, Store, Value,
+    RowReader, Selection, Sequence, Snapshot, Span, Stamp, Status, Store, Value, Vector, Versions,
 };
 
 use crate::question::{Question, Read, Reader};
@@ -132,6 +132,81 @@ fn newest_version_agrees(store: &Store, read: &Read, asked: &Asked) -> Result<()
     let newest = store.last_n(&read.entity, &read.feature, 1, asked);
     let newest = newest.map(|found| found.answers.into_iter().next().unwrap_or(Answer::Missing));
     same("last_n", &reading.answer, newest)
+}
+
+/// A reader of sequences tells of many versions what is told of them in answers, whatever it read before.
+pub fn versions_agree(
+    store: &Store,
+    read: &Read,
+    asked: &Asked,
+    versions: &Result<Versions, Error>,
+) -> Result<(), String> {
+    let is_newest = read.options.reader == Reader::Newest;
+    let mut reader = match store.sequence_reader(&read.feature) {
+        Ok(reader) => reader,
+        Err(error) if is_newest => {
+            return same("a sequence", &refused(versions), Ok(Some(error.to_string())));
+        }
+        Err(_) => return Ok(()),
+    };
+    let schema = reader.feature().map(|feature| feature.schema);
+    let is_of_it = |answer: &Answer| answer.origin().map(|origin| origin.schema) == schema;
+    match versions {
+        // What the name meant then is not what it means now.
+        Ok(versions) if !versions.answers.iter().all(is_of_it) => return Ok(()),
+        Err(_) if !is_newest => return Ok(()),
+        _ => {}
+    }
+    for entity in [NOBODY, &read.entity] {
+        let found = match read.question {
+            Question::Range { from, to } => {
+                reader.range(entity, EventTime(from), EventTime(to), asked)
+            }
+            Question::LastN { n, .. } => reader.last_n(entity, n, asked),
+            Question::Latest | Question::AsOf(_) => return Ok(()),
+        };
+        let found = match found {
+            Ok(found) if entity == NOBODY => {
+                same("a sequence of nobody", &0, Ok(found.len()))?;
+                continue;
+            }
+            Ok(found) => found,
+            // The name meant another schema then.
+            Err(Error::UnknownFeature { .. }) if !is_newest => return Ok(()),
+            Err(error) => {
+                return same("a sequence", &refused(versions), Ok(Some(error.to_string())));
+            }
+        };
+        let Ok(alone) = versions else {
+            return Err(format!("a sequence: {found:?}\n  alone: {versions:?}"));
+        };
+        let cells: Vec<Cell> = alone.answers.iter().map(told).collect();
+        same("a sequence", &cells, Ok(in_sequence(found)))?;
+        let ends = (alone.stopped_at_horizon, alone.stamp.commit);
+        same("a sequence ends", &ends, Ok((found.stopped_at_horizon(), found.stamp().commit)))?;
+    }
+    Ok(())
+}
+
+fn refused(versions: &Result<Versions, Error>) -> Option<String> {
+    versions.as_ref().err().map(Error::to_string)
+}
+
+fn in_sequence(found: &Sequence) -> Vec<Cell> {
+    let value = |at: usize| {
+        let text = || found.as_text(at).map(Value::from);
+        let bytes = || found.as_bytes(at).map(Value::from);
+        let vector = || found.as_vector(at).map(|vector| Value::Vector(Vector::from_slice(vector)));
+        let number = || Value::from_bits(found.value_type(), *found.bits().get(at)?);
+        text().or_else(bytes).or_else(vector).or_else(number)
+    };
+    let cells = found.statuses().iter().zip(found.event_times()).enumerate();
+    cells
+        .map(|(at, (status, time))| {
+            let value = if *status == Status::Value { value(at) } else { None };
+            (*status, Some(EventTime(*time)), value)
+        })
+        .collect()
 }
 
 /// A stamp says again what the read said that returned it.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use asofdb::{
     Batch, Cells, Durability, EventTime, FeatureId, FeatureSpec, JoinOptions, Options, Read,
-    RowReader, Selection, Status, Store, ValueType,
+    RowReader, Selection, SequenceReader, Status, Store, ValueType,
 };
 
 use crate::Outcome;
@@ -63,7 +63,7 @@ impl Peer for Ours {
     }
 
     fn reader(&self) -> Outcome<Box<dyn Reader + '_>> {
-        Ok(Box::new(OursReader { ours: self, rows: None, points: Vec::new() }))
+        Ok(Box::new(OursReader { ours: self, rows: None, points: Vec::new(), sequences: None }))
     }
 
     fn join(&self, spine: &[SpineRow], threads: usize, _: usize) -> Outcome<Box<dyn Joined>> {
@@ -105,6 +105,8 @@ struct OursReader<'s> {
     rows: Option<RowReader>,
     /// One a feature.
     points: Vec<RowReader>,
+    /// Of the first feature.
+    sequences: Option<SequenceReader>,
 }
 
 fn copy(found: &Cells, out: &mut [Cell]) {
@@ -169,11 +171,16 @@ impl Reader for OursReader<'_> {
 
     fn last_texts(&mut self, entity: u32, t: i64, most: usize, out: &mut Texts) -> Outcome<()> {
         let Ours { store, names, .. } = self.ours;
-        let name = names.first().map_or("", String::as_str);
-        let versions = store.last_n(key(entity), name, most, &Read::as_of(EventTime(t)))?;
-        for answer in &versions.answers {
-            let text = answer.value().and_then(|value| value.as_text()).unwrap_or_default();
-            out.push(answer.event_time().map_or(0, |time| time.0), text.as_bytes());
+        let sequences = match &mut self.sequences {
+            Some(sequences) => sequences,
+            None => {
+                let name = names.first().map_or("", String::as_str);
+                self.sequences.insert(store.sequence_reader(name)?)
+            }
+        };
+        let found = sequences.last_n(key(entity), most, &Read::as_of(EventTime(t)))?;
+        for (place, time) in found.event_times().iter().enumerate() {
+            out.push(*time, found.as_raw_bytes(place).unwrap_or_default());
         }
         Ok(())
     }

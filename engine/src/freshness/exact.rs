@@ -87,7 +87,7 @@ impl Counted {
         if ask.terms.is_forgotten(event_time) {
             return;
         }
-        match ask.terms.judge(event_time, found.kind, ask.t) {
+        match ask.terms.judge(event_time, found.content.kind, ask.t) {
             Status::Missing => return,
             Status::Deleted => {
                 self.answers.deleted += 1;
@@ -100,7 +100,7 @@ impl Counted {
                 } else {
                     self.answers.values += 1;
                 }
-                if let Some(bits) = found.bits() {
+                if let Some(bits) = found.content.bits() {
                     self.numbers.count_number(bits);
                 }
                 let oldest = self.oldest_fresh.unwrap_or(event_time);

@@ -1,16 +1,17 @@
 //! Rows dated after now, found by looking only at the sources that have some.
 
-use asofdb_format::hash::EntityHash;
 use asofdb_format::ids::EventTime;
 use asofdb_format::value::Kind;
 use bytes::Bytes;
 
 use crate::files::table::Table;
+use crate::metrics::Visits;
 use crate::read::entities::Entities;
+use crate::read::history::{Wanted, each_version};
 use crate::read::how::{Read, Stand};
 use crate::read::plan::{Ask, Pinned, Plan};
 use crate::read::selection::Selection;
-use crate::read::source::{Found, Wanted, gather_memtable, gather_row};
+use crate::read::source::Found;
 use crate::state::live::Keeper;
 use crate::state::memtable::Memtable;
 use crate::types::error::Result;
@@ -50,7 +51,7 @@ pub(crate) fn future_rows(keeper: &Keeper, limit: usize) -> Result<Vec<FutureRow
                 feature: feature.name.clone(),
                 schema: feature.schema,
                 event_time: row.order.event_time,
-                kind: row.kind,
+                kind: row.content.kind,
             }));
         }
     }
@@ -61,8 +62,6 @@ pub(crate) fn future_rows(keeper: &Keeper, limit: usize) -> Result<Vec<FutureRow
 /// Walks over the entities that have versions after the moment that each feature is asked at.
 pub(super) struct FutureScan<'p> {
     plan: &'p Plan,
-    /// The least of those moments.
-    after: EventTime,
     entities: Entities,
 }
 
@@ -90,7 +89,7 @@ impl<'p> FutureScan<'p> {
             |memtable| memtable_reaches(memtable, after),
             |table| reaches(table, after),
         )?;
-        Ok(Self { plan, after, entities })
+        Ok(Self { plan, entities })
     }
 
     /// The next entity that has any.
@@ -110,30 +109,13 @@ impl<'p> FutureScan<'p> {
 
     fn of(&self, entity: &[u8], ask: &Ask) -> Result<Vec<Found<'p>>> {
         let Some(from) = ask.t.0.checked_add(1).map(EventTime) else { return Ok(Vec::new()) };
-        let state = &self.plan.state;
-        let hash = EntityHash::of(entity);
-        let view = self.plan.view(entity);
         let asked = Ask { t: EventTime::MAX, ..*ask };
-        let from = from.max(ask.terms.forgotten.unwrap_or(EventTime::MIN));
         let wanted = Wanted { from, most: usize::MAX, base: None };
         let mut found = Vec::new();
-        for memtable in &state.memtables {
-            if memtable_reaches(memtable, self.after)
-                && let Some(node) = memtable.find(hash, entity)
-            {
-                gather_memtable(node, &asked, &view, wanted, &mut found);
-            }
-        }
-        let holds = |table: &Table| {
-            table.meta.features.get(&ask.feature).is_some_and(|meta| meta.newest >= from)
-        };
-        for table in state.tables.tables_of(hash).filter(|table| holds(table)) {
-            for row in table.rows(hash, entity)? {
-                gather_row(&row?, &asked, &view, wanted, &mut found)?;
-            }
-        }
-        found.sort_by_key(|found| std::cmp::Reverse(found.order));
-        found.dedup_by_key(|found| found.order.event_time);
+        each_version(self.plan, &asked, entity, wanted, &mut Visits::new(), |version| {
+            found.push(version.found(ask.value_type)?);
+            Ok(())
+        })?;
         Ok(found)
     }
 }

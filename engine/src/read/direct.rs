@@ -196,12 +196,12 @@ pub(crate) fn put_after(
     if ask.terms.is_forgotten(event_time) {
         return Ok(());
     }
-    let status = ask.terms.judge(event_time, found.kind, ask.t);
+    let status = ask.terms.judge(event_time, found.content.kind, ask.t);
     if status != Status::Value {
         out.put(ask.place, status, event_time, 0);
         return Ok(());
     }
-    match (found.value(ask.value_type, last)?, found.bits()) {
+    match (found.content.value(ask.value_type, last)?, found.content.bits()) {
         // There is none, whatever the kind says.
         (None, _) => out.put(ask.place, Status::Expired, event_time, 0),
         (Some(_), Some(bits)) => out.put(ask.place, status, event_time, bits),

@@ -13,7 +13,9 @@
 //! | `lanes` | the same in wide registers |
 //! | `several` | an entity that several sources may hold |
 //! | `reader` | rows into the caller's columns, by way of `direct` and `several` |
-//! | `versions` | one feature, many versions |
+//! | `history` | one feature, many versions, from all sources side by side |
+//! | `versions` | an answer for each of them |
+//! | `sequence` | the same into the caller's columns |
 //! | `entities` | the entities of some sources |
 //! | `scan` | all entities |
 //! | `join` | a spine of entities and times |
@@ -28,10 +30,12 @@ pub mod joined;
 pub mod reader;
 pub mod scan;
 pub mod selection;
+pub mod sequence;
 
 pub(crate) mod asked;
 pub(crate) mod direct;
 pub(crate) mod entities;
+pub(crate) mod history;
 pub(crate) mod landing;
 pub(crate) mod lanes;
 pub(crate) mod numbers;

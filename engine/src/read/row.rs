@@ -222,15 +222,17 @@ pub(crate) fn answer_of(
         ask.schema,
         state.sources.get(&found.source).cloned(),
     );
-    Ok(match ask.terms.judge(event_time, found.kind, t) {
+    Ok(match ask.terms.judge(event_time, found.content.kind, t) {
         Status::Missing => Answer::Missing,
         Status::Deleted => Answer::Deleted(origin),
         Status::Null => Answer::Null(origin),
         Status::Expired if ask.terms.is_given_up(event_time) => {
             Answer::Expired(Stale(None), origin)
         }
-        Status::Expired => Answer::Expired(Stale(found.value(ask.value_type, last)?), origin),
-        Status::Value => match found.value(ask.value_type, last)? {
+        Status::Expired => {
+            Answer::Expired(Stale(found.content.value(ask.value_type, last)?), origin)
+        }
+        Status::Value => match found.content.value(ask.value_type, last)? {
             Some(value) => Answer::Value(value, origin),
             None => Answer::Expired(Stale(None), origin),
         },

@@ -1,10 +1,10 @@
-//! What a memtable or a table can offer: the best revision that a read sees, or many of them.
+//! What a memtable or a table can offer: the best revision that a read sees, and what a revision says.
 
 use std::convert::Infallible;
 
 use asofdb_format::chunk::{Chunk, Column};
-use asofdb_format::head::Slot;
-use asofdb_format::ids::{EventTime, SourceId};
+use asofdb_format::head::{Head, Slot};
+use asofdb_format::ids::SourceId;
 use asofdb_format::revision::{Order, Payload, Revision};
 use asofdb_format::value::{Kind, Value, ValueType};
 use asofdb_format::values::{Block, InBlock, Place, Values};
@@ -16,14 +16,20 @@ use crate::files::table::{ChunkBytes, HeadRow, Table};
 use crate::read::plan::Ask;
 use crate::read::resolve::View;
 use crate::state::memtable::{EntityNode, FeatureNode, Near};
-use crate::types::error::Result;
+use crate::types::error::{Error, Result};
 
 /// A revision that a read sees, its value not yet fetched.
 #[derive(Clone, Debug)]
 pub(crate) struct Found<'s> {
     pub(crate) order: Order,
-    pub(crate) kind: Kind,
     pub(crate) source: SourceId,
+    pub(crate) content: Content<'s>,
+}
+
+/// What a revision says, its value not yet fetched.
+#[derive(Clone, Debug)]
+pub(crate) struct Content<'s> {
+    pub(crate) kind: Kind,
     value: ValuePlace<'s>,
 }
 
@@ -41,12 +47,19 @@ enum ValuePlace<'s> {
 
 impl Found<'_> {
     pub(crate) fn of(revision: Revision) -> Self {
-        let value = match revision.payload {
+        let content = Content::of(revision.kind, revision.payload);
+        Self { order: revision.order, source: revision.source, content }
+    }
+}
+
+impl Content<'_> {
+    pub(crate) fn of(kind: Kind, payload: Payload) -> Self {
+        let value = match payload {
             Payload::None => ValuePlace::None,
             Payload::Bits(bits) => ValuePlace::Bits(bits),
             Payload::Raw(raw) => ValuePlace::Raw(raw),
         };
-        Self { order: revision.order, kind: revision.kind, source: revision.source, value }
+        Self { kind, value }
     }
 
     /// The bits of its number, if it is one.
@@ -60,27 +73,50 @@ impl Found<'_> {
         value_type: ValueType,
         last: &mut LastBlock,
     ) -> Result<Option<Value>> {
-        let (value, table, at) = match &self.value {
+        let value = match &self.value {
             ValuePlace::None => return Ok(None),
-            ValuePlace::Bits(bits) => (Value::from_bits(value_type, *bits), None, 0),
-            ValuePlace::Raw(raw) => (Value::from_raw_bytes(value_type, raw.clone()), None, 0),
+            ValuePlace::Bits(bits) => Value::from_bits(value_type, *bits),
+            ValuePlace::Raw(raw) => Value::from_raw_bytes(value_type, raw.clone()),
             ValuePlace::At(table, start, end) => {
-                let raw = table.owned(*start, *end)?;
-                (Value::from_raw_bytes(value_type, raw), Some(*table), *start)
+                Value::from_raw_bytes(value_type, table.owned(*start, *end)?)
             }
             ValuePlace::Block(table, heap, at) => {
                 let raw = last.of(table, *heap, at)?.slice(at.start..at.end);
-                (Value::from_raw_bytes(value_type, raw), Some(*table), *heap)
+                Value::from_raw_bytes(value_type, raw)
             }
         };
-        match (value, table) {
-            (Some(value), _) => Ok(Some(value)),
-            (None, Some(table)) => {
-                Err(table.corrupt(at, &Malformed::new(0, "a value of the feature's type")))
+        self.of_its_type(value)
+    }
+
+    /// Hands the bytes of a value of text, bytes or a vector to `take`, which gives nothing if they are
+    /// none of the feature's type. `None` if there is no value.
+    #[inline]
+    pub(crate) fn raw<T>(
+        &self,
+        last: &mut LastBlock,
+        take: impl FnOnce(&[u8]) -> Option<T>,
+    ) -> Result<Option<T>> {
+        let taken = match &self.value {
+            ValuePlace::None | ValuePlace::Bits(_) => return Ok(None),
+            ValuePlace::Raw(raw) => take(raw),
+            ValuePlace::At(table, start, end) => take(&table.bytes(*start, *end)?),
+            ValuePlace::Block(table, heap, at) => {
+                last.of(table, *heap, at)?.get(at.start..at.end).and_then(take)
             }
+        };
+        self.of_its_type(taken)
+    }
+
+    /// The value, if what is written is one of the feature's type.
+    fn of_its_type<T>(&self, value: Option<T>) -> Result<Option<T>> {
+        let (table, at) = match &self.value {
+            _ if value.is_some() => return Ok(value),
+            ValuePlace::At(table, start, _) => (table, *start),
+            ValuePlace::Block(table, heap, _) => (table, *heap),
             // What a memtable holds was checked when it was written, or came from a whole frame.
-            (None, None) => Ok(None),
-        }
+            _ => return Ok(None),
+        };
+        Err(table.corrupt(at, &Malformed::new(0, "a value of the feature's type")))
     }
 }
 
@@ -100,11 +136,14 @@ impl LastBlock {
     /// The block that a value lies in.
     fn of(&mut self, table: &Table, heap: u64, at: &InBlock) -> Result<&Bytes> {
         let place = table.block_place(heap, at);
-        let block = match self.last.take().filter(|(last, _)| *last == place) {
-            Some(last) => last,
-            None => (place, table.block(place, !self.passes)?),
-        };
-        Ok(&self.last.insert(block).1)
+        if self.last.as_ref().is_none_or(|(last, _)| *last != place) {
+            self.last = Some((place, table.block(place, !self.passes)?));
+        }
+        match &self.last {
+            Some((_, block)) => Ok(block),
+            // There is one now.
+            None => Err(Error::Closed),
+        }
     }
 }
 
@@ -252,14 +291,25 @@ pub(crate) fn offer_row<'s>(
 
 pub(crate) fn head_found<'s>(
     row: &HeadRow<'s>,
-    head: &asofdb_format::head::Head<'_>,
+    head: &Head<'_>,
     place: usize,
     ask: &Ask,
 ) -> Result<Found<'s>> {
+    let content = head_content(row, head, place, ask.value_type)?;
+    Ok(Found { order: row.order(head, place)?, source: head.source(place), content })
+}
+
+/// What the newest revision of a feature says.
+pub(crate) fn head_content<'s>(
+    row: &HeadRow<'s>,
+    head: &Head<'_>,
+    place: usize,
+    value_type: ValueType,
+) -> Result<Content<'s>> {
     let table = row.table;
     let malformed = |fault: Malformed| table.corrupt(row.at, &fault);
     let kind = head.kind(place).map_err(malformed)?;
-    let value = match ask.value_type {
+    let value = match value_type {
         _ if kind != Kind::Value => ValuePlace::None,
         ValueType::Text | ValueType::Bytes | ValueType::Vector(_) => {
             let (start, end, limit) = match head.raw(place).map_err(malformed)? {
@@ -278,7 +328,7 @@ pub(crate) fn head_found<'s>(
         }
         _ => ValuePlace::Bits(head.bits(place)),
     };
-    Ok(Found { order: row.order(head, place)?, kind, source: head.source(place), value })
+    Ok(Content { kind, value })
 }
 
 pub(crate) fn column_found<'s>(
@@ -287,31 +337,31 @@ pub(crate) fn column_found<'s>(
     column: &Column<'_>,
     index: usize,
 ) -> std::result::Result<Found<'s>, Malformed> {
-    let version = Version { order: column.order(index), index };
-    let values = &mut Beside { values: column.values()?, block: None };
-    version_found(table, bytes, column, values, version)
+    let content = column_content(table, bytes, column, &mut Beside::of(column)?, index)?;
+    Ok(Found { order: column.order(index), source: column.source(index), content })
 }
 
-/// The values of a column, and in which block the last was.
-struct Beside<'a> {
+/// The values of a column, and in which block the last one was that was looked at.
+pub(crate) struct Beside<'a> {
     values: Values<'a>,
     block: Option<Block>,
 }
 
-/// A revision of a column.
-struct Version {
-    order: Order,
-    index: usize,
+impl<'a> Beside<'a> {
+    pub(crate) fn of(column: &Column<'a>) -> std::result::Result<Self, Malformed> {
+        Ok(Self { values: column.values()?, block: None })
+    }
 }
 
-/// The same for who looks at many revisions of a column.
-fn version_found<'s>(
+/// What a revision of a column says.
+#[inline]
+pub(crate) fn column_content<'s>(
     table: &'s Table,
     bytes: &ChunkBytes<'s>,
     column: &Column<'_>,
     Beside { values, block }: &mut Beside<'_>,
-    Version { order, index }: Version,
-) -> std::result::Result<Found<'s>, Malformed> {
+    index: usize,
+) -> std::result::Result<Content<'s>, Malformed> {
     let kind = column.kind(index)?;
     let value = match (kind, values.place_near(index, block)?) {
         (Kind::Null | Kind::Deleted | Kind::Stub, _) | (_, Place::None) => ValuePlace::None,
@@ -321,102 +371,5 @@ fn version_found<'s>(
         }
         (Kind::Value, Place::Block(at)) => ValuePlace::Block(table, bytes.heap, at),
     };
-    Ok(Found { order, kind, source: column.source(index), value })
-}
-
-/// Which versions are wanted: newest first, up to the ask's moment.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Wanted {
-    /// None older than this.
-    pub(crate) from: EventTime,
-    /// No more than so many.
-    pub(crate) most: usize,
-    /// None older than the first that lies at or before this, itself included.
-    pub(crate) base: Option<EventTime>,
-}
-
-/// Gathers the best revision of each version that one source has, newest first.
-struct Gather<'f, 's> {
-    wanted: Wanted,
-    count: usize,
-    last: Option<EventTime>,
-    found: &'f mut Vec<Found<'s>>,
-}
-
-impl<'s> Gather<'_, 's> {
-    /// Whether a version of this event time, and older ones, may be wanted.
-    fn wants(&self, event_time: EventTime) -> bool {
-        let past_base = self.last.zip(self.wanted.base).is_some_and(|(last, base)| last <= base);
-        event_time >= self.wanted.from
-            && (self.last == Some(event_time) || self.count < self.wanted.most && !past_base)
-    }
-
-    fn take(&mut self, found: Found<'s>) {
-        if self.last != Some(found.order.event_time) {
-            self.last = Some(found.order.event_time);
-            self.count += 1;
-            self.found.push(found);
-        }
-    }
-}
-
-/// Gathers versions from a memtable.
-pub(crate) fn gather_memtable<'s>(
-    node: EntityNode<'s>,
-    ask: &Ask,
-    view: &View<'_>,
-    wanted: Wanted,
-    found: &mut Vec<Found<'s>>,
-) {
-    let Some(feature) = node.feature(ask.feature) else { return };
-    let mut gather = Gather { wanted, count: 0, last: None, found };
-    for (order, revision) in feature.newest_first(ask.t) {
-        if !gather.wants(order.event_time) {
-            break;
-        }
-        if view.sees(&order, || revision.source) {
-            gather.take(Found::of(revision));
-        }
-    }
-}
-
-/// Gathers versions from a row of a table, and tells whether its older ones were decoded for it.
-pub(crate) fn gather_row<'s>(
-    row: &HeadRow<'s>,
-    ask: &Ask,
-    view: &View<'_>,
-    wanted: Wanted,
-    found: &mut Vec<Found<'s>>,
-) -> Result<bool> {
-    let head = row.head()?;
-    let Ok(place) = head.find(ask.feature, 0) else { return Ok(false) };
-    let mut gather = Gather { wanted, count: 0, last: None, found };
-    let order = row.order(&head, place)?;
-    if order.event_time <= ask.t
-        && gather.wants(order.event_time)
-        && view.sees(&order, || head.source(place))
-    {
-        gather.take(head_found(row, &head, place, ask)?);
-    }
-    let Some(bytes) = row.chunk(&head)? else { return Ok(false) };
-    let malformed = |fault: Malformed| row.table.corrupt(bytes.start, &fault);
-    let chunk = Chunk::decode(&bytes.bytes).map_err(malformed)?;
-    let Ok(place) = chunk.find(ask.feature, 0) else { return Ok(true) };
-    let column = chunk.column(place, row.table.timeline()?).map_err(malformed)?;
-    let values = &mut Beside { values: column.values().map_err(malformed)?, block: None };
-    let mut left = column.up_to(ask.t);
-    while left > 0 {
-        left -= 1;
-        let event_time = column.event_time(left);
-        if !gather.wants(event_time) {
-            break;
-        }
-        let order = column.order_at(left, event_time);
-        if view.sees(&order, || column.source(left)) {
-            let version = Version { order, index: left };
-            let found = version_found(row.table, &bytes, &column, values, version);
-            gather.take(found.map_err(malformed)?);
-        }
-    }
-    Ok(true)
+    Ok(Content { kind, value })
 }

@@ -6,4 +6,5 @@ pub mod cells;
 pub mod error;
 pub mod events;
 pub mod options;
+pub mod sequence;
 pub mod spec;

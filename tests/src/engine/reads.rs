@@ -94,6 +94,8 @@ impl Engine {
             }
             Question::LastN { n, .. } => store.last_n(entity, feature, n, &asked),
         };
+        let agreed = doors::versions_agree(store, read, &asked, &versions);
+        agreed.map_err(|how| Unanswered::Told(Outcome::Failed(how)))?;
         let versions = versions?;
         Ok(Outcome::Versions(versions.answers.iter().map(answer).collect()))
     }

@@ -1,0 +1,121 @@
+//! Versions into columns that the caller keeps: the door for sequences of events.
+//!
+//! What [`versions`](crate::read::versions) makes answers of goes into a [`Sequence`]: the bytes of a
+//! text are copied from the block or the map where they lie, and nothing is allocated for a version.
+//! Commits and known times are not looked at where one source holds all.
+
+use std::sync::Arc;
+
+use asofdb_format::ids::EventTime;
+use asofdb_format::value::ValueType;
+
+use crate::metrics::{Lookup, Visits};
+use crate::read::history::{Wanted, each_version};
+use crate::read::how::{Moment, Read};
+use crate::read::plan::{Ask, Plan};
+use crate::read::selection::Selection;
+use crate::read::source::{Content, LastBlock};
+use crate::state::live::Keeper;
+use crate::types::answer::Status;
+use crate::types::error::{Error, Result};
+use crate::types::sequence::Sequence;
+use crate::types::spec::Feature;
+
+/// Reads versions of one feature again and again; see
+/// [`Store::sequence_reader`](crate::Store::sequence_reader).
+///
+/// It belongs to one thread at a time; every thread makes its own. Between two calls it holds no file.
+#[derive(Debug)]
+pub struct SequenceReader {
+    keeper: Arc<Keeper>,
+    feature: Selection,
+    found: Sequence,
+}
+
+impl SequenceReader {
+    pub(crate) fn new(keeper: &Arc<Keeper>, feature: Feature) -> Self {
+        let found = Sequence::new(feature.value_type);
+        Self { keeper: Arc::clone(keeper), feature: Selection::new(vec![feature]), found }
+    }
+
+    /// The feature whose versions are read.
+    #[must_use]
+    pub fn feature(&self) -> Option<&Feature> {
+        self.feature.features().first()
+    }
+
+    /// The newest `n` versions, as [`Store::last_n`](crate::Store::last_n) answers them.
+    ///
+    /// # Errors
+    /// As [`Store::as_of`](crate::Store::as_of).
+    pub fn last_n(&mut self, entity: impl AsRef<[u8]>, n: usize, read: &Read) -> Result<&Sequence> {
+        self.read(entity.as_ref(), read, |ask| Wanted {
+            from: EventTime::MIN,
+            most: n,
+            base: ask.horizon,
+        })
+    }
+
+    /// The versions of a span, both ends included, as [`Store::range`](crate::Store::range) answers
+    /// them.
+    ///
+    /// # Errors
+    /// As [`Store::as_of`](crate::Store::as_of), for `from`.
+    pub fn range(
+        &mut self,
+        entity: impl AsRef<[u8]>,
+        from: EventTime,
+        to: EventTime,
+        read: &Read,
+    ) -> Result<&Sequence> {
+        let asked = Read { moment: Moment::Span(from, to), ..read.clone() };
+        self.read(entity.as_ref(), &asked, |_| Wanted { from, most: usize::MAX, base: None })
+    }
+
+    fn read(
+        &mut self,
+        entity: &[u8],
+        read: &Read,
+        wanted: impl FnOnce(&Ask) -> Wanted,
+    ) -> Result<&Sequence> {
+        let Self { keeper, feature, found } = self;
+        found.clear();
+        keeper.check_open()?;
+        let plan = Plan::new(keeper, feature, read)?;
+        let ask = plan.asks.first().ok_or(Error::Closed)?;
+        let (mut visits, mut last) = (Visits::new(), LastBlock::default());
+        let answered = each_version(&plan, ask, entity, wanted(ask), &mut visits, |version| {
+            put(ask, version.event_time(), &version.content(ask.value_type)?, &mut last, found)
+        });
+        found.stopped_at_horizon = plan.state.monitor.watched(answered)?;
+        found.stamp = plan.stamp;
+        plan.state.monitor.reads.count(Lookup::Versions, 1, &visits);
+        Ok(found)
+    }
+}
+
+/// Adds what a version answers.
+#[inline]
+fn put(
+    ask: &Ask,
+    event_time: EventTime,
+    content: &Content<'_>,
+    last: &mut LastBlock,
+    found: &mut Sequence,
+) -> Result<()> {
+    let status = ask.terms.judge(event_time, content.kind, ask.t);
+    if status != Status::Value {
+        found.push(status, event_time, 0);
+        return Ok(());
+    }
+    let bits = match ask.value_type {
+        ValueType::Text | ValueType::Bytes | ValueType::Vector(_) => {
+            content.raw(last, |raw| found.push_raw(raw))?.map(|()| 0)
+        }
+        _ => content.value(ask.value_type, last)?.and_then(|value| value.as_bits()),
+    };
+    // There is none, whatever the kind says.
+    let status = if bits.is_none() { Status::Expired } else { status };
+    found.push(status, event_time, bits.unwrap_or(0));
+    Ok(())
+}
