@@ -104,22 +104,46 @@ impl Data {
     /// All records in the order in which they arrive: the order of their event times, of which a
     /// share of a hundred comes one to five hours late.
     pub fn arrivals(&self, late: u64) -> Vec<Record> {
+        let records = self.arrivals_after(|place, _| {
+            let drawn = mix(place as u64 ^ 0x1a7e);
+            let delay = HOUR + (mix(drawn) % (4 * HOUR.unsigned_abs())).cast_signed();
+            if drawn % 100 < late { delay } else { 0 }
+        });
+        records.into_iter().map(|(_, record)| record).collect()
+    }
+
+    /// All records in the order in which they arrive, each so long after its event time as is told of
+    /// its place and its time; with the moment of its arrival.
+    pub fn arrivals_after(&self, delay: impl Fn(usize, i64) -> i64) -> Vec<(i64, Record)> {
         let mut records: Vec<(i64, Record)> = Vec::with_capacity(self.times.len());
         let mut place = 0;
         for entity in 0..self.size.entities {
             for feature in 0..self.size.features {
                 for _ in 0..self.size.versions {
                     let (time, value) = (self.times[place], self.values[place]);
-                    let drawn = mix(place as u64 ^ 0x1a7e);
-                    let delay = HOUR + (mix(drawn) % (4 * HOUR.unsigned_abs())).cast_signed();
-                    let arrival = if drawn % 100 < late { time + delay } else { time };
+                    let arrival = time + delay(place, time);
                     records.push((arrival, Record { time, value, entity, feature }));
                     place += 1;
                 }
             }
         }
         records.sort_unstable_by_key(|(arrival, record)| (*arrival, record.entity, record.feature));
-        records.into_iter().map(|(_, record)| record).collect()
+        records
+    }
+
+    /// The place of a version among all.
+    pub fn place(&self, entity: u32, feature: u16, time: i64) -> usize {
+        let first = self.first(entity, feature);
+        let times = &self.times[first..first + self.size.versions as usize];
+        first + times.partition_point(|other| *other < time)
+    }
+
+    /// The newest version of a feature that is chosen by its place and its time.
+    pub fn newest(&self, entity: u32, feature: u16, chosen: impl Fn(usize, i64) -> bool) -> Cell {
+        let first = self.first(entity, feature);
+        let mut places = (first..first + self.size.versions as usize).rev();
+        let found = places.find(|place| chosen(*place, self.times[*place]));
+        found.map_or(Cell::MISSING, |at| Cell { time: self.times[at], value: self.values[at] })
     }
 
     /// The version of a feature as of a moment.
@@ -176,6 +200,13 @@ pub struct Ask {
 /// A number below another, all of them as often.
 pub fn below(drawn: u64, limit: u32) -> u32 {
     u32::try_from((u128::from(drawn) * u128::from(limit)) >> 64).unwrap_or_default()
+}
+
+/// A number drawn from the normal distribution about 0.
+pub fn normal(drawn: u64) -> f64 {
+    let even = |drawn: u64| ((drawn >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
+    let angle = std::f64::consts::TAU * even(mix(drawn));
+    (-2.0 * even(drawn).ln()).sqrt() * angle.cos()
 }
 
 /// Entities of which few are asked for often.

@@ -35,15 +35,15 @@ pub fn point(cursor: &mut impl Cursor, entity: u32, feature: u16, t: i64) -> Out
     }))
 }
 
-/// The newest texts of an entity's first feature as of a moment, at most so many.
+/// The newest texts of a feature of an entity as of a moment, at most so many.
 pub fn last_texts(
     cursor: &mut impl Cursor,
-    entity: u32,
+    (entity, feature): (u32, u16),
     t: i64,
     most: usize,
     out: &mut Texts,
 ) -> Outcome<()> {
-    let key = key::version(entity, 0, t);
+    let key = key::version(entity, feature, t);
     cursor.seek(&key, true)?;
     while let Some((found, text)) = cursor.pair()
         && found.starts_with(&key[..SERIES])

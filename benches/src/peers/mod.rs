@@ -18,12 +18,14 @@ mod joins;
 #[cfg(any(feature = "fjall", feature = "lmdb", feature = "redb", feature = "rocksdb"))]
 mod key;
 mod late;
+mod late_p;
 #[cfg(feature = "lmdb")]
 mod lmdb;
 mod machine;
 mod many;
 mod mem;
 mod memory;
+mod mix_29;
 mod mixed;
 mod ours;
 mod peer;
@@ -148,6 +150,8 @@ pub fn run(args: &Args) -> Outcome<()> {
     texts::run(args, dir, report_to)?;
     many::run(args, dir, report_to)?;
     sequences::run(args, dir, report_to)?;
+    late_p::run(args, dir, report_to)?;
+    mix_29::run(args, dir, report_to)?;
     wide::run(args, dir, report_to)?;
     weather::run(args, dir, report_to)?;
     durable::run(args, dir, report_to)?;

@@ -94,6 +94,11 @@ impl Peer for Ours {
         Ok(reading.as_text().map(str::to_owned))
     }
 
+    fn visits(&self) -> Option<(f64, f64)> {
+        let reads = self.store.metrics().reads;
+        Some((reads.sources_visited as f64, reads.lookups as f64))
+    }
+
     fn close(self: Box<Self>) -> Outcome<()> {
         Ok(self.store.close()?)
     }
@@ -105,8 +110,8 @@ struct OursReader<'s> {
     rows: Option<RowReader>,
     /// One a feature.
     points: Vec<RowReader>,
-    /// Of the first feature.
-    sequences: Option<SequenceReader>,
+    /// Of the feature of this number.
+    sequences: Option<(usize, SequenceReader)>,
 }
 
 fn copy(found: &Cells, out: &mut [Cell]) {
@@ -131,14 +136,18 @@ impl OursReader<'_> {
         Ok(self.rows.insert(rows))
     }
 
-    fn point(&mut self, entity: u32, feature: u16, read: &Read) -> Outcome<Cell> {
+    fn points(&mut self, feature: u16) -> Outcome<&mut RowReader> {
         if self.points.is_empty() {
             for name in &self.ours.names {
                 self.points.push(self.ours.store.reader(&self.ours.store.select(&[name])?)?);
             }
         }
+        Ok(&mut self.points[usize::from(feature)])
+    }
+
+    fn point(&mut self, entity: u32, feature: u16, read: &Read) -> Outcome<Cell> {
         let mut cell = Cell::MISSING;
-        let found = self.points[usize::from(feature)].read(key(entity), read)?;
+        let found = self.points(feature)?.read(key(entity), read)?;
         copy(found, std::slice::from_mut(&mut cell));
         Ok(cell)
     }
@@ -169,14 +178,25 @@ impl Reader for OursReader<'_> {
         Ok(())
     }
 
-    fn last_texts(&mut self, entity: u32, t: i64, most: usize, out: &mut Texts) -> Outcome<()> {
+    fn latest_text(&mut self, entity: u32, feature: u16, out: &mut Texts) -> Outcome<()> {
+        let found = self.points(feature)?.read(key(entity), &Read::latest())?;
+        let text = found.at(0, 0).and_then(|cell| cell.as_text());
+        text.into_iter().for_each(|text| out.push(found.event_times()[0], text.as_bytes()));
+        Ok(())
+    }
+
+    fn last_texts(
+        &mut self,
+        (entity, feature): (u32, u16),
+        t: i64,
+        most: usize,
+        out: &mut Texts,
+    ) -> Outcome<()> {
         let Ours { store, names, .. } = self.ours;
+        let place = usize::from(feature);
         let sequences = match &mut self.sequences {
-            Some(sequences) => sequences,
-            None => {
-                let name = names.first().map_or("", String::as_str);
-                self.sequences.insert(store.sequence_reader(name)?)
-            }
+            Some((of, sequences)) if *of == place => sequences,
+            _ => &mut self.sequences.insert((place, store.sequence_reader(&names[place])?)).1,
         };
         let found = sequences.last_n(key(entity), most, &Read::as_of(EventTime(t)))?;
         for (place, time) in found.event_times().iter().enumerate() {

@@ -82,6 +82,11 @@ impl Texts {
         self.bytes.extend_from_slice(text);
     }
 
+    /// Whether there is this one alone.
+    pub fn is_one(&self, time: i64, text: &[u8]) -> bool {
+        self.times == [time] && self.bytes == text
+    }
+
     /// A sum that tells them from others.
     pub fn checksum(&self) -> u64 {
         let times = self.times.iter().map(|time| time.cast_unsigned());
@@ -148,6 +153,10 @@ pub trait Peer: Sync {
     fn text(&self, _entity: u32, _feature: u16, _t: i64) -> Outcome<Option<String>> {
         Err("holds no texts".into())
     }
+    /// How many sources lookups have visited, and how many lookups there were, where that is told.
+    fn visits(&self) -> Option<(f64, f64)> {
+        None
+    }
     /// Closes the store as one that is done with it does.
     fn close(self: Box<Self>) -> Outcome<()>;
 }
@@ -168,10 +177,20 @@ pub trait Reader {
     fn latest_point(&mut self, entity: u32, feature: u16) -> Outcome<Cell>;
     /// The version of a feature as of a moment.
     fn as_of_point(&mut self, entity: u32, feature: u16, t: i64) -> Outcome<Cell>;
-    /// The newest texts of an entity's first feature as of a moment, newest first and at most so many,
-    /// into room that is empty.
-    fn last_texts(&mut self, _entity: u32, _t: i64, _most: usize, _out: &mut Texts) -> Outcome<()> {
+    /// The newest texts of a feature of an entity as of a moment, newest first and at most so many, into
+    /// room that is empty.
+    fn last_texts(
+        &mut self,
+        _series: (u32, u16),
+        _t: i64,
+        _most: usize,
+        _out: &mut Texts,
+    ) -> Outcome<()> {
         Err("holds no texts".into())
+    }
+    /// The newest text of a feature, into room that is empty.
+    fn latest_text(&mut self, entity: u32, feature: u16, out: &mut Texts) -> Outcome<()> {
+        self.last_texts((entity, feature), i64::MAX, 1, out)
     }
     /// The newest versions of the first features of many entities, one after another.
     fn latest_rows(&mut self, entities: &[u32], width: usize, cells: &mut [Cell]) -> Outcome<()> {

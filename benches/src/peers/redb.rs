@@ -188,9 +188,15 @@ impl Reader for RedbReader<'_> {
         history::point(&mut self.cursor, entity, feature, t)
     }
 
-    fn last_texts(&mut self, entity: u32, t: i64, most: usize, out: &mut Texts) -> Outcome<()> {
+    fn last_texts(
+        &mut self,
+        (entity, feature): (u32, u16),
+        t: i64,
+        most: usize,
+        out: &mut Texts,
+    ) -> Outcome<()> {
         let table = self.cursor.db.begin_read()?.open_table(TEXTS)?;
-        let key = key::version(entity, 0, t);
+        let key = key::version(entity, feature, t);
         for pair in table.range::<&[u8; VERSION]>(&key..)?.take(most) {
             let (found, text) = pair?;
             let found = found.value();

@@ -290,8 +290,14 @@ impl Reader for RocksReader<'_> {
         history::point(&mut self.cursor, entity, feature, t)
     }
 
-    fn last_texts(&mut self, entity: u32, t: i64, most: usize, out: &mut Texts) -> Outcome<()> {
+    fn last_texts(
+        &mut self,
+        (entity, feature): (u32, u16),
+        t: i64,
+        most: usize,
+        out: &mut Texts,
+    ) -> Outcome<()> {
         self.renew(history::SEEK)?;
-        history::last_texts(&mut self.cursor, entity, t, most, out)
+        history::last_texts(&mut self.cursor, (entity, feature), t, most, out)
     }
 }

@@ -104,7 +104,7 @@ fn take(peer: &dyn Peer, steps: &[Step], expected: u64) -> Outcome<Took> {
             }
             Step::Read { user, up_to, last } => {
                 found.clear();
-                reader.last_texts(*user, time(*user, *up_to), *last, &mut found)?;
+                reader.last_texts((*user, 0), time(*user, *up_to), *last, &mut found)?;
                 let times = LAST.iter().zip(&mut took.reads).find(|(some, _)| *some == last);
                 times.into_iter().for_each(|(_, times)| times.push(begun));
                 took.seconds += begun.elapsed().as_secs_f64();

@@ -18,7 +18,7 @@ const START: i64 = 1_700_000_000_000_000 / HOUR * HOUR;
 const WORDS: usize = 1_200;
 
 /// Words that texts are made of: common ones come often.
-fn words() -> Vec<String> {
+pub fn words() -> Vec<String> {
     let letters = b"etaoinshrdlcumwfgypbvk";
     let word = |n: usize| {
         let drawn = mix(n as u64 ^ 0x70d5);
@@ -36,10 +36,14 @@ fn words() -> Vec<String> {
 /// The text of a version.
 fn text(words: &[String], entity: u32, feature: u16, version: u32) -> String {
     let seed = mix(u64::from(entity) << 32 | u64::from(feature) << 16 | u64::from(version));
-    let length = 900 + seed % 250;
-    let mut text = format!("profile of customer {entity}, view {feature}:");
-    let mut n = seed;
-    while (text.len() as u64) < length {
+    let length = usize::try_from(900 + seed % 250).unwrap_or_default();
+    text_of(words, format!("profile of customer {entity}, view {feature}:"), seed, length)
+}
+
+/// A text of words that begins so and has about so many bytes.
+pub fn text_of(words: &[String], begun: String, seed: u64, length: usize) -> String {
+    let (mut text, mut n) = (begun, seed);
+    while text.len() < length {
         n = mix(n);
         let share = (n >> 11) as f64 / (1u64 << 53) as f64;
         #[expect(clippy::cast_sign_loss, clippy::cast_possible_truncation, reason = "a place")]

@@ -149,7 +149,7 @@ impl Cells {
     }
 }
 
-impl Cell<'_> {
+impl<'c> Cell<'c> {
     /// Which of the five answers it is.
     #[must_use]
     #[inline]
@@ -196,17 +196,17 @@ impl Cell<'_> {
 
     /// The fresh text.
     #[must_use]
-    pub fn as_text(&self) -> Option<&str> {
+    pub fn as_text(&self) -> Option<&'c str> {
         self.fresh()?.as_text()
     }
 
     /// The fresh bytes.
     #[must_use]
-    pub fn as_bytes(&self) -> Option<&Bytes> {
+    pub fn as_bytes(&self) -> Option<&'c Bytes> {
         self.fresh()?.as_bytes()
     }
 
-    const fn fresh(&self) -> Option<&Value> {
+    const fn fresh(&self) -> Option<&'c Value> {
         if matches!(self.status, Status::Value) { self.value } else { None }
     }
 }

@@ -252,9 +252,15 @@ impl Reader for LmdbReader<'_> {
         seek_version(&mut self.snapshot, &key::series(entity, feature), t)
     }
 
-    fn last_texts(&mut self, entity: u32, t: i64, most: usize, out: &mut Texts) -> Outcome<()> {
+    fn last_texts(
+        &mut self,
+        (entity, feature): (u32, u16),
+        t: i64,
+        most: usize,
+        out: &mut Texts,
+    ) -> Outcome<()> {
         self.snapshot.renew()?;
-        let (key, mut to) = (key::version(entity, 0, t), To::KeyFrom);
+        let (key, mut to) = (key::version(entity, feature, t), To::KeyFrom);
         while out.len() < most {
             let Some((found, text)) = self.snapshot.seek(0, &key, &[], to)? else { break };
             if found[..SERIES] != key[..SERIES] {
