@@ -219,6 +219,8 @@ impl Joiner {
         let mut asked = Asked::new(self.asks.clone());
         let (mut groups, mut times) = (Vec::new(), Vec::new());
         let mut first = 0;
+        // In the order of tables the next entities lie behind this one, and come by themselves.
+        let is_as_tables = spine.is_sorted_by_key(|row| row.hash);
         let mut rest = spine.chunk_by(SpineRow::is_of_entity).peekable();
         // A part may also begin or end among many rows, and then has few of them.
         let are_many =
@@ -243,7 +245,7 @@ impl Joiner {
             let mut first_here = 0;
             let mut ahead = some.clone().take(groups.len());
             for (number, rows) in some.take(groups.len()).enumerate() {
-                if number % AHEAD == 0 {
+                if !is_as_tables && number % AHEAD == 0 {
                     self.glance(&mut ahead);
                 }
                 times.clear();

@@ -6,7 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
-use std::ops::{Deref, DerefMut, RangeToInclusive};
+use std::ops::{Bound, Deref, DerefMut, RangeToInclusive};
 use std::sync::{Arc, PoisonError};
 
 pub(crate) use loom::sync::Arc as Shared;
@@ -250,6 +250,12 @@ impl<K: Ord + Copy, V> SkipMap<K, V> {
 
     pub(crate) fn insert(&self, key: K, value: V) {
         self.0.lock().insert(key, Arc::new(value));
+    }
+
+    pub(crate) fn upper_bound(&self, bound: Bound<&K>) -> Option<Entry<K, V>> {
+        let map = self.0.lock();
+        let found = map.range((Bound::Unbounded, bound.cloned())).next_back();
+        found.map(|(key, value)| Entry(*key, Arc::clone(value)))
     }
 
     pub(crate) fn range(&self, keys: RangeToInclusive<K>) -> std::vec::IntoIter<Entry<K, V>> {

@@ -371,15 +371,43 @@ impl<'m> FeatureNode<'m> {
             block = self.block(block.older);
         }
         let (mut low, mut high) = (block.first, left);
+        // From where it would lie among even times on, in steps that double, then in halves.
+        let mut middle = self.guess(block, (low, high), t);
+        let mut step = 1;
         while low < high {
-            let middle = low.midpoint(high);
             if is_up_to(block, middle) {
                 low = middle + 1;
+                middle = if high == left { (low + step).min(high - 1) } else { low.midpoint(high) };
             } else {
                 high = middle;
+                middle = if low == block.first {
+                    high.saturating_sub(step).max(low)
+                } else {
+                    low.midpoint(high)
+                };
             }
+            step *= 2;
         }
         (block, low)
+    }
+
+    /// Where among some records of a block the first above a moment would lie if times were even.
+    #[inline]
+    fn guess(&self, block: Block<'m>, (low, high): (usize, usize), t: EventTime) -> usize {
+        let Some(last) = high.checked_sub(1).filter(|last| *last > low) else { return low };
+        let [from, to] = [low, last].map(|index| event_time(&self.record(block, index)).0);
+        let (part, all) = (t.0.saturating_sub(from).max(0), to.saturating_sub(from));
+        #[expect(clippy::cast_possible_truncation, reason = "a share of a count")]
+        #[expect(clippy::cast_sign_loss, reason = "neither part is below 0")]
+        let within = ((part as f64 / all.max(1) as f64).min(1.0) * (last - low) as f64) as usize;
+        low + within.min(last - low)
+    }
+
+    /// Those that came late.
+    #[inline]
+    fn late(&self, state: u64) -> Option<&'m Late> {
+        let place = (state >> 32).checked_sub(1)?;
+        self.memtable.lates.get(narrow(place)).map(|late| &**late)
     }
 
     /// The same, where the newest record is known.
@@ -390,15 +418,12 @@ impl<'m> FeatureNode<'m> {
         let (block, left) =
             if newest.is_some() { (Block::default(), older) } else { self.up_to(older, t) };
         let up_to = Order { event_time: t, known_time: KnownTime::MAX, commit: Commit::MAX };
-        let late = (state >> 32).checked_sub(1);
         NewestFirst {
             feature: *self,
             newest,
             block,
             left,
-            late: late
-                .and_then(|place| self.memtable.lates.get(narrow(place)))
-                .map(|late| (&**late, (up_to, u64::MAX))),
+            late: self.late(state).map(|late| (late, (up_to, u64::MAX))),
         }
     }
 

@@ -60,6 +60,7 @@ fn narrow(n: u64) -> usize {
 #[test]
 fn a_revision_is_lost_or_found_in_another_place() {
     let mut found_all = 0;
+    let (mut numbers, mut more) = (0, 0);
     for seed in 0..8 {
         let mut random = Random(seed);
         let (memtable, model) = filled(&mut random);
@@ -71,6 +72,20 @@ fn a_revision_is_lost_or_found_in_another_place() {
                 newest.dedup_by_key(|revision| revision.order);
                 let wanted = revisions.values().rev().filter(|r| r.order.event_time <= t).cloned();
                 assert_eq!(newest, wanted.collect::<Vec<_>>(), "seed {seed}");
+                let newest = newest.first();
+                match found.number_up_to(t) {
+                    Newest::Nothing => assert!(newest.is_none(), "seed {seed}"),
+                    Newest::Number(Number { event_time, commit, kind, bits }) => {
+                        let newest = newest.unwrap();
+                        let (order, payload) = (newest.order, &newest.payload);
+                        assert_eq!((event_time, commit), (order.event_time, order.commit));
+                        assert_eq!(kind, newest.kind, "seed {seed}");
+                        assert!(*payload == Payload::Bits(bits) || kind == Kind::Null);
+                        assert_eq!(order.known_time.0, order.commit.0, "seed {seed}");
+                        numbers += 1;
+                    }
+                    Newest::More => more += 1,
+                }
             }
             found_all += revisions.len();
         }
@@ -90,7 +105,44 @@ fn a_revision_is_lost_or_found_in_another_place() {
         }
         assert_eq!(all, model, "seed {seed}");
     }
-    println!("{found_all} revisions found");
+    println!("{found_all} revisions found, {numbers} as numbers, {more} with more to know");
+    assert!(numbers > 100 && more > 100);
+}
+
+#[test]
+fn a_moment_among_uneven_times_is_missed() {
+    for seed in 0..20 {
+        let mut random = Random(seed);
+        let memtable = Memtable::new(FileNumber(1), 1 << 12);
+        let mut times = vec![i64::MIN];
+        for _ in 0..random.below(200) {
+            let gap = 1i64 << random.below(62);
+            let last = *times.last().unwrap();
+            times.push(last.saturating_add(if random.below(4) == 0 { gap } else { 1 }));
+        }
+        let feature = FeatureId(1);
+        for (commit, time) in (0..).zip(&times) {
+            let mut inserter = memtable.inserter();
+            let order = Order {
+                event_time: EventTime(*time),
+                known_time: KnownTime(commit),
+                commit: Commit(commit),
+            };
+            let (kind, value) = (Kind::Value, EntryValue::Bits(commit.cast_unsigned()));
+            let put = Incoming { feature, order, kind, source: SourceId::NONE, value };
+            inserter.put(b"ant", put);
+            inserter.end();
+        }
+        let node = memtable.find(EntityHash::of(b"ant"), b"ant").unwrap();
+        let found = node.feature(feature).unwrap();
+        for t in times.iter().flat_map(|t| [t.saturating_sub(1), *t, t.saturating_add(1)]) {
+            let wanted = times.partition_point(|time| *time <= t) as u64 - 1;
+            let Newest::Number(number) = found.number_up_to(EventTime(t)) else {
+                panic!("seed {seed}, at {t}: nothing")
+            };
+            assert_eq!(number.bits, wanted, "seed {seed}, at {t}");
+        }
+    }
 }
 
 #[test]

@@ -2,7 +2,10 @@
 //! know: nothing that came late is newer, it was known at its commit, and its value, if it has one,
 //! is a number.
 
-use asofdb_format::ids::{Commit, EventTime};
+use std::ops::Bound;
+
+use asofdb_format::ids::{Commit, EventTime, KnownTime};
+use asofdb_format::revision::{Order, Payload, Revision};
 use asofdb_format::value::Kind;
 use asofdb_format::wire::narrow;
 
@@ -63,15 +66,36 @@ impl FeatureNode<'_> {
         if event_time(&newest) <= t {
             return number(&newest);
         }
-        if state >> 32 != 0 {
-            return Newest::More;
-        }
         let (block, up_to) = self.up_to(narrow(state & COUNTED).saturating_sub(1), t);
-        match up_to.checked_sub(1) {
-            Some(index) => number(&self.record(block, index)),
-            None => Newest::Nothing,
+        let ordered = up_to.checked_sub(1).map(|index| self.record(block, index));
+        let above = Order { event_time: t, known_time: KnownTime::MAX, commit: Commit::MAX };
+        let late =
+            self.late(state).and_then(|late| late.upper_bound(Bound::Included(&(above, u64::MAX))));
+        match (ordered, late) {
+            (None, None) => Newest::Nothing,
+            (Some(ordered), Some(late)) if self.order_of(&ordered) > late.key().0 => {
+                number(&ordered)
+            }
+            // What is late came later than an equal one that is in order.
+            (_, Some(late)) => number_of(late.value()),
+            (Some(ordered), None) => number(&ordered),
         }
     }
+}
+
+#[inline]
+fn number_of(revision: &Revision) -> Newest {
+    let Revision { order, kind, payload, .. } = revision;
+    let bits = match payload {
+        Payload::Bits(bits) => *bits,
+        Payload::None if *kind != Kind::Value => 0,
+        _ => return Newest::More,
+    };
+    if order.known_time.0 != order.commit.0 {
+        return Newest::More;
+    }
+    let (event_time, commit) = (order.event_time, order.commit);
+    Newest::Number(Number { event_time, commit, kind: *kind, bits })
 }
 
 #[inline]
