@@ -1,6 +1,6 @@
-//! What a feature's newest record up to a moment says where a few words of it are all there is to
-//! know: nothing that came late is newer, it was known at its commit, and its value, if it has one,
-//! is a number.
+//! What a feature's newest record up to a moment says where its event time, its commit and a number
+//! are all that there is to know: for a reader who asks for no known time, of a value that, if there
+//! is one, is a number.
 
 use std::ops::Bound;
 
@@ -64,7 +64,7 @@ impl FeatureNode<'_> {
         let Some((state, newest)) = self.newest_record() else { return Newest::Nothing };
         // What came late is below the newest.
         if event_time(&newest) <= t {
-            return number(&newest);
+            return self.number(&newest);
         }
         let (block, up_to) = self.up_to(narrow(state & COUNTED).saturating_sub(1), t);
         let ordered = up_to.checked_sub(1).map(|index| self.record(block, index));
@@ -74,12 +74,29 @@ impl FeatureNode<'_> {
         match (ordered, late) {
             (None, None) => Newest::Nothing,
             (Some(ordered), Some(late)) if self.order_of(&ordered) > late.key().0 => {
-                number(&ordered)
+                self.number(&ordered)
             }
             // What is late came later than an equal one that is in order.
             (_, Some(late)) => number_of(late.value()),
-            (Some(ordered), None) => number(&ordered),
+            (Some(ordered), None) => self.number(&ordered),
         }
+    }
+
+    #[inline]
+    fn number(&self, record: &Record) -> Newest {
+        let [event_time, commit, value, meta] = *record;
+        let (what, kind) = (meta >> VALUE_AT & 3, kind(meta));
+        if what != BITS && (what != 0 || kind == Kind::Value) {
+            return Newest::More;
+        }
+        let bits =
+            if meta & HAS_KNOWN == 0 { value } else { get(self.memtable.arena.words(value, 2), 1) };
+        Newest::Number(Number {
+            event_time: EventTime(event_time.cast_signed()),
+            commit: Commit(commit.cast_signed()),
+            kind,
+            bits,
+        })
     }
 }
 
@@ -91,25 +108,6 @@ fn number_of(revision: &Revision) -> Newest {
         Payload::None if *kind != Kind::Value => 0,
         _ => return Newest::More,
     };
-    if order.known_time.0 != order.commit.0 {
-        return Newest::More;
-    }
     let (event_time, commit) = (order.event_time, order.commit);
     Newest::Number(Number { event_time, commit, kind: *kind, bits })
-}
-
-#[inline]
-fn number(record: &Record) -> Newest {
-    let [event_time, commit, bits, meta] = *record;
-    let what = meta >> VALUE_AT & 3;
-    let kind = kind(meta);
-    if meta & HAS_KNOWN != 0 || what != BITS && (what != 0 || kind == Kind::Value) {
-        return Newest::More;
-    }
-    Newest::Number(Number {
-        event_time: EventTime(event_time.cast_signed()),
-        commit: Commit(commit.cast_signed()),
-        kind,
-        bits,
-    })
 }
