@@ -20,6 +20,7 @@ use crate::read::row::{read_as, read_row};
 use crate::read::scan::Scan;
 use crate::read::selection::Selection;
 use crate::read::sequence::SequenceReader;
+use crate::read::source::LastBlock;
 use crate::read::versions::read_versions;
 use crate::shape::background::{Background, Logs};
 use crate::state::live::{Keeper, State};
@@ -288,7 +289,7 @@ impl Store {
     /// As [`Store::as_of`].
     pub fn read(&self, entity: impl AsRef<[u8]>, feature: &str, read: &Read) -> Result<Reading> {
         let (plan, _) = self.plan_one(feature, read)?;
-        let row = read_as(Lookup::Point, &plan, entity.as_ref())?;
+        let row = read_as(Lookup::Point, &plan, entity.as_ref(), &mut LastBlock::default())?;
         let answer = row.answers.into_iter().next().unwrap_or(crate::Answer::Missing);
         Ok(Reading { answer, stamp: row.stamp })
     }
@@ -395,7 +396,9 @@ impl Store {
 
     /// A reader of a feature's versions, for who asks about sequences of events again and again: what
     /// [`Store::last_n`] and [`Store::range`] answer goes to columns that are used again, and nothing
-    /// is allocated for a version. Known times and sources are told by [`Store::last_n`].
+    /// is allocated for a version. The name means the schema that it means now, whatever it comes to
+    /// mean later, or meant at a snapshot; `name@schema` is any other one. Known times, commits, sources
+    /// and stale values are told by [`Store::last_n`].
     ///
     /// ```
     /// use asofdb::{Batch, Durability, EventTime, FeatureSpec, Options, Read, Store, ValueType};

@@ -149,7 +149,7 @@ pub fn versions_agree(
         }
         Err(_) => return Ok(()),
     };
-    let schema = reader.feature().map(|feature| feature.schema);
+    let schema = Some(reader.feature().schema);
     let is_of_it = |answer: &Answer| answer.origin().map(|origin| origin.schema) == schema;
     match versions {
         // What the name meant then is not what it means now.

@@ -11,21 +11,27 @@
 //! shard  place -> number, and  number  place | block | was asked for     ^ hand
 //! ```
 //!
-//! Each shard has its part of the room and never more. The blocks of a table go with the table, those
-//! of erased entities too.
+//! Each shard has its part of the room and never more, what a block takes beside its bytes included. The
+//! blocks of a table go with the table, those of erased entities too.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use asofdb_format::ids::FileNumber;
-use asofdb_format::wire::wide;
+use asofdb_format::wire::{narrow, wide};
 use bytes::Bytes;
 
 use crate::metrics::{BlockMetrics, Counter};
 use crate::sync::Mutex;
 
-/// In so many parts, so that threads seldom meet.
-const SHARDS: usize = 8;
+/// In up to so many parts, so that threads seldom meet.
+const MOST_SHARDS: usize = 8;
+
+/// A part has at least so many bytes, if there are that many.
+const LEAST_ROOM: usize = 256 << 10;
+
+/// About what a block takes beside its bytes: its entry, its place in the map, what the allocator adds.
+const BESIDE: usize = 256;
 
 /// Which block: its table, where the heap begins that it lies in, and its bounds and length as the
 /// column told them.
@@ -41,7 +47,7 @@ pub(crate) struct BlockPlace {
 /// The blocks that a store keeps.
 #[derive(Debug)]
 pub(crate) struct Blocks {
-    shards: [Mutex<Shard>; SHARDS],
+    shards: Box<[Mutex<Shard>]>,
     /// The bytes that a shard may keep.
     room: usize,
     found: Counter,
@@ -66,9 +72,10 @@ struct Kept {
 impl Blocks {
     /// Room for so many bytes.
     pub(crate) fn new(bytes: usize) -> Self {
+        let shards = (bytes / LEAST_ROOM).clamp(1, MOST_SHARDS);
         Self {
-            shards: Default::default(),
-            room: bytes / SHARDS,
+            shards: (0..shards).map(|_| Mutex::default()).collect(),
+            room: bytes / shards,
             found: Counter::default(),
             decompressed: Counter::default(),
         }
@@ -77,8 +84,8 @@ impl Blocks {
     fn shard(&self, place: &BlockPlace) -> Option<&Mutex<Shard>> {
         let mut hasher = DefaultHasher::new();
         place.hash(&mut hasher);
-        let part = usize::try_from(hasher.finish() % SHARDS as u64).ok()?;
-        self.shards.get(part)
+        let part = hasher.finish() % wide(self.shards.len());
+        self.shards.get(narrow(part))
     }
 
     /// A block, if it is here.
@@ -94,9 +101,10 @@ impl Blocks {
         Some(kept.block.clone())
     }
 
-    /// Keeps a block; one that would take a large part of the room is not kept.
+    /// Keeps a block; one that would take more than half of its shard's room is not kept.
     pub(crate) fn keep(&self, place: BlockPlace, block: &Bytes) {
-        if block.len() > self.room / 4 {
+        let takes = block.len().saturating_add(BESIDE);
+        if takes > self.room / 2 {
             return;
         }
         let Some(shard) = self.shard(&place) else { return };
@@ -104,9 +112,9 @@ impl Blocks {
         if shard.places.contains_key(&place) {
             return;
         }
-        while shard.bytes + block.len() > self.room && shard.drop_one() {}
+        while shard.bytes + takes > self.room && shard.drop_one() {}
         let number = shard.blocks.len();
-        shard.bytes += block.len();
+        shard.bytes += takes;
         shard.places.insert(place, number);
         shard.blocks.push(Kept { place, block: block.clone(), was_asked_for: false });
     }
@@ -131,7 +139,7 @@ impl Blocks {
         self.decompressed.add(1);
     }
 
-    /// The bytes of all that is kept.
+    /// The bytes that all that is kept takes.
     fn bytes(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().bytes).sum()
     }
@@ -160,6 +168,8 @@ impl Shard {
                 }
                 _ => {
                     self.take(self.hand);
+                    // What took its place has its turn when the hand comes round.
+                    self.hand += 1;
                     return true;
                 }
             }
@@ -173,7 +183,7 @@ impl Shard {
             return;
         }
         let gone = self.blocks.swap_remove(number);
-        self.bytes -= gone.block.len();
+        self.bytes -= gone.block.len() + BESIDE;
         self.places.remove(&gone.place);
         if let Some(moved) = self.blocks.get(number) {
             self.places.insert(moved.place, number);
@@ -195,26 +205,57 @@ mod tests {
 
     #[test]
     fn more_is_kept_than_there_is_room_for() {
-        let blocks = Blocks::new(SHARDS * 4096);
-        for n in 0..1_000 {
-            blocks.keep(place(1, n), &block(n));
-            assert!(blocks.bytes() <= SHARDS * 4096);
+        for room in [0, 1, 4_000, 100_000, 1 << 20, 4 << 20] {
+            let blocks = Blocks::new(room);
+            for n in 0..10_000 {
+                blocks.keep(place(1, n), &block(n));
+                blocks.keep(place(2, n), &Bytes::new());
+                assert!(blocks.bytes() <= room, "{room}");
+            }
+            let each = |blocks: &Shard| blocks.blocks.len();
+            let count: usize = blocks.shards.iter().map(|shard| each(&shard.lock())).sum();
+            assert!(count * BESIDE <= room, "{count} blocks in {room} bytes");
         }
-        assert!(blocks.bytes() > SHARDS * 2048);
-        let kept = (0..1_000).filter_map(|n| blocks.get(&place(1, n)).map(|found| (n, found)));
+        let blocks = Blocks::new(1 << 20);
+        for n in 0..10_000 {
+            blocks.keep(place(1, n), &block(n));
+        }
+        assert!(blocks.bytes() > 1 << 19);
+        let kept = (0..10_000).filter_map(|n| blocks.get(&place(1, n)).map(|found| (n, found)));
         let kept: Vec<_> = kept.collect();
-        assert_eq!(kept.len() * 1024, blocks.bytes());
+        assert_eq!(kept.len() * (1024 + BESIDE), blocks.bytes());
         assert!(kept.iter().all(|(n, found)| *found == block(*n)));
     }
 
     #[test]
     fn what_is_asked_for_again_goes_before_what_is_not() {
-        let blocks = Blocks::new(SHARDS * 4096);
+        let blocks = Blocks::new(32 << 10);
         blocks.keep(place(1, 0), &block(0));
         for n in 1..1_000 {
             blocks.keep(place(1, n), &block(n));
             assert_eq!(blocks.get(&place(1, 0)), Some(block(0)), "after {n} others");
         }
+    }
+
+    /// The block that came last used to stand under the hand, and went for the next one: what was asked
+    /// for once and never again stayed for ever.
+    #[test]
+    fn what_is_asked_for_now_never_gets_in() {
+        let blocks = Blocks::new(600 << 10);
+        for n in 0..1_000 {
+            blocks.keep(place(1, n), &block(n));
+        }
+        let mut found = 0;
+        for round in 0..10 {
+            for n in 10_000..10_200 {
+                match blocks.get(&place(1, n)) {
+                    Some(_) if round >= 2 => found += 1,
+                    Some(_) => {}
+                    None => blocks.keep(place(1, n), &block(n)),
+                }
+            }
+        }
+        assert_eq!(found, 8 * 200);
     }
 
     #[test]
@@ -250,11 +291,8 @@ mod tests {
 
     #[test]
     fn a_large_block_pushes_all_others_out() {
-        let blocks = Blocks::new(SHARDS * 4096);
-        blocks.keep(place(1, 0), &Bytes::from(vec![1; 4096]));
+        let blocks = Blocks::new(32 << 10);
+        blocks.keep(place(1, 0), &Bytes::from(vec![1; 17 << 10]));
         assert_eq!(blocks.bytes(), 0);
-        let none = Blocks::new(0);
-        none.keep(place(1, 0), &Bytes::new());
-        assert_eq!(none.get(&place(1, 0)), None);
     }
 }

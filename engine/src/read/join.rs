@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use crate::files::table::HeadRow;
 use crate::metrics::{Lookup, Visits};
 use crate::read::asked::Asked;
-use crate::read::direct::put;
+use crate::read::direct::{put, put_after};
 use crate::read::how::{JoinKnown, JoinOptions, Stand};
 use crate::read::joined::{Joined, Unanswered};
 use crate::read::landing::{Landing, MOST_ROWS};
@@ -27,7 +27,7 @@ use crate::read::plan::{Ask, Pinned, clamp, shifted};
 use crate::read::resolve::View;
 use crate::read::row::{table_may_hold, table_may_offer};
 use crate::read::selection::Selection;
-use crate::read::source::{Found, newest_in_memtable, offer_memtable, offer_row};
+use crate::read::source::{Found, LastBlock, newest_in_memtable, offer_memtable, offer_row};
 use crate::read::spine::{self, MANY_ROWS, Piece, SpineRow};
 use crate::state::live::{Keeper, State};
 use crate::state::memtable::EntityNode;
@@ -382,15 +382,16 @@ impl Joiner {
             }
             cells.clear(group);
         }
+        let mut lasts: Vec<_> = self.asks.iter().map(|_| LastBlock::passing()).collect();
         for (at, row) in rows.iter().enumerate() {
             // Before all time nothing was known.
             let Some(known) = self.known(row) else { continue };
             asked.set_moment(row.t);
             let asks = asked.each();
             let best = sources.best(asks, &view_of(known), &mut visits)?;
-            for (ask, found) in asks.iter().zip(best) {
+            for ((ask, found), last) in asks.iter().zip(best).zip(&mut lasts) {
                 if let Some(found) = found {
-                    put(ask, &found, &mut cells.row(group, at))?;
+                    put_after(ask, &found, last, &mut cells.row(group, at))?;
                 }
             }
         }

@@ -22,25 +22,29 @@ use crate::types::error::{Error, Result};
 
 /// The answers for one entity.
 pub(crate) fn read_row(plan: &Plan, entity: &[u8]) -> Result<Row> {
-    read_as(Lookup::Row, plan, entity)
+    read_as(Lookup::Row, plan, entity, &mut LastBlock::default())
 }
 
-/// As [`read_row`], and counted as what it is.
-pub(crate) fn read_as(what: Lookup, plan: &Plan, entity: &[u8]) -> Result<Row> {
+/// As [`read_row`], counted as what it is, and for who fetched values beside these before.
+pub(crate) fn read_as(
+    what: Lookup,
+    plan: &Plan,
+    entity: &[u8],
+    last: &mut LastBlock,
+) -> Result<Row> {
     let mut visits = Visits::new();
-    let row = plan.state.monitor.watched(answer(plan, entity, &mut visits))?;
+    let row = plan.state.monitor.watched(answer(plan, entity, last, &mut visits))?;
     plan.state.monitor.reads.count(what, plan.asks.len(), &visits);
     Ok(row)
 }
 
-fn answer(plan: &Plan, entity: &[u8], visits: &mut Visits) -> Result<Row> {
+fn answer(plan: &Plan, entity: &[u8], last: &mut LastBlock, visits: &mut Visits) -> Result<Row> {
     let view = plan.view(entity);
     let best = best_of(&plan.state, entity, &plan.asks, &view, visits)?;
     let mut answers = vec![Answer::Missing; plan.asks.len()];
-    let mut last = LastBlock::default();
     for (ask, found) in plan.asks.iter().zip(best) {
         if let (Some(found), Some(answer)) = (found, answers.get_mut(ask.place)) {
-            *answer = answer_of(&plan.state, ask, &found, ask.t, &mut last)?;
+            *answer = answer_of(&plan.state, ask, &found, ask.t, last)?;
         }
     }
     Ok(Row { answers, stamp: plan.stamp })

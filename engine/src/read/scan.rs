@@ -2,9 +2,11 @@
 
 use bytes::Bytes;
 
+use crate::metrics::Lookup;
 use crate::read::entities::Entities;
 use crate::read::plan::Plan;
-use crate::read::row::read_row;
+use crate::read::row::read_as;
+use crate::read::source::LastBlock;
 use crate::types::answer::{Row, Status};
 use crate::types::error::Result;
 
@@ -30,7 +32,7 @@ impl Scan {
             if !entity.starts_with(&self.prefix) {
                 continue;
             }
-            let row = read_row(&self.plan, &entity)?;
+            let row = read_as(Lookup::Row, &self.plan, &entity, &mut LastBlock::passing())?;
             if row.answers.iter().any(|answer| answer.status() != Status::Missing) {
                 return Ok(Some((entity, row)));
             }

@@ -24,27 +24,30 @@ use crate::types::spec::Feature;
 /// Reads versions of one feature again and again; see
 /// [`Store::sequence_reader`](crate::Store::sequence_reader).
 ///
-/// It belongs to one thread at a time; every thread makes its own. Between two calls it holds no file.
+/// It belongs to one thread at a time; every thread makes its own. Its columns keep the room of the
+/// largest answer. As long as it is there, what the store held when it was closed stays in memory.
 #[derive(Debug)]
 pub struct SequenceReader {
     keeper: Arc<Keeper>,
-    feature: Selection,
+    feature: Feature,
+    selection: Selection,
     found: Sequence,
 }
 
 impl SequenceReader {
     pub(crate) fn new(keeper: &Arc<Keeper>, feature: Feature) -> Self {
         let found = Sequence::new(feature.value_type);
-        Self { keeper: Arc::clone(keeper), feature: Selection::new(vec![feature]), found }
+        let selection = Selection::new(vec![feature.clone()]);
+        Self { keeper: Arc::clone(keeper), feature, selection, found }
     }
 
-    /// The feature whose versions are read.
+    /// The feature whose versions are read, in the schema that its name meant when the reader was made.
     #[must_use]
-    pub fn feature(&self) -> Option<&Feature> {
-        self.feature.features().first()
+    pub const fn feature(&self) -> &Feature {
+        &self.feature
     }
 
-    /// The newest `n` versions, as [`Store::last_n`](crate::Store::last_n) answers them.
+    /// The newest `n` versions, as [`Store::last_n`](crate::Store::last_n) answers them for this schema.
     ///
     /// # Errors
     /// As [`Store::as_of`](crate::Store::as_of).
@@ -57,7 +60,7 @@ impl SequenceReader {
     }
 
     /// The versions of a span, both ends included, as [`Store::range`](crate::Store::range) answers
-    /// them.
+    /// them for this schema, with the same of the read's options.
     ///
     /// # Errors
     /// As [`Store::as_of`](crate::Store::as_of), for `from`.
@@ -78,10 +81,10 @@ impl SequenceReader {
         read: &Read,
         wanted: impl FnOnce(&Ask) -> Wanted,
     ) -> Result<&Sequence> {
-        let Self { keeper, feature, found } = self;
+        let Self { keeper, selection, found, .. } = self;
         found.clear();
         keeper.check_open()?;
-        let plan = Plan::new(keeper, feature, read)?;
+        let plan = Plan::new(keeper, selection, read)?;
         let ask = plan.asks.first().ok_or(Error::Closed)?;
         let (mut visits, mut last) = (Visits::new(), LastBlock::default());
         let answered = each_version(&plan, ask, entity, wanted(ask), &mut visits, |version| {

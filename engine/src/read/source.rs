@@ -16,7 +16,7 @@ use crate::files::table::{ChunkBytes, HeadRow, Table};
 use crate::read::plan::Ask;
 use crate::read::resolve::View;
 use crate::state::memtable::{EntityNode, FeatureNode, Near};
-use crate::types::error::{Error, Result};
+use crate::types::error::Result;
 
 /// A revision that a read sees, its value not yet fetched.
 #[derive(Clone, Debug)]
@@ -136,14 +136,11 @@ impl LastBlock {
     /// The block that a value lies in.
     fn of(&mut self, table: &Table, heap: u64, at: &InBlock) -> Result<&Bytes> {
         let place = table.block_place(heap, at);
-        if self.last.as_ref().is_none_or(|(last, _)| *last != place) {
-            self.last = Some((place, table.block(place, !self.passes)?));
-        }
-        match &self.last {
-            Some((_, block)) => Ok(block),
-            // There is one now.
-            None => Err(Error::Closed),
-        }
+        let last = match self.last.take() {
+            Some(last) if last.0 == place => last,
+            _ => (place, table.block(place, !self.passes)?),
+        };
+        Ok(&self.last.insert(last).1)
     }
 }
 

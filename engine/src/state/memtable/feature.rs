@@ -386,7 +386,7 @@ impl<'m> FeatureNode<'m> {
                     low.midpoint(high)
                 };
             }
-            step *= 2;
+            step = step.saturating_mul(2);
         }
         (block, low)
     }
