@@ -103,6 +103,10 @@ pub(crate) fn each_version<'p>(
             each(best)?;
         }
         (count, last) = (count + 1, Some(event_time));
+        if count == wanted.most {
+            // Older versions need not be decoded.
+            break;
+        }
         let mut place = 0;
         while let Some(cursor) = cursors.get_mut(place) {
             if cursor.event_time() == event_time && !cursor.advance(ask, &view)? {

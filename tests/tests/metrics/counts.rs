@@ -146,6 +146,10 @@ fn an_older_version_is_found_without_its_history() {
         assert_eq!(store.as_of("ant", "v:f", EventTime(25)).unwrap().as_i64(), Some(20));
     });
     assert_eq!(sources(&older), [1, 0, 0, 1, 0, 1]);
+    let one = counted(&store, || {
+        assert_eq!(store.last_n("ant", "v:f", 1, &Read::latest()).unwrap().answers.len(), 1);
+    });
+    assert_eq!(sources(&one), [1, 0, 0, 1, 0, 0], "the newest stands by itself");
     let all = counted(&store, || {
         assert_eq!(store.last_n("ant", "v:f", 9, &Read::latest()).unwrap().answers.len(), 3);
     });
