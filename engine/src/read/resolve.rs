@@ -33,7 +33,7 @@ impl View<'_> {
                 || !self.taken.is_reverted(order.commit, source(), self.seen_from))
     }
 
-    /// Whether a commit alone tells if the read sees a revision that was known at its commit.
+    /// Whether a commit alone tells if the read sees a revision.
     #[inline]
     pub(crate) fn sees_by_commit(&self) -> bool {
         self.known_at.is_none() && self.erased.is_none() && self.taken.reverts.is_empty()

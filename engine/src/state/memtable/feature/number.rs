@@ -25,7 +25,7 @@ pub(crate) enum Newest {
     More,
 }
 
-/// What a record says, but for its source.
+/// What a record says, but for its source and its known time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Number {
     pub(crate) event_time: EventTime,
