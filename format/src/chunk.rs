@@ -108,7 +108,7 @@ pub struct Chunk<'a> {
 
 impl<'a> Chunk<'a> {
     /// Reads the head of a chunk.
-    #[inline]
+    #[inline(always)]
     pub fn decode(bytes: &'a [u8]) -> Decoded<Self> {
         let mut reader = Reader::new(bytes);
         let fault = reader.fault("the widths and flags of a chunk");

@@ -23,6 +23,7 @@ pub(super) struct Beside<'a> {
 }
 
 impl<'a> Beside<'a> {
+    #[inline(always)]
     pub(super) fn decode(
         reader: &mut Reader<'a>,
         columns: usize,
