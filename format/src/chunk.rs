@@ -51,8 +51,8 @@ mod numbers;
 mod rows;
 
 use self::beside::Beside;
-pub use self::column::Column;
-use self::column::{ColumnValues, Commits, Orders};
+pub use self::column::{Column, Orders, OrdersBack};
+use self::column::{ColumnValues, Commits};
 pub use self::encode::{ColumnInput, encode};
 pub use self::grid::Grid;
 pub use self::numbers::{Moment, NumberColumn};
@@ -347,8 +347,18 @@ impl<'a> Chunk<'a> {
 
     /// The i-th column of a chunk of a table that has this timeline.
     pub fn column(&self, index: usize, timeline: &'a Timeline) -> Decoded<Column<'a>> {
-        let mut walk = Walk::default();
-        let extent = self.extent(index, &mut walk);
+        self.column_with(index, &self.orders(timeline)?, &mut Walk::default())
+    }
+
+    /// The i-th column, for who goes from column to column: the orders are this chunk's own
+    /// [`Chunk::orders`], and one walk is passed along.
+    pub fn column_with(
+        &self,
+        index: usize,
+        orders: &Orders<'a>,
+        walk: &mut Walk<'a>,
+    ) -> Decoded<Column<'a>> {
+        let extent = self.extent(index, walk);
         let (times, values) = match self.numbers_beside(index, extent) {
             Some(found) => {
                 let (times, numbers) = found?;
@@ -356,12 +366,11 @@ impl<'a> Chunk<'a> {
             }
             None => {
                 let (mut reader, end) = self.body(index)?;
-                let times = self.times(index, extent, &mut reader, &mut walk)?;
+                let times = self.times(index, extent, &mut reader, walk)?;
                 (times, ColumnValues::Body(reader, end))
             }
         };
-        let (orders, kinds) = (self.orders(timeline)?, self.kinds);
-        Ok(Column { times, before: extent.1, orders, kinds, values })
+        Ok(Column { times, before: extent.1, orders: *orders, kinds: self.kinds, values })
     }
 
     /// Event times and numbers of a column, if those of all columns lie side by side.
@@ -443,8 +452,8 @@ impl<'a> Chunk<'a> {
         Ok(Some(NumberColumn { times, before, kinds: self.kinds, numbers }))
     }
 
-    /// What lies behind the values.
-    fn orders(&self, timeline: &'a Timeline) -> Decoded<Orders<'a>> {
+    /// What lies behind the values, in a chunk of a table that has this timeline.
+    pub fn orders(&self, timeline: &'a Timeline) -> Decoded<Orders<'a>> {
         let mut reader = Reader::new(self.bytes);
         reader.take(self.orders)?;
         let commits = match self.flags & COMMITS_BY_TIME {

@@ -123,6 +123,12 @@ fn in_place(bytes: &[u8], timeline: &Timeline) {
             let _ = (column.event_time(index), column.place(index));
         }
         assert!(column.up_to(EventTime(0)) <= column.len());
+        let are_good = chunk.commits_ascend(timeline) == Ok(true);
+        let mut back = column.orders_back();
+        for index in (0..column.len().min(MOST)).rev() {
+            let order = back.order(index, column.event_time(index));
+            assert!(!are_good || (order, back.source(index)) == (column.order(index), column.source(index)));
+        }
     }
     let _ = chunk.find(FeatureId(u32::MAX), 0);
     let moments = [i64::MIN, 0, i64::MAX].map(|t| chunk.moment(EventTime(t)));

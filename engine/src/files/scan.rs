@@ -4,7 +4,7 @@
 
 use std::ops::{Range, RangeInclusive};
 
-use asofdb_format::chunk::{self, Chunk, Column};
+use asofdb_format::chunk::{self, Chunk, Column, Walk};
 use asofdb_format::directory::Directory;
 use asofdb_format::hash::EntityHash;
 use asofdb_format::head::{Head, HeadShape, Slot};
@@ -204,9 +204,10 @@ impl TableScan {
                 heap: whole.slice(chunk_bytes.len()..),
             });
         }
-        let timeline = table.timeline()?;
+        let orders = chunk.orders(table.timeline()?).map_err(malformed)?;
+        let mut walk = Walk::default();
         for index in 0..chunk.columns() {
-            let column = chunk.column(index, timeline).map_err(malformed)?;
+            let column = chunk.column_with(index, &orders, &mut walk).map_err(malformed)?;
             let feature = chunk.feature(index);
             let mut revisions = self.spare.take();
             read_column(table, &column, chunk_bytes, heap_bytes, &mut revisions)

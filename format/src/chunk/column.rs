@@ -9,9 +9,10 @@ use crate::value::Kind;
 use crate::values::{NumberValues, Place, Values};
 use crate::wire::{Decoded, Malformed, Reader};
 
-/// Commits, known times and sources of a chunk.
+/// Commits, known times and sources of a chunk: what tells whether a read sees a revision, and which
+/// of two of one event time is newer.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Orders<'a> {
+pub struct Orders<'a> {
     pub(super) commits: Commits<'a>,
     pub(super) known: Option<Ints<'a>>,
     pub(super) sources: Option<Ints<'a>>,
@@ -44,13 +45,105 @@ impl Commits<'_> {
                 }
             }
             Self::ByTime { timeline, places, commits } => {
-                let place = i64::try_from(before.saturating_add(index)).unwrap_or(i64::MAX);
-                match places.partition_above(place).checked_sub(1) {
-                    Some(at) if places.get(at) == place => commits.get(at),
-                    _ => timeline.commit_of(event_time).map_or(i64::MAX, |commit| commit.0),
-                }
+                let place = place_of(before, index);
+                let last = places.partition_above(place).checked_sub(1);
+                let exception = last.filter(|at| places.get(*at) == place);
+                told(timeline, commits, exception, event_time)
             }
         }
+    }
+}
+
+/// The place among all of the i-th revision of a column before which so many lie.
+fn place_of(before: usize, index: usize) -> i64 {
+    i64::try_from(before.saturating_add(index)).unwrap_or(i64::MAX)
+}
+
+/// The commit of an exception, or what the timeline tells of an event time.
+#[inline]
+fn told(
+    timeline: &Timeline,
+    commits: &Ints<'_>,
+    exception: Option<usize>,
+    event_time: EventTime,
+) -> i64 {
+    let by_time = || timeline.commit_of(event_time).map_or(i64::MAX, |commit| commit.0);
+    exception.map_or_else(by_time, |at| commits.get(at))
+}
+
+/// The orders of a column for who goes back from revision to revision: what was found out for one is
+/// near what the one before it needs.
+#[derive(Clone, Debug)]
+pub struct OrdersBack<'o, 'a> {
+    orders: &'o Orders<'a>,
+    before: usize,
+    /// Of the revisions that do not go by the timeline, how many lie up to the one asked for last.
+    exceptions: Option<usize>,
+}
+
+impl<'o, 'a> OrdersBack<'o, 'a> {
+    pub(super) const fn new(orders: &'o Orders<'a>, before: usize) -> Self {
+        Self { orders, before, exceptions: None }
+    }
+
+    /// The place in the order of the i-th revision of the column, by its event time. No index may be
+    /// above the one before.
+    #[must_use]
+    #[inline]
+    pub fn order(&mut self, index: usize, event_time: EventTime) -> Order {
+        let commit = match &self.orders.commits {
+            Commits::ByTime { timeline, places, commits } => {
+                let place = place_of(self.before, index);
+                let mut up_to = match self.exceptions {
+                    Some(up_to) => up_to,
+                    None => places.partition_above(place),
+                };
+                let exception = loop {
+                    let Some(at) = up_to.checked_sub(1) else { break None };
+                    let last = places.get(at);
+                    if last <= place {
+                        break (last == place).then_some(at);
+                    }
+                    up_to = at;
+                };
+                self.exceptions = Some(up_to);
+                told(timeline, commits, exception, event_time)
+            }
+            commits => commits.get(self.before, index, event_time),
+        };
+        self.orders.with_commit(commit, self.before.saturating_add(index), event_time)
+    }
+
+    /// The i-th revision's source.
+    #[must_use]
+    pub fn source(&self, index: usize) -> SourceId {
+        self.orders.source(self.before.saturating_add(index))
+    }
+}
+
+impl Orders<'_> {
+    /// The place in the order of the i-th revision of a column before which so many revisions lie.
+    #[inline]
+    fn of(&self, before: usize, index: usize, event_time: EventTime) -> Order {
+        let commit = self.commits.get(before, index, event_time);
+        self.with_commit(commit, before.saturating_add(index), event_time)
+    }
+
+    /// The order of the revision at a place among all, of which the rest is known.
+    #[inline]
+    fn with_commit(&self, commit: i64, place: usize, event_time: EventTime) -> Order {
+        let behind = self.known.as_ref().map_or(0, |known| known.get(place));
+        Order {
+            event_time,
+            known_time: KnownTime(commit.wrapping_sub(behind)),
+            commit: Commit(commit),
+        }
+    }
+
+    /// The source of the revision at a place among all.
+    fn source(&self, place: usize) -> SourceId {
+        let id = self.sources.as_ref().map_or(0, |sources| sources.get(place));
+        SourceId(u32::try_from(id).unwrap_or(u32::MAX))
     }
 }
 
@@ -105,22 +198,19 @@ impl<'a> Column<'a> {
     #[must_use]
     #[inline]
     pub fn order_at(&self, index: usize, event_time: EventTime) -> Order {
-        let commit = self.orders.commits.get(self.before, index, event_time);
-        let place = self.before.saturating_add(index);
-        let behind = self.orders.known.as_ref().map_or(0, |known| known.get(place));
-        Order {
-            event_time,
-            known_time: KnownTime(commit.wrapping_sub(behind)),
-            commit: Commit(commit),
-        }
+        self.orders.of(self.before, index, event_time)
     }
 
     /// The i-th revision's source.
     #[must_use]
     pub fn source(&self, index: usize) -> SourceId {
-        let place = self.before.saturating_add(index);
-        let id = self.orders.sources.as_ref().map_or(0, |sources| sources.get(place));
-        SourceId(u32::try_from(id).unwrap_or(u32::MAX))
+        self.orders.source(self.before.saturating_add(index))
+    }
+
+    /// The orders of its revisions, for who goes back through them.
+    #[must_use]
+    pub const fn orders_back(&self) -> OrdersBack<'_, 'a> {
+        OrdersBack::new(&self.orders, self.before)
     }
 
     /// The i-th revision's kind.

@@ -1,8 +1,8 @@
-//! A column of numbers, for readers who see every revision of it: nothing is decoded that such a
-//! reader does not need.
+//! A column of numbers: nothing is decoded that a reader does not need who sees every revision of it,
+//! and who does not brings along what tells.
 
 use crate::chunk::List;
-use crate::chunk::column::kind_of;
+use crate::chunk::column::{Orders, OrdersBack, kind_of};
 use crate::ids::EventTime;
 use crate::ints::{Ints, Limit};
 use crate::value::Kind;
@@ -27,7 +27,7 @@ impl Moment {
     }
 }
 
-/// A column of numbers, every revision of which is seen.
+/// A column of numbers.
 #[derive(Clone, Copy, Debug)]
 pub struct NumberColumn<'a> {
     pub(super) times: List<'a>,
@@ -68,6 +68,14 @@ impl NumberColumn<'_> {
     #[inline(always)]
     pub fn kind(&self, index: usize) -> Decoded<Kind> {
         kind_of(self.kinds.as_ref(), self.before.saturating_add(index))
+    }
+
+    /// The orders of its revisions, for who goes back through them, of the chunk's own
+    /// [`Chunk::orders`](crate::chunk::Chunk::orders).
+    #[must_use]
+    #[inline]
+    pub const fn orders_back<'o, 'a>(&self, orders: &'o Orders<'a>) -> OrdersBack<'o, 'a> {
+        OrdersBack::new(orders, self.before)
     }
 
     /// The bits of the i-th number.

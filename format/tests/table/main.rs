@@ -447,7 +447,7 @@ fn check_chunk_of(columns: &[(FeatureId, Numbers, Vec<Revision>)], timeline: &Ti
     let chunk = Chunk::decode(&bytes).unwrap();
     assert_eq!(chunk.columns(), columns.len());
     let mut from = 0;
-    let mut walk = Walk::default();
+    let (mut walk, mut column_walk) = (Walk::default(), Walk::default());
     for (index, (feature, _, revisions)) in columns.iter().enumerate() {
         assert_eq!(chunk.find(*feature, 0), Ok(index));
         assert_eq!(chunk.find(*feature, from), Ok(index));
@@ -460,6 +460,15 @@ fn check_chunk_of(columns: &[(FeatureId, Numbers, Vec<Revision>)], timeline: &Ti
             assert_eq!(column.up_to(t), expected);
         }
         assert_eq!(column.up_to(EventTime::MAX), revisions.len());
+        let orders = chunk.orders(timeline).unwrap();
+        let again = chunk.column_with(index, &orders, &mut column_walk).unwrap();
+        for step in 1..4 {
+            let mut back = again.orders_back();
+            for (at, revision) in revisions.iter().enumerate().rev().step_by(step) {
+                assert_eq!(back.order(at, again.event_time(at)), revision.order);
+                assert_eq!(back.source(at), revision.source);
+            }
+        }
         if let Some(numbers) = chunk.numbers(index, &mut walk).unwrap() {
             assert_eq!(numbers.len(), revisions.len());
             let (mut starts, mut limits) = (vec![1, 2, 3], Vec::new());
