@@ -10,7 +10,7 @@
 //! as-of row touches a line of hints and the chunk, too. The lines of a head and those of a short
 //! chunk are fetched at once: memory is waited for twice, for the row and for what it leads to.
 
-use asofdb_format::chunk::{Cells, Chunk, Walk};
+use asofdb_format::chunk::Cells;
 use asofdb_format::head::Head;
 use asofdb_format::ids::EventTime;
 use asofdb_format::value::{Kind, Value, ValueType};
@@ -18,7 +18,9 @@ use asofdb_format::wire::Malformed;
 
 use crate::files::table::HeadRow;
 use crate::read::asked::{Asked, Places};
+use crate::read::going_back::GoingBack;
 use crate::read::numbers::{self, NumbersRoom};
+use crate::read::older::OlderVersions;
 use crate::read::plan::Ask;
 use crate::read::resolve::View;
 use crate::read::source::{Found, LastBlock, column_found, head_found};
@@ -123,40 +125,42 @@ fn from_history(
     out: &mut RowCells<'_>,
 ) -> Result<bool> {
     let Some(bytes) = row.chunk(head)? else { return Ok(false) };
-    bytes.fetch();
     let malformed = |fault: Malformed| row.table.corrupt(bytes.start, &fault);
-    let chunk = Chunk::decode(&bytes.bytes).map_err(malformed)?;
-    let mut walk = Walk::default();
+    let mut history = OlderVersions::of(row, &bytes)?;
     let mut moment = None;
-    let mut from = 0;
     for ask in older.iter().filter_map(|index| asks.get(*index)) {
-        let place = match chunk.find(ask.feature, from) {
-            Ok(place) => place,
-            Err(next) => {
-                from = next;
-                continue;
-            }
-        };
-        from = place;
-        if sees_all
-            && is_number(ask)
-            && let Some(column) = chunk.numbers(place, &mut walk).map_err(malformed)?
+        let Some(place) = history.column_of(ask.feature) else { continue };
+        if is_number(ask)
+            && let Some(column) = history.numbers(place)?
         {
             if moment.as_ref().is_none_or(|(t, _)| *t != ask.t) {
-                moment = Some((ask.t, chunk.moment(ask.t)));
+                moment = Some((ask.t, history.chunk.moment(ask.t)));
             }
             let up_to = moment.as_ref().map_or(0, |(_, moment)| column.up_to(moment));
-            let Some(newest) = up_to.checked_sub(1) else { continue };
+            let newest = match sees_all {
+                true => up_to.checked_sub(1),
+                false => {
+                    let orders = column.orders_back(history.orders()?);
+                    let event_time = |index| column.event_time(index);
+                    GoingBack::default().newest(up_to, event_time, orders, view, false)
+                }
+            };
+            let Some(newest) = newest else { continue };
             let event_time = column.event_time(newest);
             let kind = column.kind(newest).map_err(malformed)?;
             put_number(ask, (event_time, kind, column.bits(newest)), out);
             continue;
         }
-        let column = chunk.column(place, row.table.timeline()?).map_err(malformed)?;
-        let seen = (0..column.up_to(ask.t))
-            .rev()
-            .find(|index| sees_all || view.sees(&column.order(*index), || column.source(*index)));
-        if let Some(newest) = seen {
+        let column = history.column(place)?;
+        let up_to = column.up_to(ask.t);
+        let newest = match sees_all {
+            true => up_to.checked_sub(1),
+            false => {
+                let event_time = |index| column.event_time(index);
+                GoingBack::default().newest(up_to, event_time, column.orders_back(), view, false)
+            }
+        };
+        if let Some(newest) = newest {
             let found = column_found(row.table, &bytes, &column, newest).map_err(malformed)?;
             put(ask, &found, out)?;
         }

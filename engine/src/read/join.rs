@@ -16,18 +16,19 @@ use parking_lot::Mutex;
 use crate::files::table::HeadRow;
 use crate::metrics::{Lookup, Visits};
 use crate::read::asked::Asked;
-use crate::read::direct::{put, put_after};
+use crate::read::direct::put_after;
 use crate::read::how::{JoinKnown, JoinOptions, Stand};
 use crate::read::joined::{Joined, Unanswered};
 use crate::read::landing::{Landing, MOST_ROWS};
 use crate::read::part::{
-    Group, GroupRoom, ManyRoom, PartCells, PartColumns, answer_group, answer_many,
+    Group, GroupRoom, ManyRoom, PartCells, PartColumns, Views, answer_group, answer_in_memory,
+    answer_many,
 };
 use crate::read::plan::{Ask, Pinned, clamp, shifted};
 use crate::read::resolve::View;
 use crate::read::row::{table_may_hold, table_may_offer};
 use crate::read::selection::Selection;
-use crate::read::source::{Found, LastBlock, newest_in_memtable, offer_memtable, offer_row};
+use crate::read::source::{Found, LastBlock, offer_memtable, offer_row};
 use crate::read::spine::{self, MANY_ROWS, Piece, SpineRow};
 use crate::state::live::{Keeper, State};
 use crate::state::memtable::EntityNode;
@@ -214,8 +215,12 @@ impl Joiner {
         let features = self.asks.len();
         let has_bytes = self.asks.iter().any(|ask| is_bytes(ask.value_type));
         let mut cells = PartCells::none(has_bytes);
-        let mut room =
-            Room { spare: cells.of_none(), group: GroupRoom::default(), many: ManyRoom::default() };
+        let mut room = Room {
+            spare: cells.of_none(),
+            known: Vec::new(),
+            group: GroupRoom::default(),
+            many: ManyRoom::default(),
+        };
         let mut asked = Asked::new(self.asks.clone());
         let (mut groups, mut times) = (Vec::new(), Vec::new());
         let mut first = 0;
@@ -375,8 +380,16 @@ impl Joiner {
         let view_of = |known_at| View { known_at, ..all };
         // Rows ascend by time: the first is the one that may have known least.
         if let Some(known) = self.known(first) {
-            let view = view_of(known);
-            if self.answer_group(&sources, asked, &view, group, (cells, room), &mut visits)? {
+            let mut each = std::mem::take(&mut room.known);
+            each.clear();
+            if let JoinKnown::RowLess(lag) = self.options.known {
+                each.extend(rows.iter().filter_map(|row| self.known_at_row(row, lag)));
+            }
+            let views = Views { first: view_of(known), known: &each };
+            let answered =
+                self.answer_group(&sources, asked, &views, group, (cells, room), &mut visits)?;
+            room.known = each;
+            if answered {
                 self.count(rows, &visits);
                 return Ok(());
             }
@@ -405,7 +418,7 @@ impl Joiner {
         &self,
         sources: &Sources<'_>,
         asked: &mut Asked,
-        view: &View<'_>,
+        views: &Views<'_>,
         group: Group<'_>,
         (cells, room): (&mut PartCells, &mut Room),
         visits: &mut Visits,
@@ -413,23 +426,19 @@ impl Joiner {
         let (Some(first), Some(last)) = (group.times.first(), group.times.last()) else {
             return Ok(true);
         };
-        if !sources.nodes.is_empty() && matches!(self.options.known, JoinKnown::RowLess(_)) {
-            return Ok(false);
-        }
         let alone = Group { first: 0, ..group };
         let mut is_empty = true;
         for row in &sources.rows {
-            if !table_may_hold(row.table, (*first, *last), view) {
+            if !table_may_hold(row.table, (*first, *last), &views.first) {
                 continue;
             }
             let Room { spare, group: again, .. } = &mut *room;
-            let answered = if is_empty {
-                answer_group(row, asked, view, group, again, cells)?
+            let opened = if is_empty {
+                answer_group(row, asked, views, group, again, cells)?
             } else {
                 spare.reset(self.asks.len(), group.times.len());
-                answer_group(row, asked, view, alone, again, spare)?
+                answer_group(row, asked, views, alone, again, spare)?
             };
-            let Some(opened) = answered else { return Ok(false) };
             visits.open_history(opened);
             if !is_empty && !cells.take_newer(group, spare) {
                 return Ok(false);
@@ -439,13 +448,7 @@ impl Joiner {
         let spare = &mut room.spare;
         for node in &sources.nodes {
             spare.reset(self.asks.len(), group.times.len());
-            for (at, t) in group.times.iter().enumerate() {
-                asked.set_moment(*t);
-                let mut row = spare.row(alone, at);
-                newest_in_memtable(*node, asked.each(), view, |ask, found| {
-                    put(ask, &found, &mut row).map(|()| true)
-                })?;
-            }
+            answer_in_memory(*node, asked.each(), views, alone, spare)?;
             if !cells.take_newer(group, spare) {
                 return Ok(false);
             }
@@ -475,6 +478,7 @@ impl Joiner {
 /// Room that is used again from entity to entity.
 struct Room {
     spare: PartCells,
+    known: Vec<KnownTime>,
     group: GroupRoom,
     many: ManyRoom,
 }

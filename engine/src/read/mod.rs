@@ -10,6 +10,8 @@
 //! | `asked` | the features of many reads, looked at once |
 //! | `direct` | an entity that one row of one table holds alone, the most frequent case |
 //! | `numbers` | the numbers of such an entity, side by side |
+//! | `older` | the older versions of an entity in a table |
+//! | `going_back` | from the newest of them to one that is seen |
 //! | `lanes` | the same in wide registers |
 //! | `several` | an entity that several sources may hold |
 //! | `reader` | rows into the caller's columns, by way of `direct` and `several` |
@@ -35,10 +37,12 @@ pub mod sequence;
 pub(crate) mod asked;
 pub(crate) mod direct;
 pub(crate) mod entities;
+pub(crate) mod going_back;
 pub(crate) mod history;
 pub(crate) mod landing;
 pub(crate) mod lanes;
 pub(crate) mod numbers;
+pub(crate) mod older;
 pub(crate) mod part;
 pub(crate) mod plan;
 pub(crate) mod resolve;

@@ -13,20 +13,23 @@
 
 mod columns;
 mod group;
-mod history;
 mod many;
+mod memory;
+mod seen;
 
 use std::ops::Range;
 
 use asofdb_format::chunk;
-use asofdb_format::ids::EventTime;
+use asofdb_format::ids::{EventTime, KnownTime};
 use asofdb_format::value::{Kind, Value};
 
 pub(crate) use self::columns::{PartColumn, PartColumns};
 pub(crate) use self::group::{GroupRoom, answer_group};
 pub(crate) use self::many::{ManyRoom, answer_many};
+pub(crate) use self::memory::answer_in_memory;
 use crate::read::direct::Put;
 use crate::read::plan::Ask;
+use crate::read::resolve::View;
 use crate::types::answer::Status;
 
 /// Rows of a part that ask about one entity.
@@ -36,6 +39,24 @@ pub(crate) struct Group<'t> {
     pub(crate) first: usize,
     /// Their moments, ascending.
     pub(crate) times: &'t [EventTime],
+}
+
+/// What the rows of a group see.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Views<'v> {
+    /// What the first of them sees, which sees least.
+    pub(crate) first: View<'v>,
+    /// What each knows, ascending; empty if all know the same.
+    pub(crate) known: &'v [KnownTime],
+}
+
+impl<'v> Views<'v> {
+    /// What a row sees.
+    #[inline]
+    pub(crate) fn of(&self, row: usize) -> View<'v> {
+        let known_at = self.known.get(row).copied().or(self.first.known_at);
+        View { known_at, ..self.first }
+    }
 }
 
 /// The answers to the rows of some entities.
@@ -218,6 +239,25 @@ impl Numbers<'_> {
             return Some(true);
         }
         (*to_time != event_time).then_some(false)
+    }
+
+    /// Fills one row, as [`Numbers::fill`] does.
+    #[inline]
+    fn put(
+        &mut self,
+        ask: &Ask,
+        times: &[EventTime],
+        row: usize,
+        (event_time, kind, bits): (EventTime, Kind, u64),
+    ) {
+        let numbers = (self.event_times.get_mut(row), self.bits.get_mut(row));
+        let (Some(to_time), Some(to_bits)) = numbers else { return };
+        let (Some(status), Some(t)) = (self.status.get_mut(row), times.get(row)) else { return };
+        if !ask.terms.is_forgotten(event_time) {
+            *status = ask.terms.judge(event_time, kind, *t);
+            *to_time = event_time.0;
+            *to_bits = if *status == Status::Value { bits } else { 0 };
+        }
     }
 
     /// Fills rows, each judged at its own time, with one version; those from `from` up to `to`.

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use asofdb_format::chunk::{Chunk, Column};
+use asofdb_format::chunk::Column;
 use asofdb_format::head::{Head, Slot};
 use asofdb_format::ids::SourceId;
 use asofdb_format::revision::{Order, Payload, Revision};
@@ -13,6 +13,8 @@ use bytes::Bytes;
 
 use crate::files::blocks::BlockPlace;
 use crate::files::table::{ChunkBytes, HeadRow, Table};
+use crate::read::going_back::GoingBack;
+use crate::read::older::OlderVersions;
 use crate::read::plan::Ask;
 use crate::read::resolve::View;
 use crate::state::memtable::{EntityNode, FeatureNode, Near};
@@ -173,7 +175,7 @@ const AT_ONCE: usize = 16;
 /// Goes through those of the features that a memtable has of an entity, until it is told to stop.
 /// What is looked at of them is fetched for several at once.
 #[inline]
-fn each_feature<'s, E>(
+pub(crate) fn each_feature<'s, E>(
     node: EntityNode<'s>,
     asks: &[Ask],
     mut each: impl FnMut(&Ask, usize, FeatureNode<'s>) -> std::result::Result<bool, E>,
@@ -259,28 +261,15 @@ pub(crate) fn offer_row<'s>(
     }
     let Some(bytes) = row.chunk(&head)? else { return Ok(false) };
     let malformed = |fault: Malformed| table.corrupt(bytes.start, &fault);
-    let chunk = Chunk::decode(&bytes.bytes).map_err(malformed)?;
-    let mut from = 0;
-    for ((ask, best), older) in asks.iter().zip(best).zip(older) {
-        if !older {
-            continue;
-        }
-        let place = match chunk.find(ask.feature, from) {
-            Ok(place) => place,
-            Err(next) => {
-                from = next;
-                continue;
-            }
-        };
-        from = place;
-        let column = chunk.column(place, table.timeline()?).map_err(malformed)?;
-        let mut left = column.up_to(ask.t);
-        while left > 0 {
-            left -= 1;
-            if view.sees(&column.order(left), || column.source(left)) {
-                offer(best, column_found(table, &bytes, &column, left).map_err(malformed)?);
-                break;
-            }
+    let mut history = OlderVersions::of(row, &bytes)?;
+    for ((ask, best), _) in asks.iter().zip(best).zip(older).filter(|(_, older)| *older) {
+        let Some(place) = history.column_of(ask.feature) else { continue };
+        let column = history.column(place)?;
+        let event_time = |index| column.event_time(index);
+        let (up_to, orders) = (column.up_to(ask.t), column.orders_back());
+        let newest = GoingBack::default().newest(up_to, event_time, orders, view, false);
+        if let Some(newest) = newest {
+            offer(best, column_found(table, &bytes, &column, newest).map_err(malformed)?);
         }
     }
     Ok(true)

@@ -11,36 +11,34 @@ use crate::files::table::HeadRow;
 use crate::read::asked::{Asked, Places};
 use crate::read::direct::{is_number, put_after};
 use crate::read::numbers::{self, NumbersRoom};
-use crate::read::part::history::History;
-use crate::read::part::{Group, Numbers, PartCells};
+use crate::read::older::OlderVersions;
+use crate::read::part::{Group, Numbers, PartCells, Views, seen};
 use crate::read::plan::Ask;
-use crate::read::resolve::View;
 use crate::read::source::{Found, LastBlock, column_found, head_found};
 use crate::types::error::Result;
 
 /// Answers a group from the one row of a table that holds its entity; whether its older versions
-/// were decoded for it. `None`: what is seen differs from revision to revision, and nothing was
-/// done. `view` is what the row sees that sees least.
+/// were decoded for it.
 pub(crate) fn answer_group(
     row: &HeadRow<'_>,
     asked: &mut Asked,
-    view: &View<'_>,
+    views: &Views<'_>,
     group: Group<'_>,
     room: &mut GroupRoom,
     cells: &mut PartCells,
-) -> Result<Option<bool>> {
-    let sees_all = view.sees_all(&row.table.top_order());
-    if !sees_all {
-        return Ok(None);
-    }
+) -> Result<bool> {
     let head = row.head()?;
     let are_same = asked.are(&head);
+    if !views.first.sees_all(&row.table.top_order()) {
+        let places = Places::new(are_same);
+        return seen::answer((row, &head), (asked, places), views, group, &mut room.spells, cells);
+    }
     let out = &mut cells.of_group(group);
     let looked = numbers::answer(row, &head, (asked, group.times), &mut room.numbers, out)?;
     if let Some(opened) = looked
         && asked.is_numbers
     {
-        return Ok(Some(opened));
+        return Ok(opened);
     }
     let chunk = OnceCell::new();
     let mut history = None;
@@ -67,19 +65,19 @@ pub(crate) fn answer_group(
         let history = match &mut history {
             Some(history) => history,
             None => {
-                let history = history.insert(History::of(row, bytes)?);
+                let history = history.insert(OlderVersions::of(row, bytes)?);
                 find_spells(&history.chunk, group.times, &mut room.spells);
                 history
             }
         };
         from_history(history, ask, group, before, &room.spells, cells)?;
     }
-    Ok(Some(looked == Some(true) || history.is_some()))
+    Ok(looked == Some(true) || history.is_some())
 }
 
 /// Answers the rows from `before` on, which see the newest version.
 #[inline]
-fn from_head(
+pub(super) fn from_head(
     row: &HeadRow<'_>,
     head: &Head<'_>,
     place: usize,
@@ -112,15 +110,15 @@ pub(crate) struct GroupRoom {
 
 /// Rows in a row for which each column tells the version that it tells for the first of them.
 #[derive(Debug)]
-struct Spell {
+pub(super) struct Spell {
     /// The moment of the first.
-    moment: Moment,
+    pub(super) moment: Moment,
     /// The row behind the last.
-    end: usize,
+    pub(super) end: usize,
 }
 
 /// Finds the spells of moments that ascend: those replace what is in the list.
-fn find_spells(chunk: &Chunk<'_>, times: &[EventTime], spells: &mut Vec<Spell>) {
+pub(super) fn find_spells(chunk: &Chunk<'_>, times: &[EventTime], spells: &mut Vec<Spell>) {
     spells.clear();
     let mut rows = times.iter().enumerate().peekable();
     while let Some((first, t)) = rows.next() {
@@ -137,7 +135,7 @@ fn find_spells(chunk: &Chunk<'_>, times: &[EventTime], spells: &mut Vec<Spell>) 
 /// Answers the first `before` rows of the group, which see older versions.
 #[inline]
 fn from_history(
-    history: &mut History<'_, '_>,
+    history: &mut OlderVersions<'_, '_>,
     ask: &Ask,
     group: Group<'_>,
     before: usize,
@@ -152,9 +150,9 @@ fn from_history(
         return fill_all(&column, ask, (group.times, spells), before, to)
             .map_err(|fault| history.corrupt(&fault));
     }
-    let malformed = |fault: Malformed| history.corrupt(&fault);
     let table = history.row.table;
-    let column = history.chunk.column(place, table.timeline()?).map_err(malformed)?;
+    let column = history.column(place)?;
+    let malformed = |fault: Malformed| history.corrupt(&fault);
     let mut last = LastBlock::passing();
     for (at, t) in group.times.iter().enumerate().take(before) {
         if let Some(newest) = column.up_to(*t).checked_sub(1) {
@@ -202,7 +200,7 @@ fn fill_all(
     Ok(())
 }
 
-fn put_at(
+pub(super) fn put_at(
     group: Group<'_>,
     at: usize,
     ask: &Ask,

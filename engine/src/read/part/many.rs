@@ -20,8 +20,8 @@ use asofdb_format::value::Kind;
 
 use crate::files::table::HeadRow;
 use crate::read::asked::{Asked, Places};
+use crate::read::older::OlderVersions;
 use crate::read::part::PartColumns;
-use crate::read::part::history::History;
 use crate::read::plan::Ask;
 use crate::read::resolve::Terms;
 use crate::types::answer::Status;
@@ -82,10 +82,10 @@ pub(crate) fn answer_many(
     let earliest = times.iter().min().copied().unwrap_or(EventTime::MAX);
     let are_older_seen = room.newest.iter().any(|(since, _)| earliest < *since);
     let bytes = if are_older_seen { row.chunk(&head)? } else { None };
-    let mut history = bytes.as_ref().map(|bytes| History::of(row, bytes)).transpose()?;
+    let mut history = bytes.as_ref().map(|bytes| OlderVersions::of(row, bytes)).transpose()?;
     room.numbers.clear();
     room.seen.clear();
-    if let Some(History { chunk, .. }) = &history {
+    if let Some(OlderVersions { chunk, .. }) = &history {
         let few = |versions: &usize| *versions / VERSIONS_A_ROW <= times.len();
         let versions = chunk.len_of_all().filter(few);
         if versions.and_then(|versions| room.see(chunk, versions, times)).is_none() {
@@ -174,7 +174,7 @@ impl ManyRoom {
 
 /// Decodes the versions of a feature that have these numbers. `None`: they are not written as numbers.
 fn read_versions(
-    history: &mut History<'_, '_>,
+    history: &mut OlderVersions<'_, '_>,
     ask: &Ask,
     numbers: &[u32],
     out: &mut Vec<Version>,

@@ -1,0 +1,56 @@
+//! The answers to the rows of one entity from a memtable: feature by feature, so that each row finds at
+//! hand what the one before it waited for.
+
+use asofdb_format::ids::EventTime;
+
+use crate::read::direct::is_number;
+use crate::read::part::group::put_at;
+use crate::read::part::{Group, PartCells, Views};
+use crate::read::plan::Ask;
+use crate::read::resolve::View;
+use crate::read::source::{Found, LastBlock, each_feature};
+use crate::state::memtable::{EntityNode, FeatureNode, Newest, Number};
+use crate::types::error::{Error, Result};
+
+/// Answers a group; cells of features that the memtable does not have of the entity stay as they are.
+pub(crate) fn answer_in_memory(
+    node: EntityNode<'_>,
+    asks: &[Ask],
+    views: &Views<'_>,
+    group: Group<'_>,
+    cells: &mut PartCells,
+) -> Result<()> {
+    each_feature(node, asks, |ask, _, feature| {
+        for (at, t) in group.times.iter().enumerate() {
+            let view = views.of(at);
+            match number_seen(feature, ask, *t, &view) {
+                Newest::Nothing => {}
+                Newest::Number(Number { event_time, kind, bits, .. }) => {
+                    let mut to = cells.numbers_mut(group, ask.place);
+                    to.put(ask, group.times, at, (event_time, kind, bits));
+                }
+                Newest::More => {
+                    let seen = feature.newest(*t, |order, source| view.sees(order, || source));
+                    if let Some(revision) = seen {
+                        let to = (&mut *cells, &mut LastBlock::passing());
+                        put_at(group, at, ask, &Found::of(revision), to)?;
+                    }
+                }
+            }
+        }
+        Ok::<_, Error>(true)
+    })?;
+    Ok(())
+}
+
+/// What the newest version up to a moment says where it is a number that is surely seen.
+#[inline]
+fn number_seen(feature: FeatureNode<'_>, ask: &Ask, t: EventTime, view: &View<'_>) -> Newest {
+    if !is_number(ask) || !view.sees_by_commit() {
+        return Newest::More;
+    }
+    match feature.number_up_to(t) {
+        Newest::Number(number) if number.commit > view.seen_from => Newest::More,
+        newest => newest,
+    }
+}
