@@ -126,8 +126,8 @@ fn in_place(bytes: &[u8], timeline: &Timeline) {
         let are_good = chunk.commits_ascend(timeline) == Ok(true);
         let mut back = column.orders_back();
         for index in (0..column.len().min(MOST)).rev() {
-            let order = back.order(index, column.event_time(index));
-            assert!(!are_good || (order, back.source(index)) == (column.order(index), column.source(index)));
+            let version = back.version(index, column.event_time(index));
+            assert!(!are_good || version == (column.order(index), column.source(index)));
         }
     }
     let _ = chunk.find(FeatureId(u32::MAX), 0);

@@ -140,9 +140,9 @@ fn from_history(
             let newest = match sees_all {
                 true => up_to.checked_sub(1),
                 false => {
-                    let orders = column.orders_back(history.orders()?);
-                    let event_time = |index| column.event_time(index);
-                    GoingBack::default().newest(up_to, event_time, orders, view, false)
+                    let mut orders = column.orders_back(history.orders()?);
+                    let version = |index| orders.version(index, column.event_time(index));
+                    GoingBack::default().newest(up_to, version, view, false)
                 }
             };
             let Some(newest) = newest else { continue };
@@ -156,8 +156,9 @@ fn from_history(
         let newest = match sees_all {
             true => up_to.checked_sub(1),
             false => {
-                let event_time = |index| column.event_time(index);
-                GoingBack::default().newest(up_to, event_time, column.orders_back(), view, false)
+                let mut orders = column.orders_back();
+                let version = |index| orders.version(index, column.event_time(index));
+                GoingBack::default().newest(up_to, version, view, false)
             }
         };
         if let Some(newest) = newest {

@@ -12,8 +12,8 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use asofdb_format::chunk::OrdersBack;
-use asofdb_format::ids::{EventTime, KnownTime};
+use asofdb_format::ids::{KnownTime, SourceId};
+use asofdb_format::revision::Order;
 
 use crate::read::resolve::View;
 
@@ -35,19 +35,18 @@ impl GoingBack {
     pub(crate) fn newest(
         &mut self,
         up_to: usize,
-        event_time: impl Fn(usize) -> EventTime,
-        mut orders: OrdersBack<'_, '_>,
+        mut version: impl FnMut(usize) -> (Order, SourceId),
         view: &View<'_>,
         is_known_later: bool,
     ) -> Option<usize> {
         let once_known = View { known_at: None, ..*view };
         for index in (self.up_to..up_to).rev() {
-            let order = orders.order(index, event_time(index));
-            if view.sees(&order, || orders.source(index)) {
+            let (order, source) = version(index);
+            if view.sees(&order, || source) {
                 self.seen = Some(index);
                 break;
             }
-            if is_known_later && once_known.sees(&order, || orders.source(index)) {
+            if is_known_later && once_known.sees(&order, || source) {
                 self.waiting.push(Reverse((order.known_time, index)));
             }
         }
@@ -72,8 +71,8 @@ impl GoingBack {
 mod tests {
     use asofdb_format::chunk::{self, Chunk, ColumnInput, NumberColumn, Walk};
     use asofdb_format::hash::EraseKey;
-    use asofdb_format::ids::{Commit, FeatureId, SourceId};
-    use asofdb_format::revision::{Order, Payload, Revision};
+    use asofdb_format::ids::{Commit, EventTime, FeatureId};
+    use asofdb_format::revision::{Payload, Revision};
     use asofdb_format::timeline::Timeline;
     use asofdb_format::value::Kind;
     use asofdb_format::values::Numbers;
@@ -142,9 +141,9 @@ mod tests {
                 let view = View { seen_from, known_at, erased: None, taken: &taken };
                 let t = EventTime(t);
                 let up_to = column.up_to(&chunk.moment(t));
-                let event_time = |index| column.event_time(index);
-                let orders = column.orders_back(&orders);
-                let told = back.newest(up_to, event_time, orders, &view, differ);
+                let mut orders = column.orders_back(&orders);
+                let version = |index| orders.version(index, column.event_time(index));
+                let told = back.newest(up_to, version, &view, differ);
                 let expected = by_all(&revisions, t, &view);
                 assert_eq!(told, expected, "seed {seed}, at {t:?} of {view:?}: {revisions:?}");
             }

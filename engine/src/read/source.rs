@@ -265,9 +265,9 @@ pub(crate) fn offer_row<'s>(
     for ((ask, best), _) in asks.iter().zip(best).zip(older).filter(|(_, older)| *older) {
         let Some(place) = history.column_of(ask.feature) else { continue };
         let column = history.column(place)?;
-        let event_time = |index| column.event_time(index);
-        let (up_to, orders) = (column.up_to(ask.t), column.orders_back());
-        let newest = GoingBack::default().newest(up_to, event_time, orders, view, false);
+        let mut orders = column.orders_back();
+        let version = |index| orders.version(index, column.event_time(index));
+        let newest = GoingBack::default().newest(column.up_to(ask.t), version, view, false);
         if let Some(newest) = newest {
             offer(best, column_found(table, &bytes, &column, newest).map_err(malformed)?);
         }

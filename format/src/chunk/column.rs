@@ -114,10 +114,12 @@ impl<'o, 'a> OrdersBack<'o, 'a> {
         self.orders.with_commit(commit, self.before.saturating_add(index), event_time)
     }
 
-    /// The i-th revision's source.
+    /// The same, and the i-th revision's source.
     #[must_use]
-    pub fn source(&self, index: usize) -> SourceId {
-        self.orders.source(self.before.saturating_add(index))
+    #[inline]
+    pub fn version(&mut self, index: usize, event_time: EventTime) -> (Order, SourceId) {
+        let source = self.orders.source(self.before.saturating_add(index));
+        (self.order(index, event_time), source)
     }
 }
 
@@ -141,6 +143,7 @@ impl Orders<'_> {
     }
 
     /// The source of the revision at a place among all.
+    #[inline]
     fn source(&self, place: usize) -> SourceId {
         let id = self.sources.as_ref().map_or(0, |sources| sources.get(place));
         SourceId(u32::try_from(id).unwrap_or(u32::MAX))

@@ -465,8 +465,8 @@ fn check_chunk_of(columns: &[(FeatureId, Numbers, Vec<Revision>)], timeline: &Ti
         for step in 1..4 {
             let mut back = again.orders_back();
             for (at, revision) in revisions.iter().enumerate().rev().step_by(step) {
-                assert_eq!(back.order(at, again.event_time(at)), revision.order);
-                assert_eq!(back.source(at), revision.source);
+                let version = back.version(at, again.event_time(at));
+                assert_eq!(version, (revision.order, revision.source));
             }
         }
         if let Some(numbers) = chunk.numbers(index, &mut walk).unwrap() {

@@ -101,14 +101,15 @@ fn numbers(
     cells: &mut PartCells,
 ) -> Result<()> {
     let mut to = cells.numbers_mut(group, ask.place);
-    let (orders, event_time) = (history.orders()?, |index| column.event_time(index));
+    let orders = history.orders()?;
     let differ = !views.known.is_empty();
     let mut at = 0;
     for Spell { moment, end } in spells {
         let up_to = if at < since { column.up_to(moment) } else { 0 };
         for row in at..since.min(*end) {
-            let orders = column.orders_back(orders);
-            if let Some(newest) = back.newest(up_to, event_time, orders, &views.of(row), differ) {
+            let mut orders = column.orders_back(orders);
+            let version = |index| orders.version(index, column.event_time(index));
+            if let Some(newest) = back.newest(up_to, version, &views.of(row), differ) {
                 let kind = column.kind(newest).map_err(|fault| history.corrupt(&fault))?;
                 let version = (column.event_time(newest), kind, column.bits(newest));
                 to.put(ask, group.times, row, version);
@@ -130,11 +131,12 @@ fn others(
 ) -> Result<()> {
     let column = history.column(place)?;
     let malformed = |fault: Malformed| history.corrupt(&fault);
-    let (event_time, differ) = (|index| column.event_time(index), !views.known.is_empty());
+    let differ = !views.known.is_empty();
     let mut last = LastBlock::passing();
     for (at, t) in group.times.iter().enumerate().take(since) {
-        let (up_to, orders) = (column.up_to(*t), column.orders_back());
-        if let Some(newest) = back.newest(up_to, event_time, orders, &views.of(at), differ) {
+        let mut orders = column.orders_back();
+        let version = |index| orders.version(index, column.event_time(index));
+        if let Some(newest) = back.newest(column.up_to(*t), version, &views.of(at), differ) {
             let found = column_found(history.row.table, history.bytes, &column, newest);
             put_at(group, at, ask, &found.map_err(malformed)?, (cells, &mut last))?;
         }
