@@ -34,7 +34,7 @@ use asofdb_format::timeline::Step;
 use bytes::Bytes;
 
 pub(crate) use self::entity::{EntityNode, Near};
-pub(crate) use self::feature::{FeatureNode, Incoming, Newest, NewestFirst, Number};
+pub(crate) use self::feature::{Falling, FeatureNode, Incoming, Newest, NewestFirst, Number};
 pub(crate) use self::insert::Inserter;
 use crate::state::append::AppendList;
 use crate::state::arena::{Arena, Lots, Place, link, set_link};

@@ -1,5 +1,5 @@
-//! The answers to the rows of one entity from a memtable: feature by feature, so that each row finds at
-//! hand what the one before it waited for.
+//! The answers to the rows of one entity from a memtable: feature by feature, the latest moment first, so
+//! that each row begins where the one before it ended.
 
 use asofdb_format::ids::EventTime;
 
@@ -9,7 +9,7 @@ use crate::read::part::{Group, PartCells, Views};
 use crate::read::plan::Ask;
 use crate::read::resolve::View;
 use crate::read::source::{Found, LastBlock, each_feature};
-use crate::state::memtable::{EntityNode, FeatureNode, Newest, Number};
+use crate::state::memtable::{EntityNode, Falling, Newest, Number};
 use crate::types::error::{Error, Result};
 
 /// Answers a group; cells of features that the memtable does not have of the entity stay as they are.
@@ -21,9 +21,11 @@ pub(crate) fn answer_in_memory(
     cells: &mut PartCells,
 ) -> Result<()> {
     each_feature(node, asks, |ask, _, feature| {
-        for (at, t) in group.times.iter().enumerate() {
+        let mut numbers =
+            (is_number(ask) && views.first.sees_by_commit()).then(|| feature.falling());
+        for (at, t) in group.times.iter().enumerate().rev() {
             let view = views.of(at);
-            match number_seen(feature, ask, *t, &view) {
+            match number_seen(numbers.as_mut(), *t, &view) {
                 Newest::Nothing => {}
                 Newest::Number(Number { event_time, kind, bits, .. }) => {
                     let mut to = cells.numbers_mut(group, ask.place);
@@ -45,11 +47,9 @@ pub(crate) fn answer_in_memory(
 
 /// What the newest version up to a moment says where it is a number that is surely seen.
 #[inline]
-fn number_seen(feature: FeatureNode<'_>, ask: &Ask, t: EventTime, view: &View<'_>) -> Newest {
-    if !is_number(ask) || !view.sees_by_commit() {
-        return Newest::More;
-    }
-    match feature.number_up_to(t) {
+fn number_seen(numbers: Option<&mut Falling<'_>>, t: EventTime, view: &View<'_>) -> Newest {
+    let Some(numbers) = numbers else { return Newest::More };
+    match numbers.number_up_to(t) {
         Newest::Number(number) if number.commit > view.seen_from => Newest::More,
         newest => newest,
     }

@@ -25,6 +25,7 @@
 //! it, so that whoever has loaded the word finds blocks for all that it counts, and maybe a newer
 //! one.
 
+mod falling;
 mod number;
 
 use asofdb_format::batch::{Entry, EntryValue};
@@ -34,6 +35,7 @@ use asofdb_format::value::Kind;
 use asofdb_format::wire::{low_byte, narrow, wide};
 use bytes::Bytes;
 
+pub(crate) use self::falling::Falling;
 pub(crate) use self::number::{Newest, Number};
 use crate::state::append::allocated;
 use crate::state::arena::{Lots, Place, get, link, set, set_link};

@@ -73,6 +73,13 @@ fn a_revision_is_lost_or_found_in_another_place() {
                 let wanted = revisions.values().rev().filter(|r| r.order.event_time <= t).cloned();
                 assert_eq!(newest, wanted.collect::<Vec<_>>(), "seed {seed}");
                 let newest = newest.first();
+                let mut falling = found.falling();
+                let told = format!("{:?}", found.number_up_to(t));
+                for after in [199, 198, 120, 61, t.0, t.0].into_iter().filter(|after| *after >= t.0)
+                {
+                    let from = falling.number_up_to(EventTime(after));
+                    assert!(after > t.0 || format!("{from:?}") == told, "seed {seed}");
+                }
                 match found.number_up_to(t) {
                     Newest::Nothing => assert!(newest.is_none(), "seed {seed}"),
                     Newest::Number(Number { event_time, commit, kind, bits }) => {

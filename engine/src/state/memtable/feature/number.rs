@@ -68,22 +68,37 @@ impl FeatureNode<'_> {
         }
         let (block, up_to) = self.up_to(narrow(state & COUNTED).saturating_sub(1), t);
         let ordered = up_to.checked_sub(1).map(|index| self.record(block, index));
+        self.newer_of(ordered, self.late_up_to(state, t))
+    }
+
+    /// The newest record up to a moment of those that came late.
+    #[inline]
+    pub(super) fn late_up_to(&self, state: u64, t: EventTime) -> Option<(Order, Newest)> {
         let above = Order { event_time: t, known_time: KnownTime::MAX, commit: Commit::MAX };
-        let late =
-            self.late(state).and_then(|late| late.upper_bound(Bound::Included(&(above, u64::MAX))));
+        let late = self.late(state)?.upper_bound(Bound::Included(&(above, u64::MAX)))?;
+        Some((late.key().0, number_of(late.value())))
+    }
+
+    /// The newer of a record that came in order and of one that came late.
+    #[inline]
+    pub(super) fn newer_of(
+        &self,
+        ordered: Option<Record>,
+        late: Option<(Order, Newest)>,
+    ) -> Newest {
         match (ordered, late) {
             (None, None) => Newest::Nothing,
-            (Some(ordered), Some(late)) if self.order_of(&ordered) > late.key().0 => {
+            (Some(ordered), Some((late, _))) if self.order_of(&ordered) > late => {
                 self.number(&ordered)
             }
             // What is late came later than an equal one that is in order.
-            (_, Some(late)) => number_of(late.value()),
+            (_, Some((_, late))) => late,
             (Some(ordered), None) => self.number(&ordered),
         }
     }
 
     #[inline]
-    fn number(&self, record: &Record) -> Newest {
+    pub(super) fn number(&self, record: &Record) -> Newest {
         let [event_time, commit, value, meta] = *record;
         let (what, kind) = (meta >> VALUE_AT & 3, kind(meta));
         if what != BITS && (what != 0 || kind == Kind::Value) {

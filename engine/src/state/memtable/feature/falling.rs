@@ -1,0 +1,110 @@
+//! The newest records up to moments that fall, for the rows of a join: each is looked for from where the
+//! one before was found, and one that came late is looked for once for all moments that see it.
+//!
+//! ```text
+//! records   r0 r1 r2 r3 r4 r5 | newest      asked at 9, then at 6, then at 5
+//! times      1  2  5  6  8  8 | 9           9: newest; 6: from the end down to r3; 5: from r3 on
+//! ```
+//!
+//! What was put in since it began is not looked at: its commits are above all that its reader sees.
+
+use asofdb_format::ids::EventTime;
+use asofdb_format::revision::Order;
+use asofdb_format::wire::narrow;
+
+use crate::state::memtable::feature::{Block, COUNTED, FeatureNode, Newest, Record, event_time};
+
+/// How far the moments have fallen.
+#[derive(Debug)]
+pub(crate) struct Falling<'m> {
+    feature: FeatureNode<'m>,
+    state: u64,
+    /// `None`: there is no record.
+    newest: Option<Record>,
+    /// The block of the last of the older records that are left, and how many that are.
+    block: Block<'m>,
+    left: usize,
+    /// The newest late record up to the last moment at which one was looked for.
+    late: Late,
+}
+
+#[derive(Debug)]
+enum Late {
+    NotAsked,
+    Found(Order, Newest),
+    /// There is none, nor will there be.
+    None,
+}
+
+impl<'m> FeatureNode<'m> {
+    /// Begins at the newest record.
+    #[inline]
+    pub(crate) fn falling(&self) -> Falling<'m> {
+        let (state, newest) = match self.newest_record() {
+            Some((state, newest)) => (state, Some(newest)),
+            None => (0, None),
+        };
+        let left = narrow(state & COUNTED).saturating_sub(1);
+        let block = self.newest_block(left);
+        Falling { feature: *self, state, newest, block, left, late: Late::NotAsked }
+    }
+}
+
+impl Falling<'_> {
+    /// As [`FeatureNode::number_up_to`], of a moment that is not after the one before.
+    #[inline]
+    pub(crate) fn number_up_to(&mut self, t: EventTime) -> Newest {
+        let Some(newest) = &self.newest else { return Newest::Nothing };
+        // What came late is below the newest.
+        if event_time(newest) <= t {
+            return self.feature.number(newest);
+        }
+        let late = self.late_up_to(t);
+        let ordered = self.ordered_up_to(t);
+        self.feature.newer_of(ordered, late)
+    }
+
+    #[inline]
+    fn ordered_up_to(&mut self, t: EventTime) -> Option<Record> {
+        let Self { feature, block, left, .. } = self;
+        let is_up_to = |block, index| event_time(&feature.record(block, index)) <= t;
+        while block.first > 0 && !is_up_to(*block, block.first) {
+            *left = block.first;
+            *block = feature.block(block.older);
+        }
+        // Down in steps that double, then in halves.
+        let (mut low, mut high, mut step) = (block.first, *left, 1usize);
+        while low < high {
+            let middle = high.saturating_sub(step).max(low);
+            if is_up_to(*block, middle) {
+                low = middle + 1;
+                break;
+            }
+            high = middle;
+            step = step.saturating_mul(2);
+        }
+        while low < high {
+            let middle = low.midpoint(high);
+            if is_up_to(*block, middle) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        *left = low;
+        let last = low.checked_sub(1)?;
+        Some(feature.record(*block, last))
+    }
+
+    #[inline]
+    fn late_up_to(&mut self, t: EventTime) -> Option<(Order, Newest)> {
+        match &self.late {
+            Late::None => return None,
+            Late::Found(order, newest) if order.event_time <= t => return Some((*order, *newest)),
+            Late::NotAsked | Late::Found(..) => {}
+        }
+        let found = self.feature.late_up_to(self.state, t);
+        self.late = found.map_or(Late::None, |(order, newest)| Late::Found(order, newest));
+        found
+    }
+}
