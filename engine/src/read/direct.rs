@@ -18,7 +18,7 @@ use asofdb_format::wire::Malformed;
 
 use crate::files::table::HeadRow;
 use crate::read::asked::{Asked, Places};
-use crate::read::going_back::GoingBack;
+use crate::read::going_back::newest_seen;
 use crate::read::numbers::{self, NumbersRoom};
 use crate::read::older::OlderVersions;
 use crate::read::plan::Ask;
@@ -142,7 +142,7 @@ fn from_history(
                 false => {
                     let mut orders = column.orders_back(history.orders()?);
                     let version = |index| orders.version(index, column.event_time(index));
-                    GoingBack::default().newest(up_to, version, view, false)
+                    newest_seen(up_to, version, view)
                 }
             };
             let Some(newest) = newest else { continue };
@@ -158,7 +158,7 @@ fn from_history(
             false => {
                 let mut orders = column.orders_back();
                 let version = |index| orders.version(index, column.event_time(index));
-                GoingBack::default().newest(up_to, version, view, false)
+                newest_seen(up_to, version, view)
             }
         };
         if let Some(newest) = newest {

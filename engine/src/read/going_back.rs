@@ -18,8 +18,10 @@ use asofdb_format::revision::Order;
 use crate::read::resolve::View;
 
 /// How far rows went back through the versions of a feature.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct GoingBack {
+    /// Some rows know more than those before them.
+    learns: bool,
     /// What was told last.
     seen: Option<usize>,
     /// All versions from there up to here were looked at.
@@ -28,16 +30,31 @@ pub(crate) struct GoingBack {
     waiting: BinaryHeap<Reverse<(KnownTime, usize)>>,
 }
 
+/// The newest of the first so many versions that a view sees.
+#[inline]
+pub(crate) fn newest_seen(
+    up_to: usize,
+    version: impl FnMut(usize) -> (Order, SourceId),
+    view: &View<'_>,
+) -> Option<usize> {
+    GoingBack::new(false).newest(up_to, version, view)
+}
+
 impl GoingBack {
-    /// The newest of the first so many versions that a view sees. No row may ask for less, or know less,
-    /// than one before; if some know more than others, all that are not seen yet wait.
+    /// Begins, for rows of which some know more than others, or for such as all know the same.
+    #[inline]
+    pub(crate) const fn new(learns: bool) -> Self {
+        Self { learns, seen: None, up_to: 0, waiting: BinaryHeap::new() }
+    }
+
+    /// The newest of the first so many versions that a row sees. No row asks for less, or knows less,
+    /// than the one before: where damage makes one ask for less, nothing is looked at again.
     #[inline]
     pub(crate) fn newest(
         &mut self,
         up_to: usize,
         mut version: impl FnMut(usize) -> (Order, SourceId),
         view: &View<'_>,
-        is_known_later: bool,
     ) -> Option<usize> {
         let once_known = View { known_at: None, ..*view };
         for index in (self.up_to..up_to).rev() {
@@ -46,11 +63,11 @@ impl GoingBack {
                 self.seen = Some(index);
                 break;
             }
-            if is_known_later && once_known.sees(&order, || source) {
+            if self.learns && once_known.sees(&order, || source) {
                 self.waiting.push(Reverse((order.known_time, index)));
             }
         }
-        self.up_to = up_to;
+        self.up_to = self.up_to.max(up_to);
         while let Some(Reverse((known_time, index))) = self.waiting.peek().copied()
             && view.known_at.is_none_or(|known_at| known_time <= known_at)
         {
@@ -135,7 +152,7 @@ mod tests {
             rows.sort_unstable();
             let (same, seen_from) = (number(&mut rng, 90), Commit(number(&mut rng, 120)));
             let taken = Taken::new(EraseKey([0; 16]));
-            let mut back = GoingBack::default();
+            let mut back = GoingBack::new(differ);
             for ((t, _), known) in rows.into_iter().zip(known) {
                 let known_at = Some(KnownTime(if differ { known } else { same }));
                 let view = View { seen_from, known_at, erased: None, taken: &taken };
@@ -143,10 +160,32 @@ mod tests {
                 let up_to = column.up_to(&chunk.moment(t));
                 let mut orders = column.orders_back(&orders);
                 let version = |index| orders.version(index, column.event_time(index));
-                let told = back.newest(up_to, version, &view, differ);
+                let told = back.newest(up_to, version, &view);
                 let expected = by_all(&revisions, t, &view);
                 assert_eq!(told, expected, "seed {seed}, at {t:?} of {view:?}: {revisions:?}");
             }
         }
+    }
+
+    /// Of a chunk whose times were damaged so that they do not ascend, a later moment may be answered
+    /// with fewer versions.
+    #[test]
+    fn versions_wait_again_for_each_row_of_a_damaged_chunk() {
+        let versions = 1_000;
+        let taken = Taken::new(EraseKey([0; 16]));
+        let mut back = GoingBack::new(true);
+        for row in 0..5_000 {
+            let view = View {
+                seen_from: Commit(9),
+                known_at: Some(KnownTime(1)),
+                erased: None,
+                taken: &taken,
+            };
+            let order =
+                Order { event_time: EventTime(1), known_time: KnownTime(2), commit: Commit(3) };
+            let up_to = if row % 2 == 0 { versions } else { 1 };
+            assert_eq!(back.newest(up_to, |_| (order, SourceId(0)), &view), None);
+        }
+        assert_eq!(back.waiting.len(), versions);
     }
 }

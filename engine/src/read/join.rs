@@ -218,6 +218,7 @@ impl Joiner {
         let mut room = Room {
             spare: cells.of_none(),
             known: Vec::new(),
+            alone: Vec::new(),
             group: GroupRoom::default(),
             many: ManyRoom::default(),
         };
@@ -377,56 +378,74 @@ impl Joiner {
     ) -> Result<()> {
         let Some(first) = rows.first() else { return Ok(()) };
         let all = self.view_of(first, None);
-        let view_of = |known_at| View { known_at, ..all };
+        let mut alone = std::mem::take(&mut room.alone);
+        alone.clear();
         // Rows ascend by time: the first is the one that may have known least.
-        if let Some(known) = self.known(first) {
+        if let Some(known_at) = self.known(first) {
             let mut each = std::mem::take(&mut room.known);
             each.clear();
             if let JoinKnown::RowLess(lag) = self.options.known {
                 each.extend(rows.iter().filter_map(|row| self.known_at_row(row, lag)));
             }
-            let views = Views { first: view_of(known), known: &each };
-            let answered =
-                self.answer_group(&sources, asked, &views, group, (cells, room), &mut visits)?;
+            let views = Views { first: View { known_at, ..all }, known: &each };
+            let to = (&mut *cells, &mut *room, &mut alone);
+            self.answer_group(&sources, asked, &views, group, to, &mut visits)?;
             room.known = each;
-            if answered {
-                self.count(rows, &visits);
-                return Ok(());
-            }
-            cells.clear(group);
+        } else {
+            alone.extend(0..rows.len());
         }
+        if !alone.is_empty() {
+            alone.sort_unstable();
+            alone.dedup();
+            self.answer_alone((rows, &alone), (&sources, &all), group, asked, cells, &mut visits)?;
+        }
+        room.alone = alone;
+        self.count(rows, &visits);
+        Ok(())
+    }
+
+    /// Answers some rows of one entity, each by itself.
+    fn answer_alone(
+        &self,
+        (rows, alone): (&[SpineRow<'_>], &[usize]),
+        (sources, all): (&Sources<'_>, &View<'_>),
+        group: Group<'_>,
+        asked: &mut Asked,
+        cells: &mut PartCells,
+        visits: &mut Visits,
+    ) -> Result<()> {
         let mut lasts: Vec<_> = self.asks.iter().map(|_| LastBlock::passing()).collect();
-        for (at, row) in rows.iter().enumerate() {
+        for (at, row) in alone.iter().filter_map(|at| Some((*at, rows.get(*at)?))) {
+            cells.clear_row(group, at);
             // Before all time nothing was known.
-            let Some(known) = self.known(row) else { continue };
+            let Some(known_at) = self.known(row) else { continue };
             asked.set_moment(row.t);
             let asks = asked.each();
-            let best = sources.best(asks, &view_of(known), &mut visits)?;
+            let best = sources.best(asks, &View { known_at, ..*all }, visits)?;
             for ((ask, found), last) in asks.iter().zip(best).zip(&mut lasts) {
                 if let Some(found) = found {
                     put_after(ask, &found, last, &mut cells.row(group, at))?;
                 }
             }
         }
-        self.count(rows, &visits);
         Ok(())
     }
 
     /// Answers the rows of one entity from all that the sources have of it, of each feature what has
-    /// the latest event time; `false` if they have to be answered one by one.
+    /// the latest event time. Adds the rows that have to be answered one by one.
     fn answer_group(
         &self,
         sources: &Sources<'_>,
         asked: &mut Asked,
         views: &Views<'_>,
         group: Group<'_>,
-        (cells, room): (&mut PartCells, &mut Room),
+        (cells, room, alone): (&mut PartCells, &mut Room, &mut Vec<usize>),
         visits: &mut Visits,
-    ) -> Result<bool> {
+    ) -> Result<()> {
         let (Some(first), Some(last)) = (group.times.first(), group.times.last()) else {
-            return Ok(true);
+            return Ok(());
         };
-        let alone = Group { first: 0, ..group };
+        let beside = Group { first: 0, ..group };
         let mut is_empty = true;
         for row in &sources.rows {
             if !table_may_hold(row.table, (*first, *last), &views.first) {
@@ -437,23 +456,21 @@ impl Joiner {
                 answer_group(row, asked, views, group, again, cells)?
             } else {
                 spare.reset(self.asks.len(), group.times.len());
-                answer_group(row, asked, views, alone, again, spare)?
+                answer_group(row, asked, views, beside, again, spare)?
             };
             visits.open_history(opened);
-            if !is_empty && !cells.take_newer(group, spare) {
-                return Ok(false);
+            if !is_empty {
+                cells.take_newer(group, spare, alone);
             }
             is_empty = false;
         }
         let spare = &mut room.spare;
         for node in &sources.nodes {
             spare.reset(self.asks.len(), group.times.len());
-            answer_in_memory(*node, asked.each(), views, alone, spare)?;
-            if !cells.take_newer(group, spare) {
-                return Ok(false);
-            }
+            answer_in_memory(*node, asked.each(), views, beside, spare)?;
+            cells.take_newer(group, spare, alone);
         }
-        Ok(true)
+        Ok(())
     }
 
     /// What a row may have known; `None`: nothing.
@@ -479,6 +496,8 @@ impl Joiner {
 struct Room {
     spare: PartCells,
     known: Vec<KnownTime>,
+    /// Rows that are answered one by one.
+    alone: Vec<usize>,
     group: GroupRoom,
     many: ManyRoom,
 }

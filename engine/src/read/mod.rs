@@ -10,9 +10,9 @@
 //! | `asked` | the features of many reads, looked at once |
 //! | `direct` | an entity that one row of one table holds alone, the most frequent case |
 //! | `numbers` | the numbers of such an entity, side by side |
+//! | `lanes` | the same in wide registers |
 //! | `older` | the older versions of an entity in a table |
 //! | `going_back` | from the newest of them to one that is seen |
-//! | `lanes` | the same in wide registers |
 //! | `several` | an entity that several sources may hold |
 //! | `reader` | rows into the caller's columns, by way of `direct` and `several` |
 //! | `history` | one feature, many versions, from all sources side by side |

@@ -17,7 +17,7 @@ pub(crate) struct OlderVersions<'h, 't> {
     pub(crate) chunk: Chunk<'h>,
     walk: Walk<'h>,
     from: usize,
-    /// Decoded when a version is first held against a view: who sees all has no use for them.
+    /// Decoded when they are first asked for: numbers that are seen have no use for them.
     orders: OnceCell<Orders<'h>>,
 }
 

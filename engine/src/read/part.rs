@@ -117,18 +117,21 @@ impl PartCells {
         group.first * self.features..(group.first + group.times.len()) * self.features
     }
 
-    /// Forgets what a group holds.
-    pub(crate) fn clear(&mut self, group: Group<'_>) {
-        let range = self.cells_of(group);
-        self.numbers_in(range.clone()).clear();
-        self.values.get_mut(range).unwrap_or_default().fill(None);
+    /// Forgets what a row of a group holds.
+    pub(crate) fn clear_row(&mut self, group: Group<'_>, row: usize) {
+        let cells = self.cells_of(group).skip(row).step_by(group.times.len().max(1));
+        for cell in cells {
+            self.numbers_in(cell..cell + 1).clear();
+            self.values.get_mut(cell..=cell).unwrap_or_default().fill(None);
+        }
     }
 
     /// Takes from the cells of as many rows of an entity what is newer than what stands in its group.
-    /// `false`: two versions of one event time meet, and only the whole order tells which one is
-    /// newer.
-    pub(crate) fn take_newer(&mut self, group: Group<'_>, other: &mut Self) -> bool {
+    /// Adds the rows for which two versions of one event time meet, of which only the whole order
+    /// tells which one is newer: what stands there then is neither.
+    pub(crate) fn take_newer(&mut self, group: Group<'_>, other: &mut Self, tied: &mut Vec<usize>) {
         let range = self.cells_of(group);
+        let rows = group.times.len().max(1);
         let has_bytes = self.has_bytes;
         let theirs = other.status.iter().zip(&other.event_times).zip(&other.bits);
         let mut ours = self.numbers_in(range.clone());
@@ -136,11 +139,11 @@ impl PartCells {
         for (at, ((status, event_time), bits)) in theirs.enumerate() {
             match ours.take_newer(at, (*status, *event_time, *bits)) {
                 Some(is_taken) => taken += u64::from(is_taken),
-                None => return false,
+                None => tied.push(at % rows),
             }
         }
         if taken == 0 || !has_bytes {
-            return true;
+            return;
         }
         // What has their event time now was taken from them, if they have anything: the time of a
         // cell that is missing says nothing.
@@ -154,7 +157,6 @@ impl PartCells {
                 *ours = theirs.take();
             }
         }
-        true
     }
 
     /// A row of a group, its cells to be put in one by one.

@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use crate::files::blocks::BlockPlace;
 use crate::files::table::{ChunkBytes, HeadRow, Table};
-use crate::read::going_back::GoingBack;
+use crate::read::going_back::newest_seen;
 use crate::read::older::OlderVersions;
 use crate::read::plan::Ask;
 use crate::read::resolve::View;
@@ -267,7 +267,7 @@ pub(crate) fn offer_row<'s>(
         let column = history.column(place)?;
         let mut orders = column.orders_back();
         let version = |index| orders.version(index, column.event_time(index));
-        let newest = GoingBack::default().newest(column.up_to(ask.t), version, view, false);
+        let newest = newest_seen(column.up_to(ask.t), version, view);
         if let Some(newest) = newest {
             offer(best, column_found(table, &bytes, &column, newest).map_err(malformed)?);
         }

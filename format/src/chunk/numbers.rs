@@ -1,5 +1,5 @@
-//! A column of numbers: nothing is decoded that a reader does not need who sees every revision of it,
-//! and who does not brings along what tells.
+//! A column of numbers. Who sees all of its revisions decodes nothing else; who does not brings along the
+//! chunk's [`Orders`], which tell.
 
 use crate::chunk::List;
 use crate::chunk::column::{Orders, OrdersBack, kind_of};

@@ -1,15 +1,18 @@
-//! The answers to the rows of one entity from a memtable: feature by feature, the latest moment first, so
-//! that each row begins where the one before it ended.
+//! The answers to the rows of one entity from a memtable: feature by feature, each row beginning where
+//! the one before it ended. Rows that know the same are taken from the latest moment on; rows that learn
+//! go back through the versions together.
 
-use asofdb_format::ids::EventTime;
+use asofdb_format::ids::{Commit, EventTime, KnownTime, SourceId};
+use asofdb_format::revision::{Order, Revision};
 
 use crate::read::direct::is_number;
+use crate::read::going_back::GoingBack;
 use crate::read::part::group::put_at;
 use crate::read::part::{Group, PartCells, Views};
 use crate::read::plan::Ask;
 use crate::read::resolve::View;
 use crate::read::source::{Found, LastBlock, each_feature};
-use crate::state::memtable::{EntityNode, Falling, Newest, Number};
+use crate::state::memtable::{EntityNode, Falling, FeatureNode, Newest, Number};
 use crate::types::error::{Error, Result};
 
 /// Answers a group; cells of features that the memtable does not have of the entity stay as they are.
@@ -20,28 +23,44 @@ pub(crate) fn answer_in_memory(
     group: Group<'_>,
     cells: &mut PartCells,
 ) -> Result<()> {
+    let mut versions = Vec::new();
     each_feature(node, asks, |ask, _, feature| {
-        let mut numbers =
-            (is_number(ask) && views.first.sees_by_commit()).then(|| feature.falling());
-        for (at, t) in group.times.iter().enumerate().rev() {
-            let view = views.of(at);
-            match number_seen(numbers.as_mut(), *t, &view) {
-                Newest::Nothing => {}
-                Newest::Number(Number { event_time, kind, bits, .. }) => {
-                    let mut to = cells.numbers_mut(group, ask.place);
-                    to.put(ask, group.times, at, (event_time, kind, bits));
-                }
-                Newest::More => {
-                    let seen = feature.newest(*t, |order, source| view.sees(order, || source));
-                    if let Some(revision) = seen {
-                        let to = (&mut *cells, &mut LastBlock::passing());
-                        put_at(group, at, ask, &Found::of(revision), to)?;
-                    }
-                }
-            }
+        if views.known.len() > 1 {
+            learning(feature, ask, (views, group), &mut versions, cells)?;
+        } else {
+            falling(feature, ask, (views, group), cells)?;
         }
         Ok::<_, Error>(true)
     })?;
+    Ok(())
+}
+
+/// Answers rows that know the same.
+#[inline]
+fn falling(
+    feature: FeatureNode<'_>,
+    ask: &Ask,
+    (views, group): (&Views<'_>, Group<'_>),
+    cells: &mut PartCells,
+) -> Result<()> {
+    let are_numbers = is_number(ask) && views.first.sees_by_commit();
+    let mut numbers = are_numbers.then(|| feature.falling());
+    for (at, t) in group.times.iter().enumerate().rev() {
+        let view = views.of(at);
+        match number_seen(numbers.as_mut(), *t, &view) {
+            Newest::Nothing => {}
+            Newest::Number(Number { event_time, kind, bits, .. }) => {
+                let mut to = cells.numbers_mut(group, ask.place);
+                to.put(ask, group.times, at, (event_time, kind, bits));
+            }
+            Newest::More => {
+                let seen = feature.newest(*t, |order, source| view.sees(order, || source));
+                if let Some(revision) = seen {
+                    put_revision(group, at, ask, revision, cells)?;
+                }
+            }
+        }
+    }
     Ok(())
 }
 
@@ -53,4 +72,58 @@ fn number_seen(numbers: Option<&mut Falling<'_>>, t: EventTime, view: &View<'_>)
         Newest::Number(number) if number.commit > view.seen_from => Newest::More,
         newest => newest,
     }
+}
+
+/// Answers rows that each know more than the one before. `versions` become those that some row looked
+/// at, ascending: what is new to a row, down to the first that it sees.
+fn learning(
+    feature: FeatureNode<'_>,
+    ask: &Ask,
+    (views, group): (&Views<'_>, Group<'_>),
+    versions: &mut Vec<Revision>,
+    cells: &mut PartCells,
+) -> Result<()> {
+    versions.clear();
+    let mut back = GoingBack::new(true);
+    let mut before = None;
+    for (at, t) in group.times.iter().enumerate() {
+        let view = views.of(at);
+        let old = versions.len();
+        for (order, revision) in feature.newest_first(*t) {
+            if before.is_some_and(|before| order.event_time <= before) {
+                break;
+            }
+            let is_seen = view.sees(&order, || revision.source);
+            versions.push(revision);
+            if is_seen {
+                break;
+            }
+        }
+        versions.get_mut(old..).unwrap_or_default().reverse();
+        before = Some(*t);
+        let version = |index: usize| {
+            versions.get(index).map_or(UNSEEN, |version| (version.order, version.source))
+        };
+        let newest = back.newest(versions.len(), version, &view);
+        if let Some(revision) = newest.and_then(|newest| versions.get(newest)) {
+            put_revision(group, at, ask, revision.clone(), cells)?;
+        }
+    }
+    Ok(())
+}
+
+/// Of a place behind all versions, which nobody is told of.
+const UNSEEN: (Order, SourceId) = (
+    Order { event_time: EventTime::MAX, known_time: KnownTime::MAX, commit: Commit::MAX },
+    SourceId::NONE,
+);
+
+fn put_revision(
+    group: Group<'_>,
+    at: usize,
+    ask: &Ask,
+    revision: Revision,
+    cells: &mut PartCells,
+) -> Result<()> {
+    put_at(group, at, ask, &Found::of(revision), (cells, &mut LastBlock::passing()))
 }

@@ -53,7 +53,7 @@ pub(super) fn answer(
     let Some(bytes) = row.chunk(head)? else { return Ok(false) };
     let mut history = OlderVersions::of(row, &bytes)?;
     find_spells(&history.chunk, group.times, spells);
-    let mut back = GoingBack::default();
+    let mut back = GoingBack::new(!views.known.is_empty());
     for (ask, since) in older {
         let Some(place) = history.column_of(ask.feature) else { continue };
         back.clear();
@@ -102,14 +102,16 @@ fn numbers(
 ) -> Result<()> {
     let mut to = cells.numbers_mut(group, ask.place);
     let orders = history.orders()?;
-    let differ = !views.known.is_empty();
     let mut at = 0;
     for Spell { moment, end } in spells {
-        let up_to = if at < since { column.up_to(moment) } else { 0 };
+        if at >= since {
+            break;
+        }
+        let up_to = column.up_to(moment);
         for row in at..since.min(*end) {
             let mut orders = column.orders_back(orders);
             let version = |index| orders.version(index, column.event_time(index));
-            if let Some(newest) = back.newest(up_to, version, &views.of(row), differ) {
+            if let Some(newest) = back.newest(up_to, version, &views.of(row)) {
                 let kind = column.kind(newest).map_err(|fault| history.corrupt(&fault))?;
                 let version = (column.event_time(newest), kind, column.bits(newest));
                 to.put(ask, group.times, row, version);
@@ -131,12 +133,11 @@ fn others(
 ) -> Result<()> {
     let column = history.column(place)?;
     let malformed = |fault: Malformed| history.corrupt(&fault);
-    let differ = !views.known.is_empty();
     let mut last = LastBlock::passing();
     for (at, t) in group.times.iter().enumerate().take(since) {
         let mut orders = column.orders_back();
         let version = |index| orders.version(index, column.event_time(index));
-        if let Some(newest) = back.newest(column.up_to(*t), version, &views.of(at), differ) {
+        if let Some(newest) = back.newest(column.up_to(*t), version, &views.of(at)) {
             let found = column_found(history.row.table, history.bytes, &column, newest);
             put_at(group, at, ask, &found.map_err(malformed)?, (cells, &mut last))?;
         }
