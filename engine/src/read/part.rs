@@ -10,6 +10,9 @@
 //! of some entities are written one after another and then go to columns, one column after another: who
 //! writes to all columns at once waits for memory in each of them. Many rows of one entity may go to
 //! columns straight away, in the order in which they were asked, see [`many`].
+//!
+//! A group is answered from each source by itself: from a row of a table of which all is seen by
+//! [`group`], of which not by [`seen`], from a memtable by [`memory`]. Then each cell takes what is newest.
 
 mod columns;
 mod group;

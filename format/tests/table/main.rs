@@ -462,13 +462,7 @@ fn check_chunk_of(columns: &[(FeatureId, Numbers, Vec<Revision>)], timeline: &Ti
         assert_eq!(column.up_to(EventTime::MAX), revisions.len());
         let orders = chunk.orders(timeline).unwrap();
         let again = chunk.column_with(index, &orders, &mut column_walk).unwrap();
-        for step in 1..4 {
-            let mut back = again.orders_back();
-            for (at, revision) in revisions.iter().enumerate().rev().step_by(step) {
-                let version = back.version(at, again.event_time(at));
-                assert_eq!(version, (revision.order, revision.source));
-            }
-        }
+        rows::check_back(&again, revisions);
         if let Some(numbers) = chunk.numbers(index, &mut walk).unwrap() {
             assert_eq!(numbers.len(), revisions.len());
             let (mut starts, mut limits) = (vec![1, 2, 3], Vec::new());
