@@ -1,6 +1,7 @@
-//! The answers to the rows of one entity from a memtable: feature by feature, each row beginning where
-//! the one before it ended. Rows that know the same are taken from the latest moment on; rows that learn
-//! go back through the versions together.
+//! The answers to the rows of one entity from a memtable, feature by feature. Numbers of which nothing
+//! but a commit tells whether they are seen are looked for from the latest moment on, each from where the
+//! one before was found; rows that learn go back through the versions together; all else is looked for
+//! row by row.
 
 use asofdb_format::ids::{Commit, EventTime, KnownTime, SourceId};
 use asofdb_format::revision::{Order, Revision};
