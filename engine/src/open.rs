@@ -18,6 +18,7 @@ use asofdb_format::frame::FrameKind;
 use asofdb_format::hash::EraseKey;
 use asofdb_format::header::{FileKind, Header};
 use asofdb_format::ids::{Commit, FileNumber, StoreId};
+use asofdb_format::wire::narrow;
 
 use crate::files::blocks::Blocks;
 use crate::files::log::{FrameFile, FrameWriter, read_whole};
@@ -54,6 +55,7 @@ pub(crate) fn open(dir: &Path, mut options: Options) -> Result<Opened> {
     let read_only = options.read_only;
     let _span =
         tracing::info_span!(target: "asofdb", "open", dir = %dir.display(), read_only).entered();
+    options.memtable_bytes = options.memtable_bytes.min(narrow(Memtable::MOST_BYTES));
     let monitor = Arc::new(Monitor::new(options.listener.clone()));
     options.world.disk = Metered::of(&options.world, &monitor);
     monitor.watched(open_any(dir, options, &monitor))

@@ -17,7 +17,6 @@ mod plain {
     pub(crate) use std::sync::{Arc as Shared, OnceLock};
 
     pub(crate) use arc_swap::ArcSwap;
-    pub(crate) use crossbeam_skiplist::SkipMap;
     pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
 }
 

@@ -6,7 +6,7 @@
 //! orders of their steps were tried that need at most so many preemptions, with every value that
 //! weak memory may let a load find. Where one writes and others look, the main thread writes: it
 //! goes first, so that the others' loads find all that it ever stored. What a model cannot see is the inside of what it trusts:
-//! `Arc`, the pointer swap, the skip list.
+//! `Arc`, the pointer swap.
 //!
 //! ```text
 //! RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom \

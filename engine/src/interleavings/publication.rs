@@ -133,11 +133,55 @@ fn a_memtable_shows_a_commit_and_lacks_revisions_of_it() {
     });
 }
 
+/// A leaf of what came late is full, and makes way for two below a fork, and that fork for two below
+/// another: here leaves have room for three records and forks for two children.
+#[test]
+fn what_came_late_is_missed_while_a_leaf_makes_way() {
+    const LATE: [i64; 6] = [10, 40, 70, 30, 20, 25];
+    for (before, preemptions) in [(3, 2), (5, 1)] {
+        explore(preemptions, move || {
+            let shared = Arc::new((Memtable::new(FileNumber(1), 0), Visible::new(Commit(0))));
+            let write = |nth: usize, time| {
+                let commit = Commit(i64::try_from(nth).unwrap() + 1);
+                put(&shared.0, commit, EventTime(time), &[FEATURE_ID]);
+                shared.1.publish(commit);
+            };
+            let all = [100].into_iter().chain(LATE).enumerate();
+            all.clone().take(1 + before).for_each(|(nth, time)| write(nth, time));
+            let reader = thread::spawn({
+                let shared = Arc::clone(&shared);
+                move || {
+                    find(&shared.0, &shared.1);
+                    find_late(&shared.0, &shared.1, &LATE);
+                }
+            });
+            all.skip(1 + before).take(1).for_each(|(nth, time)| write(nth, time));
+            reader.join().unwrap();
+        });
+    }
+}
+
+/// Finds each of those that came late that is visible, from the latest moment on.
+fn find_late(memtable: &Memtable, visible: &Visible, late: &[i64]) {
+    let shown = usize::try_from(visible.get().0).unwrap() - 1;
+    let node = memtable.find(EntityHash::of(ENTITY), ENTITY).unwrap();
+    let feature = node.feature(FEATURE_ID).unwrap();
+    let mut falling = feature.falling();
+    let mut times: Vec<i64> = late.iter().take(shown).copied().collect();
+    times.sort_unstable_by_key(|time| std::cmp::Reverse(*time));
+    for t in times.into_iter().map(EventTime) {
+        for found in [falling.number_up_to(t), feature.number_up_to(t)] {
+            let Newest::Number(found) = found else { panic!("{found:?} at {t:?}") };
+            assert_eq!(found.event_time, t, "{shown} are shown");
+        }
+    }
+}
+
 /// The newest record gives its place to the next one while somebody reads it, in each of the ways
 /// that there are.
 #[test]
 fn a_feature_shows_words_of_two_records() {
-    for read in [read_number, read_number_up_to, read_revision] {
+    for read in [read_number, read_number_up_to, read_falling, read_revision] {
         explore(2, move || {
             let shared = Arc::new((Memtable::new(FileNumber(1), 0), Visible::new(Commit(0))));
             let put = |commit: i64| {
@@ -178,12 +222,23 @@ fn read_number(feature: &FeatureNode<'_>, visible: Commit) {
 }
 
 fn read_number_up_to(feature: &FeatureNode<'_>, visible: Commit) {
-    match feature.number_up_to(EventTime(visible.0 * 10)) {
+    check_newest(feature.number_up_to(EventTime(visible.0 * 10)), visible);
+}
+
+fn read_falling(feature: &FeatureNode<'_>, visible: Commit) {
+    let mut falling = feature.falling();
+    for commit in (1..=visible.0).rev() {
+        check_newest(falling.number_up_to(EventTime(commit * 10)), Commit(commit));
+    }
+}
+
+fn check_newest(newest: Newest, commit: Commit) {
+    match newest {
         Newest::Number(number) => {
-            check_number(number, visible);
-            assert_eq!(number.commit, visible);
+            check_number(number, commit);
+            assert_eq!(number.commit, commit);
         }
-        other => panic!("{other:?} where {visible:?} is visible"),
+        other => panic!("{other:?} where {commit:?} is visible"),
     }
 }
 

@@ -111,6 +111,12 @@ impl Arena {
         }
     }
 
+    /// How many words were handed out, or left out because what was asked for did not fit.
+    #[cfg(all(test, not(loom)))]
+    pub(crate) fn handed_out(&self) -> u64 {
+        wide(self.next.load(Ordering::Relaxed) - (1 << (FIRST + ALIKE)))
+    }
+
     /// Words for one writer, who takes so many at once and hands them out: 0, just those that are
     /// asked for.
     pub(crate) const fn lots(&self, len: usize) -> Lots<'_> {

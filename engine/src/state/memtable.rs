@@ -3,24 +3,27 @@
 //! ```text
 //! buckets by hash -> entities, chained -> groups of features
 //!                                             -> in order: blocks of records, ascending
-//!                                             -> late: a skip list
+//!                                             -> late: a tree of records
 //! ```
 //!
-//! All but long values and late revisions lies in the words of one [arena](crate::state::arena), 32
-//! bytes a record and about 20 more where a feature of an entity begins.
+//! All but long values lies in the words of two [arenas](crate::state::arena), nodes of trees in one of
+//! them: 32 bytes a record that comes in order, and about 20 more where a feature of an entity begins;
+//! 64 to 120 a record that comes late, or 170 where hundreds of a feature do.
 //!
 //! One writer at a time (it holds the commit lock), or one for each part of the buckets while a log
 //! is replayed, and any number of readers, who take no lock: what a link leads to is never changed
 //! but by other links, and but for the newest record of a feature, of which a reader can tell (see
 //! [`feature`]). A revision that comes in order, as nearly all do, takes the place of the newest and
-//! costs an append of that; one that comes late goes to the skip list beside it. Of revisions equal
-//! in order, which only one batch can write, the one that came last stands.
+//! costs an append of that; one that comes late goes to the tree beside it. Of revisions equal in order,
+//! which only one batch can write, the one that came last stands.
 //!
 //! Revisions of a commit are all put in before it is [`visible`](crate::state::visible).
 
 mod entity;
 mod feature;
 mod insert;
+mod late;
+mod record;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
@@ -34,12 +37,12 @@ use asofdb_format::timeline::Step;
 use bytes::Bytes;
 
 pub(crate) use self::entity::{EntityNode, Near};
-pub(crate) use self::feature::{Falling, FeatureNode, Incoming, Newest, NewestFirst, Number};
+pub(crate) use self::feature::{Falling, FeatureNode, Newest, NewestFirst, Number};
 pub(crate) use self::insert::Inserter;
+pub(crate) use self::record::Incoming;
 use crate::state::append::AppendList;
 use crate::state::arena::{Arena, Lots, Place, link, set_link};
 use crate::state::commits::CommitSpans;
-use crate::state::memtable::feature::Late;
 use crate::state::tally::Tally;
 use crate::sync::{AtomicI64, AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, Word};
 
@@ -53,11 +56,11 @@ pub(crate) struct Memtable {
     pub(crate) log: FileNumber,
     buckets: Box<[Word]>,
     arena: Arena,
+    /// Of what came late, which takes multiples of eight words.
+    nodes: Arena,
     /// Bytes of values.
     raws: AppendList<Bytes>,
-    /// Boxed: a skip list takes half a kilobyte before it holds anything.
-    lates: AppendList<Box<Late>>,
-    /// Held by whoever adds to one of the two.
+    /// Held by whoever adds to them.
     listing: Mutex<()>,
     bytes: AtomicUsize,
     revisions: AtomicU64,
@@ -72,6 +75,13 @@ pub(crate) struct Memtable {
     /// So many features entities have on average in the memtable before; 0: it is not known.
     usual_features: usize,
     aside: Mutex<Aside>,
+}
+
+/// Where a writer takes words of a memtable.
+#[derive(Debug)]
+struct Room<'m> {
+    words: Lots<'m>,
+    nodes: Lots<'m>,
 }
 
 /// What batches carry beside their revisions, and counts of these.
@@ -95,6 +105,10 @@ pub(crate) struct Mark {
 }
 
 impl Memtable {
+    /// One of more bytes is full: links to nodes of trees are 32 bits of the number of a word, and one
+    /// batch on top does not come to as much again.
+    pub(crate) const MOST_BYTES: u64 = 16 << 30;
+
     /// An empty memtable beside a log, for about so many bytes of memory.
     pub(crate) fn new(log: FileNumber, budget: usize) -> Self {
         let buckets = (budget / 512).clamp(16, 1 << 18).next_power_of_two();
@@ -102,8 +116,8 @@ impl Memtable {
             log,
             buckets: (0..buckets).map(|_| Word::new(0)).collect(),
             arena: Arena::new(),
+            nodes: Arena::new(),
             raws: AppendList::new(),
-            lates: AppendList::new(),
             listing: Mutex::new(()),
             bytes: AtomicUsize::new(0),
             revisions: AtomicU64::new(0),
@@ -209,7 +223,7 @@ impl Memtable {
     /// needed for it. One writer at a time.
     fn node(
         &self,
-        words: &Lots<'_>,
+        room: &Room<'_>,
         hash: EntityHash,
         entity: &[u8],
     ) -> (Option<EntityNode<'_>>, usize) {
@@ -217,20 +231,24 @@ impl Memtable {
             return (Some(node), 0);
         }
         let next = self.first_of(hash);
-        let (place, grown) = EntityNode::make(self, words, (hash, entity), next);
+        let (place, grown) = EntityNode::make(self, &room.words, (hash, entity), next);
         set_link(&self.buckets, self.bucket(hash), place);
         (EntityNode::at(self, place), grown)
     }
 
+    const fn room(&self, lot: usize) -> Room<'_> {
+        Room { words: self.arena.lots(lot), nodes: self.nodes.lots(lot) }
+    }
+
     /// Takes the revisions of a batch. One writer at a time.
     pub(crate) const fn inserter<'p>(&self) -> Inserter<'_, 'p> {
-        Inserter::new(self, self.arena.lots(0))
+        Inserter::new(self, self.room(0))
     }
 
     /// Takes the revisions of one [part](Self::part), while others may take those of other parts.
     /// One writer of a part at a time.
     pub(crate) const fn part_inserter<'p>(&self) -> Inserter<'_, 'p> {
-        Inserter::new(self, self.arena.lots(LOT))
+        Inserter::new(self, self.room(LOT))
     }
 
     /// In which of so many parts, a power of two, an entity of a hash is: parts share no bucket.

@@ -5,8 +5,7 @@
 //! swapped pointer find the newest one and order nothing for later stores.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::BTreeMap;
-use std::ops::{Bound, Deref, DerefMut, RangeToInclusive};
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, PoisonError};
 
 pub(crate) use loom::sync::Arc as Shared;
@@ -232,45 +231,5 @@ impl<T> ArcSwap<T> {
         self.stores.fetch_add(1, Ordering::AcqRel);
         let old = std::mem::replace(&mut *self.slot.lock().unwrap(), Arc::new(value));
         drop(old);
-    }
-}
-
-/// Stands for a skip list: an ordered map behind a lock.
-#[derive(Debug)]
-pub(crate) struct SkipMap<K, V>(Mutex<BTreeMap<K, Arc<V>>>);
-
-/// An entry of the map.
-#[derive(Debug)]
-pub(crate) struct Entry<K, V>(K, Arc<V>);
-
-impl<K: Ord + Copy, V> SkipMap<K, V> {
-    pub(crate) fn new() -> Self {
-        Self(Mutex::new(BTreeMap::new()))
-    }
-
-    pub(crate) fn insert(&self, key: K, value: V) {
-        self.0.lock().insert(key, Arc::new(value));
-    }
-
-    pub(crate) fn upper_bound(&self, bound: Bound<&K>) -> Option<Entry<K, V>> {
-        let map = self.0.lock();
-        let found = map.range((Bound::Unbounded, bound.cloned())).next_back();
-        found.map(|(key, value)| Entry(*key, Arc::clone(value)))
-    }
-
-    pub(crate) fn range(&self, keys: RangeToInclusive<K>) -> std::vec::IntoIter<Entry<K, V>> {
-        let map = self.0.lock();
-        let found = map.range(keys).map(|(key, value)| Entry(*key, Arc::clone(value)));
-        found.collect::<Vec<_>>().into_iter()
-    }
-}
-
-impl<K, V> Entry<K, V> {
-    pub(crate) fn key(&self) -> &K {
-        &self.0
-    }
-
-    pub(crate) fn value(&self) -> &V {
-        &self.1
     }
 }

@@ -9,10 +9,10 @@ use asofdb_format::hash::EntityHash;
 use asofdb_format::ids::FeatureId;
 use asofdb_format::wire::wide;
 
-use crate::state::arena::{Lots, Place};
-use crate::state::memtable::Memtable;
+use crate::state::arena::Place;
 use crate::state::memtable::entity::{EntityNode, Near};
-use crate::state::memtable::feature::{FeatureNode, Incoming, Slot};
+use crate::state::memtable::feature::{FeatureNode, Slot};
+use crate::state::memtable::{Incoming, Memtable, Room};
 use crate::sync::Ordering;
 
 /// One batch on its way in. Readers may find what was put, and see it when its commit is published,
@@ -20,7 +20,7 @@ use crate::sync::Ordering;
 #[derive(Debug)]
 pub(crate) struct Inserter<'m, 'p> {
     memtable: &'m Memtable,
-    words: Lots<'m>,
+    room: Room<'m>,
     /// Revisions that are not put in yet, those of a run side by side.
     waiting: Vec<Incoming<'p>>,
     runs: Vec<Run<'m, 'p>>,
@@ -56,8 +56,8 @@ const MANY: usize = 4;
 const MOST_WAITING: usize = 4_096;
 
 impl<'m, 'p> Inserter<'m, 'p> {
-    pub(super) const fn new(memtable: &'m Memtable, words: Lots<'m>) -> Self {
-        Self { memtable, words, waiting: Vec::new(), runs: Vec::new(), new: Vec::new() }
+    pub(super) const fn new(memtable: &'m Memtable, room: Room<'m>) -> Self {
+        Self { memtable, room, waiting: Vec::new(), runs: Vec::new(), new: Vec::new() }
     }
 
     /// Takes a revision.
@@ -109,18 +109,15 @@ impl<'m, 'p> Inserter<'m, 'p> {
         let (runs, waiting) = (std::mem::take(&mut self.runs), std::mem::take(&mut self.waiting));
         let mut rest = waiting.as_slice();
         // Counted before any of them is visible.
-        let mut arrival = memtable.revisions.fetch_add(wide(waiting.len()), Ordering::Release);
+        memtable.revisions.fetch_add(wide(waiting.len()), Ordering::Release);
         let mut grown = 0;
         for run in &runs {
             let (puts, behind) = rest.split_at_checked(run.len).unwrap_or_default();
             grown += match (run.slot, puts) {
                 // Mostly nothing is left to be looked for.
-                (Some(slot), [put]) => {
-                    FeatureNode::new(memtable, slot).insert(&self.words, put, arrival)
-                }
-                _ => self.put_run(run, puts, arrival),
+                (Some(slot), [put]) => FeatureNode::new(memtable, slot).insert(&self.room, put),
+                _ => self.put_run(run, puts),
             };
-            arrival += wide(puts.len());
             rest = behind;
         }
         memtable.bytes.fetch_add(grown, Ordering::Relaxed);
@@ -175,11 +172,11 @@ impl<'m, 'p> Inserter<'m, 'p> {
     }
 
     /// Puts the revisions of a run in; how many bytes of memory the memtable grew by.
-    fn put_run(&mut self, run: &Run<'_, '_>, puts: &[Incoming<'_>], arrival: u64) -> usize {
+    fn put_run(&mut self, run: &Run<'_, '_>, puts: &[Incoming<'_>]) -> usize {
         let memtable = self.memtable;
         let (node, mut grown) = match run.node {
             Some(node) => (Some(node), 0),
-            None => memtable.node(&self.words, run.hash, run.entity),
+            None => memtable.node(&self.room, run.hash, run.entity),
         };
         let Some(node) = node else { return grown };
         let mut near = Near::default();
@@ -191,12 +188,12 @@ impl<'m, 'p> Inserter<'m, 'p> {
             self.new.dedup();
             let greatest = self.new.last().map_or(0, |id| u64::from(id.0));
             memtable.max_feature.fetch_max(greatest, Ordering::Relaxed);
-            grown += node.add_features(&self.words, &self.new);
+            grown += node.add_features(&self.room.words, &self.new);
             near = Near::default();
         }
-        for (arrival, put) in (arrival..).zip(puts) {
+        for put in puts {
             if let Some(feature) = node.feature_near(put.feature, &mut near) {
-                grown += feature.insert(&self.words, put, arrival);
+                grown += feature.insert(&self.room, put);
             }
         }
         grown

@@ -1,5 +1,5 @@
 //! The newest records up to moments that fall, for the rows of a join: each is looked for from where the
-//! one before was found, and one that came late is looked for once for all moments that see it.
+//! one before was found, and so is one that came late.
 //!
 //! ```text
 //! records   r0 r1 r2 r3 r4 r5 | newest      asked at 9, then at 6, then at 5
@@ -9,31 +9,23 @@
 //! What was put in since it began is not looked at: its commits are above all that its reader sees.
 
 use asofdb_format::ids::EventTime;
-use asofdb_format::revision::Order;
 use asofdb_format::wire::narrow;
 
-use crate::state::memtable::feature::{Block, COUNTED, FeatureNode, Newest, Record, event_time};
+use crate::state::memtable::feature::{Block, COUNTED, FeatureNode, Newest};
+use crate::state::memtable::late::LateBack;
+use crate::state::memtable::record::{Record, event_time};
 
 /// How far the moments have fallen.
 #[derive(Debug)]
 pub(crate) struct Falling<'m> {
     feature: FeatureNode<'m>,
-    state: u64,
     /// `None`: there is no record.
     newest: Option<Record>,
     /// The block of the last of the older records that are left, and how many that are.
     block: Block<'m>,
     left: usize,
-    /// The newest late record up to the last moment at which one was looked for.
-    late: Late,
-}
-
-#[derive(Debug)]
-enum Late {
-    NotAsked,
-    Found(Order, Newest),
-    /// There is none, nor will there be.
-    None,
+    /// At the newest late record up to the moment before.
+    late: LateBack<'m>,
 }
 
 impl<'m> FeatureNode<'m> {
@@ -46,7 +38,7 @@ impl<'m> FeatureNode<'m> {
         };
         let left = narrow(state & COUNTED).saturating_sub(1);
         let block = self.newest_block(left);
-        Falling { feature: *self, state, newest, block, left, late: Late::NotAsked }
+        Falling { feature: *self, newest, block, left, late: self.late(state).back() }
     }
 }
 
@@ -59,7 +51,7 @@ impl Falling<'_> {
         if event_time(newest) <= t {
             return self.feature.number(newest);
         }
-        let late = self.late_up_to(t);
+        let late = self.late.up_to(t);
         let ordered = self.ordered_up_to(t);
         self.feature.newer_of(ordered, late)
     }
@@ -94,17 +86,5 @@ impl Falling<'_> {
         *left = low;
         let last = low.checked_sub(1)?;
         Some(feature.record(*block, last))
-    }
-
-    #[inline]
-    fn late_up_to(&mut self, t: EventTime) -> Option<(Order, Newest)> {
-        match &self.late {
-            Late::None => return None,
-            Late::Found(order, newest) if order.event_time <= t => return Some((*order, *newest)),
-            Late::NotAsked | Late::Found(..) => {}
-        }
-        let found = self.feature.late_up_to(self.state, t);
-        self.late = found.map_or(Late::None, |(order, newest)| Late::Found(order, newest));
-        found
     }
 }

@@ -2,17 +2,14 @@
 //! are all that there is to know: for a reader who asks for no known time, of a value that, if there
 //! is one, is a number.
 
-use std::ops::Bound;
-
-use asofdb_format::ids::{Commit, EventTime, KnownTime};
-use asofdb_format::revision::{Order, Payload, Revision};
+use asofdb_format::ids::{Commit, EventTime};
 use asofdb_format::value::Kind;
 use asofdb_format::wire::narrow;
 
 use crate::state::arena::{get, link};
-use crate::state::memtable::feature::{
-    BITS, COUNTED, FeatureNode, HALF, HAS_KNOWN, KIND_AT, OWN, Record, STATE, VALUE_AT, event_time,
-    kind,
+use crate::state::memtable::feature::{COUNTED, FeatureNode, OWN, STATE};
+use crate::state::memtable::record::{
+    BITS, HALF, HAS_KNOWN, KIND_AT, Record, VALUE_AT, event_time, kind,
 };
 
 /// The newest record up to a moment.
@@ -68,44 +65,28 @@ impl FeatureNode<'_> {
         }
         let (block, up_to) = self.up_to(narrow(state & COUNTED).saturating_sub(1), t);
         let ordered = up_to.checked_sub(1).map(|index| self.record(block, index));
-        self.newer_of(ordered, self.late_up_to(state, t))
-    }
-
-    /// The newest record up to a moment of those that came late.
-    #[inline]
-    pub(super) fn late_up_to(&self, state: u64, t: EventTime) -> Option<(Order, Newest)> {
-        let above = Order { event_time: t, known_time: KnownTime::MAX, commit: Commit::MAX };
-        let late = self.late(state)?.upper_bound(Bound::Included(&(above, u64::MAX)))?;
-        Some((late.key().0, number_of(late.value())))
+        self.newer_of(ordered, self.late(state).back_from(t).last())
     }
 
     /// The newer of a record that came in order and of one that came late.
     #[inline]
-    pub(super) fn newer_of(
-        &self,
-        ordered: Option<Record>,
-        late: Option<(Order, Newest)>,
-    ) -> Newest {
-        match (ordered, late) {
-            (None, None) => Newest::Nothing,
-            (Some(ordered), Some((late, _))) if self.order_of(&ordered) > late => {
-                self.number(&ordered)
-            }
-            // What is late came later than an equal one that is in order.
-            (_, Some((_, late))) => late,
-            (Some(ordered), None) => self.number(&ordered),
-        }
+    pub(super) fn newer_of(&self, ordered: Option<Record>, late: Option<Record>) -> Newest {
+        let newer = match (&ordered, &late) {
+            (Some(in_order), Some(late_one)) if !self.is_newer(late_one, in_order) => ordered,
+            (_, Some(_)) => late,
+            (_, None) => ordered,
+        };
+        newer.map_or(Newest::Nothing, |newer| self.number(&newer))
     }
 
     #[inline]
     pub(super) fn number(&self, record: &Record) -> Newest {
-        let [event_time, commit, value, meta] = *record;
+        let [event_time, commit, _, meta] = *record;
         let (what, kind) = (meta >> VALUE_AT & 3, kind(meta));
         if what != BITS && (what != 0 || kind == Kind::Value) {
             return Newest::More;
         }
-        let bits =
-            if meta & HAS_KNOWN == 0 { value } else { get(self.memtable.arena.words(value, 2), 1) };
+        let bits = self.memtable.value_word(record);
         Newest::Number(Number {
             event_time: EventTime(event_time.cast_signed()),
             commit: Commit(commit.cast_signed()),
@@ -113,16 +94,4 @@ impl FeatureNode<'_> {
             bits,
         })
     }
-}
-
-#[inline]
-fn number_of(revision: &Revision) -> Newest {
-    let Revision { order, kind, payload, .. } = revision;
-    let bits = match payload {
-        Payload::Bits(bits) => *bits,
-        Payload::None if *kind != Kind::Value => 0,
-        _ => return Newest::More,
-    };
-    let (event_time, commit) = (order.event_time, order.commit);
-    Newest::Number(Number { event_time, commit, kind: *kind, bits })
 }
