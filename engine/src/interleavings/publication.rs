@@ -137,8 +137,9 @@ fn a_memtable_shows_a_commit_and_lacks_revisions_of_it() {
 /// another: here leaves have room for three records and forks for two children.
 #[test]
 fn what_came_late_is_missed_while_a_leaf_makes_way() {
-    const LATE: [i64; 6] = [10, 40, 70, 30, 20, 25];
-    for (before, preemptions) in [(3, 2), (5, 1)] {
+    const IN_ORDER: [i64; 2] = [15, 100];
+    const LATE: [i64; 6] = [40, 10, 70, 30, 20, 25];
+    for (before, preemptions) in [(0, 2), (3, 2), (5, 1)] {
         explore(preemptions, move || {
             let shared = Arc::new((Memtable::new(FileNumber(1), 0), Visible::new(Commit(0))));
             let write = |nth: usize, time| {
@@ -146,24 +147,25 @@ fn what_came_late_is_missed_while_a_leaf_makes_way() {
                 put(&shared.0, commit, EventTime(time), &[FEATURE_ID]);
                 shared.1.publish(commit);
             };
-            let all = [100].into_iter().chain(LATE).enumerate();
-            all.clone().take(1 + before).for_each(|(nth, time)| write(nth, time));
+            let all = IN_ORDER.into_iter().chain(LATE).enumerate();
+            let written = IN_ORDER.len() + before;
+            all.clone().take(written).for_each(|(nth, time)| write(nth, time));
             let reader = thread::spawn({
                 let shared = Arc::clone(&shared);
                 move || {
                     find(&shared.0, &shared.1);
-                    find_late(&shared.0, &shared.1, &LATE);
+                    find_late(&shared.0, &shared.1, IN_ORDER.len(), &LATE);
                 }
             });
-            all.skip(1 + before).take(1).for_each(|(nth, time)| write(nth, time));
+            all.skip(written).take(1).for_each(|(nth, time)| write(nth, time));
             reader.join().unwrap();
         });
     }
 }
 
 /// Finds each of those that came late that is visible, from the latest moment on.
-fn find_late(memtable: &Memtable, visible: &Visible, late: &[i64]) {
-    let shown = usize::try_from(visible.get().0).unwrap() - 1;
+fn find_late(memtable: &Memtable, visible: &Visible, in_order: usize, late: &[i64]) {
+    let shown = usize::try_from(visible.get().0).unwrap() - in_order;
     let node = memtable.find(EntityHash::of(ENTITY), ENTITY).unwrap();
     let feature = node.feature(FEATURE_ID).unwrap();
     let mut falling = feature.falling();

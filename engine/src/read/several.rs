@@ -226,14 +226,16 @@ impl Several<'_, '_> {
         &mut self,
         node: EntityNode<'_>,
         group: &Near<'_>,
-        (from, mut left): (usize, u32),
+        (from, left): (usize, u32),
     ) -> Result<bool> {
         let Self { asked, view, out, .. } = self;
         asked.each();
         let sees_commits = view.sees_by_commit();
-        while left != 0 {
-            let index = from + left.trailing_zeros() as usize;
-            left &= left - 1;
+        let t = asked.moments.0;
+        let found = Bits(left).filter_map(|bit| node.feature_in(group, from + bit));
+        std::hint::black_box(found.fold(0, |seen, feature| seen ^ feature.glance(t)));
+        for bit in Bits(left) {
+            let index = from + bit;
             let Some(feature) = node.feature_in(group, index) else { continue };
             let Some(ask) = asked.of(group.id(index)) else { continue };
             let newest = if sees_commits && is_number(ask) {
@@ -261,5 +263,20 @@ impl Several<'_, '_> {
             }
         }
         Ok(true)
+    }
+}
+
+/// The places of the bits that are set, ascending.
+#[derive(Clone, Copy, Debug)]
+struct Bits(u32);
+
+impl Iterator for Bits {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        let bit = (self.0 != 0).then_some(self.0.trailing_zeros() as usize);
+        self.0 &= self.0.wrapping_sub(1);
+        bit
     }
 }

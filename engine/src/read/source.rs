@@ -191,6 +191,10 @@ pub(crate) fn each_feature<'s, E>(
             seen ^= feature.as_ref().map_or(0, FeatureNode::newest_word);
         }
         std::hint::black_box(seen);
+        for (feature, ask) in features.iter().zip(asks) {
+            seen ^= feature.as_ref().map_or(0, |feature| feature.glance(ask.t));
+        }
+        std::hint::black_box(seen);
         for (feature, ask) in features.into_iter().zip(asks) {
             if let Some(feature) = feature
                 && !each(ask, place, feature)?

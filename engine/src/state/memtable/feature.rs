@@ -10,7 +10,8 @@
 //! ```
 //!
 //! [Records](crate::state::memtable::record) that come in order, as nearly all do, ascend. One that
-//! comes late goes to a [tree](crate::state::memtable::late) beside them.
+//! comes late goes to a [tree](crate::state::memtable::late) beside them, and the last one in order that
+//! is not above it is marked: who finds one that is not marked need not look at the tree.
 //!
 //! The newest record stands in the slot: who asks for it looks at nothing else. It is the one thing
 //! whose words change. Before they do it is copied to the blocks, where it stays, and the slot's
@@ -30,8 +31,10 @@ use asofdb_format::wire::narrow;
 pub(crate) use self::falling::Falling;
 pub(crate) use self::number::{Newest, Number};
 use crate::state::arena::{Place, get, link, set, set_link};
-use crate::state::memtable::late::{LateBack, LateTree};
-use crate::state::memtable::record::{HALF, Incoming, RECORD, Record, event_time};
+use crate::state::memtable::late::{LateBack, LateTree, just_below, up_to_moment};
+use crate::state::memtable::record::{
+    HALF, HAS_LATE, Incoming, RECORD, Record, WHAT, event_time, has_late,
+};
 use crate::state::memtable::{Memtable, Room};
 use crate::sync::{Ordering, Word, fence};
 
@@ -48,6 +51,7 @@ const CHANGING: u64 = 1 << 31;
 const COUNTED: u64 = CHANGING - 1;
 const LATE_AT: u32 = 32;
 const NUMBER_AT: u32 = 56;
+const OLDER: u64 = (1 << NUMBER_AT) - 1;
 
 /// A feature's revisions.
 #[derive(Clone, Copy, Debug)]
@@ -82,7 +86,7 @@ impl<'m> FeatureNode<'m> {
             words.split_first().map_or((0, words), |(_, rest)| (get(words, 0), rest));
         let len = 1usize << (head >> NUMBER_AT).min(62);
         let records = len.checked_mul(RECORD).and_then(|len| rest.get(..len)).unwrap_or_default();
-        Block { first: len - 1, older: head & ((1 << NUMBER_AT) - 1), records }
+        Block { first: len - 1, older: head & OLDER, records }
     }
 
     /// The block of the last of so many records that are not the newest.
@@ -121,12 +125,10 @@ impl<'m> FeatureNode<'m> {
         Some((state, self.record(self.newest_block(last + 1), last)))
     }
 
-    /// Words of the newest block and of the root of those that came late: to have them at hand for what
-    /// comes next.
+    /// A word of the newest block: to have it at hand for what comes next.
     #[inline]
     pub(crate) fn newest_word(&self) -> u64 {
-        let late = self.late(get(self.slot, STATE)).first_word();
-        get(self.memtable.arena.words(get(self.slot, NEWEST), 1), 0) ^ late
+        get(self.memtable.arena.words(get(self.slot, NEWEST), 1), 0)
     }
 
     /// Puts a revision in; how many bytes of memory the memtable grew by. One writer at a time.
@@ -178,7 +180,39 @@ impl<'m> FeatureNode<'m> {
         let (root, more) = self.late(state).insert(&room.nodes, &record);
         // A budget keeps places of nodes below 2^32: see `Memtable::MOST_BYTES`.
         set_link(self.slot, STATE, state & HALF | root << LATE_AT);
+        self.tell_of_late(&put.order, state);
         grown + more
+    }
+
+    /// Marks the last record in order that is not above one that came late, if there is one.
+    fn tell_of_late(&self, late: &Order, state: u64) {
+        let older = narrow(state & COUNTED).saturating_sub(1);
+        let (mut block, mut left) = self.up_to((older, self.upper_bound()), late.event_time);
+        let is_up_to = |block, index| {
+            let record = self.record(block, index);
+            event_time(&record) < late.event_time || self.memtable.order_of(&record) <= *late
+        };
+        // Many may be of the same moment.
+        while left > 0 && !is_up_to(block, block.first) {
+            left = block.first;
+            block = self.newest_block(left);
+        }
+        let Some(last) = left.checked_sub(1) else { return };
+        let (mut low, mut high) = (block.first, last);
+        if is_up_to(block, last) {
+            low = last;
+        }
+        // The one at `low` is, and none above `high`.
+        while low < high {
+            let middle = low + (high - low).div_ceil(2);
+            if is_up_to(block, middle) {
+                low = middle;
+            } else {
+                high = middle - 1;
+            }
+        }
+        let words = block.records.get((low - block.first) * RECORD..).unwrap_or_default();
+        set(words, WHAT, get(words, WHAT) | HAS_LATE);
     }
 
     /// A record by its place among the feature's, in its block.
@@ -187,6 +221,12 @@ impl<'m> FeatureNode<'m> {
         let at = (index - block.first) * RECORD;
         let words = block.records.get(at..at + RECORD).unwrap_or_default();
         std::array::from_fn(|word| get(words, word))
+    }
+
+    /// The event time of the same.
+    #[inline]
+    fn time(&self, block: Block<'m>, index: usize) -> EventTime {
+        EventTime(get(block.records, (index - block.first) * RECORD).cast_signed())
     }
 
     /// Whether a late record stands before one that came in order: it came later than an equal one.
@@ -230,51 +270,70 @@ impl<'m> FeatureNode<'m> {
                 block: Block::default(),
                 left: 0,
                 late: self.late(0).back(),
+                below: up_to_moment(t),
             },
         }
     }
 
-    /// How many of the first so many records have event times up to `t`, and the block of the last
-    /// of these.
+    /// How many of the first so many records have event times up to `t`, which is not after the time of
+    /// the next one, and the block of the last of these.
     #[inline]
-    fn up_to(&self, count: usize, t: EventTime) -> (Block<'m>, usize) {
-        let is_up_to = |block, index| event_time(&self.record(block, index)) <= t;
-        let (mut block, mut left) = (self.newest_block(count), count);
-        while block.first > 0 && !is_up_to(block, block.first) {
-            left = block.first;
-            block = self.block(block.older);
-        }
-        let (mut low, mut high) = (block.first, left);
+    fn up_to(&self, (count, next): (usize, EventTime), t: EventTime) -> (Block<'m>, usize) {
         // From where it would lie among even times on, in steps that double, then in halves.
-        let mut middle = self.guess(block, (low, high), t);
-        let mut step = 1;
+        let (block, left, mut middle) = self.near((count, next), t);
+        let (mut low, mut high) = (block.first, left);
+        let mut step = 0usize;
         while low < high {
-            if is_up_to(block, middle) {
+            if self.time(block, middle) <= t {
                 low = middle + 1;
                 middle = if high == left { (low + step).min(high - 1) } else { low.midpoint(high) };
             } else {
                 high = middle;
                 middle = if low == block.first {
-                    high.saturating_sub(step).max(low)
+                    high.saturating_sub(1 + step).max(low)
                 } else {
                     low.midpoint(high)
                 };
             }
-            step = step.saturating_mul(2);
+            step = step.saturating_mul(2).saturating_add(1);
         }
         (block, low)
     }
 
-    /// Where among some records of a block the first above a moment would lie if times were even.
+    /// The block that the same is looked for in, how many records there are up to its end, and where
+    /// the last up to `t` likely is: where it would lie if times were even, and from there as far again
+    /// as that one is from it.
     #[inline]
-    fn guess(&self, block: Block<'m>, (low, high): (usize, usize), t: EventTime) -> usize {
-        let Some(last) = high.checked_sub(1).filter(|last| *last > low) else { return low };
-        let [from, to] = [low, last].map(|index| event_time(&self.record(block, index)).0);
-        let (part, all) = (t.0.saturating_sub(from).max(0), to.saturating_sub(from));
-        #[expect(clippy::cast_possible_truncation, reason = "a share of a count")]
-        #[expect(clippy::cast_sign_loss, reason = "neither part is below 0")]
-        let within = ((part as f64 / all.max(1) as f64).min(1.0) * (last - low) as f64) as usize;
-        low + within.min(last - low)
+    fn near(&self, (count, next): (usize, EventTime), t: EventTime) -> (Block<'m>, usize, usize) {
+        let (mut block, mut left, mut next) = (self.newest_block(count), count, next);
+        let mut first = self.time(block, block.first);
+        while block.first > 0 && first > t {
+            (left, next) = (block.first, first);
+            block = self.block(block.older);
+            first = self.time(block, block.first);
+        }
+        let (low, high) = (block.first, left.saturating_sub(1).max(block.first));
+        let rate = (left - low) as f64 / next.0.saturating_sub(first.0).max(1) as f64;
+        let from = |index: usize, time: EventTime| {
+            #[expect(clippy::cast_possible_truncation, reason = "it is held within bounds")]
+            let further = (t.0.saturating_sub(time.0) as f64 * rate).floor() as isize;
+            index.saturating_add_signed(further).clamp(low, high)
+        };
+        let even = from(low, first);
+        (block, left, from(even, self.time(block, even)))
+    }
+
+    /// Looks at where an older record will be looked for, once the [newest word](Self::newest_word) was
+    /// looked at.
+    #[inline]
+    pub(crate) fn glance(&self, t: EventTime) -> u64 {
+        let next = self.upper_bound();
+        if next <= t {
+            return 0;
+        }
+        let count = narrow(link(self.slot, STATE) & COUNTED).saturating_sub(1);
+        let (block, _, middle) = self.near((count, next), t);
+        self.time(block, middle).0.cast_unsigned()
     }
 
     /// Those that came late.
@@ -285,12 +344,14 @@ impl<'m> FeatureNode<'m> {
 
     /// The same, where the newest record is known.
     fn newest_first_of(&self, (state, newest): (u64, Record), t: EventTime) -> NewestFirst<'m> {
-        let newest = Some(newest).filter(|newest| event_time(newest) <= t);
         // Less the newest, which is mostly asked for.
         let older = narrow(state & COUNTED).saturating_sub(1);
+        let next = event_time(&newest);
+        let newest = Some(newest).filter(|_| next <= t);
         let (block, left) =
-            if newest.is_some() { (Block::default(), older) } else { self.up_to(older, t) };
-        NewestFirst { feature: *self, newest, block, left, late: self.late(state).back_from(t) }
+            if newest.is_some() { (Block::default(), older) } else { self.up_to((older, next), t) };
+        let (late, below) = (self.late(state).back(), up_to_moment(t));
+        NewestFirst { feature: *self, newest, block, left, late, below }
     }
 
     /// Adds its revisions, ascending; what was written over in a batch left out.
@@ -339,6 +400,8 @@ pub(crate) struct NewestFirst<'m> {
     block: Block<'m>,
     left: usize,
     late: LateBack<'m>,
+    /// None of those that are left is above this.
+    below: Order,
 }
 
 impl NewestFirst<'_> {
@@ -371,19 +434,21 @@ impl Iterator for NewestFirst<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let (ordered, late) = (self.ordered(), self.late.last());
+        let ordered = self.ordered();
+        let may_be_late = ordered.as_ref().is_none_or(has_late);
+        let late = if may_be_late { self.late.up_to(&self.below) } else { None };
         let is_late = match (&ordered, &late) {
             (Some(ordered), Some(late)) => self.feature.is_newer(late, ordered),
             _ => late.is_some(),
         };
         let record = if is_late {
-            self.late.pass();
             late
         } else {
             self.pass();
             ordered
         };
         let revision = self.feature.memtable.revision_of(&record?);
+        self.below = just_below(revision.order);
         Some((revision.order, revision))
     }
 }

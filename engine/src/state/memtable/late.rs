@@ -7,8 +7,8 @@
 //!          1  event times, a word each
 //!             the three other words of each record
 //! fork     0  how many children
-//!          1  the children                                                                      links
-//!             event times of the bounds, one between each two children
+//!          1  event times of the bounds, one between each two children
+//!             the children                                                                      links
 //!             link of the leaf where the bound's record is << 4 | which one it is
 //! ```
 //!
@@ -31,7 +31,7 @@ use asofdb_format::wire::{narrow, wide};
 
 use crate::state::arena::{Lots, get, link, set, set_link};
 use crate::state::memtable::Memtable;
-use crate::state::memtable::record::{RECORD, Record};
+use crate::state::memtable::record::{RECORD, Record, event_time};
 use crate::sync::Word;
 
 /// A link to a node; 0: to none.
@@ -128,12 +128,6 @@ impl<'m> LateTree<'m> {
         Self { memtable, root }
     }
 
-    /// Looks at the first line of the root.
-    #[inline]
-    pub(super) fn first_word(&self) -> u64 {
-        get(self.memtable.nodes.words(self.root & !WHAT, 1), 0)
-    }
-
     #[inline]
     fn leaf(&self, at: Link) -> Leaf<'m> {
         let words = self.memtable.nodes.words(at & !WHAT, 8 << (at & WHAT));
@@ -146,8 +140,8 @@ impl<'m> LateTree<'m> {
         let Some((count, rest)) = words.split_first() else { return Fork::default() };
         let children = narrow(get(std::slice::from_ref(count), 0));
         let bounds = children.saturating_sub(1);
-        let (children, rest) = rest.split_at_checked(children).unwrap_or_default();
         let (times, rest) = rest.split_at_checked(bounds).unwrap_or_default();
+        let (children, rest) = rest.split_at_checked(children).unwrap_or_default();
         Fork { children, times, places: rest.get(..bounds).unwrap_or_default() }
     }
 
@@ -156,13 +150,17 @@ impl<'m> LateTree<'m> {
     fn up_to(&self, leaf: &Leaf<'_>, bound: &Order) -> usize {
         let before = |rank: &usize| leaf.event_time(*rank) < bound.event_time;
         let mut count = (0..leaf.len()).filter(before).count();
-        while count < leaf.len()
-            && leaf.event_time(count) == bound.event_time
-            && (is_moment(bound) || self.memtable.order_of(&leaf.record(count)) <= *bound)
-        {
+        while count < leaf.len() && self.is_up_to(bound, &leaf.record(count)) {
             count += 1;
         }
         count
+    }
+
+    #[inline]
+    fn is_up_to(&self, bound: &Order, record: &Record) -> bool {
+        let t = event_time(record);
+        let is_within = || is_moment(bound) || self.memtable.order_of(record) <= *bound;
+        t < bound.event_time || t == bound.event_time && is_within()
     }
 
     /// Which child of a fork holds the greatest up to a bound, if it holds any of these.
@@ -208,14 +206,6 @@ impl<'m> LateTree<'m> {
             at = link(fork.children, child);
         }
         None
-    }
-
-    /// Goes back from the greatest record up to a moment.
-    #[inline]
-    pub(super) fn back_from(self, t: EventTime) -> LateBack<'m> {
-        let mut back = self.back();
-        back.go_to(&up_to_moment(t));
-        back
     }
 
     /// Goes back, from a moment that is not told yet.
@@ -349,7 +339,7 @@ impl Put<'_, '_> {
         let words = self.tree.memtable.nodes.words(place, len);
         let (times, places) = (bounds.iter().map(|b| &b.0), bounds.iter().map(|b| &b.1));
         set(words, 0, wide(links.len()));
-        let all = links.iter().chain(times).chain(places);
+        let all = times.chain(links).chain(places);
         (1..).zip(all).for_each(|(word, value)| set(words, word, *value));
         place | FORK
     }
@@ -401,7 +391,7 @@ fn bound_of(leaf: &Leaf<'_>, rank: usize) -> Bound {
 }
 
 /// Above all that is of a moment, and below all that is after it.
-const fn up_to_moment(t: EventTime) -> Order {
+pub(super) const fn up_to_moment(t: EventTime) -> Order {
     Order { event_time: t, known_time: KnownTime::MAX, commit: Commit::MAX }
 }
 
@@ -412,7 +402,7 @@ fn is_moment(bound: &Order) -> bool {
 
 /// The greatest order below one; of the lowest order of all it is its own, but no batch writes that:
 /// commits are far above.
-fn just_below(order: Order) -> Order {
+pub(super) fn just_below(order: Order) -> Order {
     Order { commit: Commit(order.commit.0.saturating_sub(1)), ..order }
 }
 
@@ -433,30 +423,17 @@ impl LateBack<'_> {
         }
     }
 
-    /// The greatest record that is left.
+    /// Leaves out all above a bound, and tells the greatest that is left.
     #[inline]
-    pub(super) fn last(&self) -> Option<Record> {
+    pub(super) fn up_to(&mut self, bound: &Order) -> Option<Record> {
+        while let Some(rank) = self.left.checked_sub(1) {
+            let record = self.leaf.record(rank);
+            if self.tree.is_up_to(bound, &record) {
+                return Some(record);
+            }
+            self.left = rank;
+        }
+        self.go_to(bound);
         Some(self.leaf.record(self.left.checked_sub(1)?))
-    }
-
-    /// Leaves out the greatest record that is left.
-    pub(super) fn pass(&mut self) {
-        self.left = self.left.saturating_sub(1);
-        if self.left == 0 && self.leaf.len() > 0 {
-            let first = self.tree.memtable.order_of(&self.leaf.record(0));
-            self.go_to(&just_below(first));
-        }
-    }
-
-    /// Leaves out all above a moment, and tells the greatest that is left.
-    #[inline]
-    pub(super) fn up_to(&mut self, t: EventTime) -> Option<Record> {
-        while self.left > 0 && self.leaf.event_time(self.left - 1) > t {
-            self.left -= 1;
-        }
-        if self.left == 0 {
-            self.go_to(&up_to_moment(t));
-        }
-        self.last()
     }
 }

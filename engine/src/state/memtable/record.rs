@@ -6,6 +6,7 @@
 //!          2  bits of a number, or the place of bytes among those of the memtable
 //!             or, if it has a known time, the place of a pair: known time, and that
 //!          3  source | kind << 32 | what the value is << 34 | has a known time << 36
+//!             | of one in order: some that came late are between it and the next << 37
 //! ```
 
 use asofdb_format::batch::{Entry, EntryValue};
@@ -30,6 +31,11 @@ pub(super) const KIND_AT: u32 = 32;
 pub(super) const VALUE_AT: u32 = 34;
 pub(super) const BITS: u64 = 1;
 pub(super) const HAS_KNOWN: u64 = 1 << 36;
+pub(super) const HAS_LATE: u64 = 1 << 37;
+
+/// The word of a record that tells what it is.
+pub(super) const WHAT: usize = 3;
+
 const RAW: u64 = 2;
 
 /// What [`Bytes`] take beside themselves when they are first cloned, as a flush does.
@@ -132,6 +138,12 @@ impl Memtable {
 pub(super) fn event_time(record: &Record) -> EventTime {
     let [event_time, ..] = record;
     EventTime(event_time.cast_signed())
+}
+
+/// Whether some that came late are between a record and the next one in order.
+#[inline]
+pub(super) const fn has_late([.., what]: &Record) -> bool {
+    *what & HAS_LATE != 0
 }
 
 /// Only what has a tag was put in.

@@ -12,8 +12,8 @@ use asofdb_format::ids::EventTime;
 use asofdb_format::wire::narrow;
 
 use crate::state::memtable::feature::{Block, COUNTED, FeatureNode, Newest};
-use crate::state::memtable::late::LateBack;
-use crate::state::memtable::record::{Record, event_time};
+use crate::state::memtable::late::{LateBack, up_to_moment};
+use crate::state::memtable::record::{Record, event_time, has_late};
 
 /// How far the moments have fallen.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(crate) struct Falling<'m> {
     /// The block of the last of the older records that are left, and how many that are.
     block: Block<'m>,
     left: usize,
-    /// At the newest late record up to the moment before.
+    /// At the newest late record up to the last moment for which one was looked for.
     late: LateBack<'m>,
 }
 
@@ -51,15 +51,19 @@ impl Falling<'_> {
         if event_time(newest) <= t {
             return self.feature.number(newest);
         }
-        let late = self.late.up_to(t);
         let ordered = self.ordered_up_to(t);
-        self.feature.newer_of(ordered, late)
+        if let Some(ordered) = &ordered
+            && !has_late(ordered)
+        {
+            return self.feature.number(ordered);
+        }
+        self.feature.newer_of(ordered, self.late.up_to(&up_to_moment(t)))
     }
 
     #[inline]
     fn ordered_up_to(&mut self, t: EventTime) -> Option<Record> {
         let Self { feature, block, left, .. } = self;
-        let is_up_to = |block, index| event_time(&feature.record(block, index)) <= t;
+        let is_up_to = |block, index| feature.time(block, index) <= t;
         while block.first > 0 && !is_up_to(*block, block.first) {
             *left = block.first;
             *block = feature.block(block.older);

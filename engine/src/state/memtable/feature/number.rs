@@ -8,8 +8,9 @@ use asofdb_format::wire::narrow;
 
 use crate::state::arena::{get, link};
 use crate::state::memtable::feature::{COUNTED, FeatureNode, OWN, STATE};
+use crate::state::memtable::late::up_to_moment;
 use crate::state::memtable::record::{
-    BITS, HALF, HAS_KNOWN, KIND_AT, Record, VALUE_AT, event_time, kind,
+    BITS, HALF, HAS_KNOWN, KIND_AT, Record, VALUE_AT, event_time, has_late, kind,
 };
 
 /// The newest record up to a moment.
@@ -63,9 +64,15 @@ impl FeatureNode<'_> {
         if event_time(&newest) <= t {
             return self.number(&newest);
         }
-        let (block, up_to) = self.up_to(narrow(state & COUNTED).saturating_sub(1), t);
+        let older = narrow(state & COUNTED).saturating_sub(1);
+        let (block, up_to) = self.up_to((older, event_time(&newest)), t);
         let ordered = up_to.checked_sub(1).map(|index| self.record(block, index));
-        self.newer_of(ordered, self.late(state).back_from(t).last())
+        if let Some(ordered) = &ordered
+            && !has_late(ordered)
+        {
+            return self.number(ordered);
+        }
+        self.newer_of(ordered, self.late(state).back().up_to(&up_to_moment(t)))
     }
 
     /// The newer of a record that came in order and of one that came late.
