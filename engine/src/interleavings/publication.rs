@@ -179,6 +179,44 @@ fn find_late(memtable: &Memtable, visible: &Visible, in_order: usize, late: &[i6
     }
 }
 
+/// A batch says one thing twice that came late; who does not see it compares its order all the same.
+#[test]
+fn what_came_late_is_missed_while_another_is_written_over() {
+    explore(1, || {
+        let shared = Arc::new((Memtable::new(FileNumber(1), 0), Visible::new(Commit(0))));
+        let write = |commit: i64, event_time: i64, known_time: i64, times: usize| {
+            let (event_time, known_time) = (EventTime(event_time), KnownTime(known_time));
+            let order = Order { event_time, known_time, commit: Commit(commit) };
+            let (kind, source, value) = (Kind::Value, SourceId::NONE, EntryValue::Bits(7));
+            let mut inserter = shared.0.inserter();
+            for _ in 0..times {
+                let feature = FEATURE_ID;
+                inserter.put(ENTITY, Incoming { feature, order, kind, source, value });
+            }
+            inserter.end();
+            shared.1.publish(Commit(commit));
+        };
+        for (commit, event_time, known_time) in [(1, 100, 1), (2, 5, 20), (3, 5, 3)] {
+            write(commit, event_time, known_time, 1);
+        }
+        let reader = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                let visible = shared.1.get();
+                let node = shared.0.find(EntityHash::of(ENTITY), ENTITY).unwrap();
+                let found = node.feature(FEATURE_ID).unwrap().newest_first(EventTime(5));
+                // What is told twice would be told for ever.
+                let found: Vec<Commit> = found.map(|(order, _)| order.commit).take(9).collect();
+                let shown: Vec<Commit> =
+                    found.iter().copied().filter(|c| *c <= Commit(3)).collect();
+                assert_eq!(shown, [2, 3].map(Commit), "{visible:?} is shown, found are {found:?}");
+            }
+        });
+        write(4, 5, 10, 2);
+        reader.join().unwrap();
+    });
+}
+
 /// The newest record gives its place to the next one while somebody reads it, in each of the ways
 /// that there are.
 #[test]

@@ -8,12 +8,13 @@
 //!
 //! All but long values lies in the words of two [arenas](crate::state::arena), nodes of trees in one of
 //! them: 32 bytes a record that comes in order, and about 20 more where a feature of an entity begins;
-//! 64 to 120 a record that comes late, or 170 where hundreds of a feature do.
+//! 60 to 130 a record that comes late, or up to 180 where hundreds of a feature do; and 16 for a known
+//! time of its own.
 //!
 //! One writer at a time (it holds the commit lock), or one for each part of the buckets while a log
 //! is replayed, and any number of readers, who take no lock: what a link leads to is never changed
 //! but by other links, and but for the newest record of a feature, of which a reader can tell (see
-//! [`feature`]). A revision that comes in order, as nearly all do, takes the place of the newest and
+//! [`feature`]), for marks, and for what nobody sees yet. A revision that comes in order, as nearly all do, takes the place of the newest and
 //! costs an append of that; one that comes late goes to the tree beside it. Of revisions equal in order,
 //! which only one batch can write, the one that came last stands.
 //!
@@ -105,9 +106,9 @@ pub(crate) struct Mark {
 }
 
 impl Memtable {
-    /// One of more bytes is full: links to nodes of trees are 32 bits of the number of a word, and one
-    /// batch on top does not come to as much again.
-    pub(crate) const MOST_BYTES: u64 = 16 << 30;
+    /// One of more bytes is full: 32 bits of a slot are the number of a word of a tree's root, so that nodes
+    /// may take 32 GiB; the largest batch, of 90 M entries of three bytes, comes to 15 GiB on top.
+    pub(crate) const MOST_BYTES: u64 = 8 << 30;
 
     /// An empty memtable beside a log, for about so many bytes of memory.
     pub(crate) fn new(log: FileNumber, budget: usize) -> Self {

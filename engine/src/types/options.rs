@@ -34,7 +34,7 @@ pub struct Options {
     pub read_only: bool,
     /// How far an event time may lie ahead of the clock; `None`: any distance. Default: one day.
     pub max_ahead: Option<Span>,
-    /// How large a memtable grows before it is flushed, in bytes of memory, up to 16 GiB. Default: 64 MiB.
+    /// How large a memtable grows before it is flushed, in bytes of memory, up to 8 GiB. Default: 64 MiB.
     pub memtable_bytes: usize,
     /// How many full memtables may wait for their flush before writers wait too. Default: 4.
     pub max_sealed_memtables: usize,

@@ -13,8 +13,8 @@
 //! comes late goes to a [tree](crate::state::memtable::late) beside them, and the last one in order that
 //! is not above it is marked: who finds one that is not marked need not look at the tree.
 //!
-//! The newest record stands in the slot: who asks for it looks at nothing else. It is the one thing
-//! whose words change. Before they do it is copied to the blocks, where it stays, and the slot's
+//! The newest record stands in the slot: who asks for it looks at nothing else. But for marks it is
+//! the one thing whose words change. Before they do it is copied to the blocks, where it stays, and the slot's
 //! first word says that they are changing; when they have changed that word counts one more. Who
 //! finds it the same behind its words as before them has read one record; who does not finds that
 //! record among the blocks. Nobody waits. A block is linked before that word tells of anything in

@@ -10,9 +10,10 @@
 //!          1  event times of the bounds, one between each two children
 //!             the children                                                                      links
 //!             link of the leaf where the bound's record is << 4 | which one it is
+//!             | that record is the first behind the bound, not the last before it << 63
 //! ```
 //!
-//! All that is in a child is above the bound before it, and nothing is above the bound behind it.
+//! All that is in a child is behind the bound before it, and before the bound behind it.
 //!
 //! A record is written where the leaf is empty still, and then the leaf's first word tells of it and
 //! of its place in the order. A leaf that is full makes way for a larger one, in its parent's link to
@@ -20,7 +21,8 @@
 //! begins a leaf of its own beside it, so that what comes in an order fills leaves. What made way stays
 //! as it was: who has found it finds in it all that was there when it was linked.
 //!
-//! Of a revision that a batch writes twice the value is written over: nobody sees that batch yet.
+//! Of a revision that a batch writes twice the value is written over, for nobody sees that batch yet, and
+//! its order stays as it is.
 
 #[cfg(all(test, not(loom)))]
 mod tests;
@@ -31,7 +33,7 @@ use asofdb_format::wire::{narrow, wide};
 
 use crate::state::arena::{Lots, get, link, set, set_link};
 use crate::state::memtable::Memtable;
-use crate::state::memtable::record::{RECORD, Record, event_time};
+use crate::state::memtable::record::{HAS_KNOWN, RECORD, Record, event_time};
 use crate::sync::Word;
 
 /// A link to a node; 0: to none.
@@ -56,10 +58,14 @@ const COUNT_AT: u32 = 60;
 const PLACE_BITS: usize = 4;
 const PLACE: u64 = 15;
 
+/// Of a bound: its record is the first behind it, and not the last before it.
+const BEHIND: u64 = 1 << 63;
+
 /// The words of a record beside its event time.
 const REST: usize = RECORD - 1;
 
-/// How many records a leaf has room for: with the words of each and one more they fill 8, 16, 32, 64.
+/// How many records a leaf has room for: with the words of each and one more they take 8, 16, 32, 64
+/// at the most.
 const fn room(what: u64) -> usize {
     (2 << what) - 1
 }
@@ -171,11 +177,17 @@ impl<'m> LateTree<'m> {
         let mut child = (0..fork.times.len()).filter(before).count();
         while child < fork.times.len()
             && time(child) == bound.event_time
-            && (is_moment(bound) || self.order_at(get(fork.places, child)) < *bound)
+            && (is_moment(bound) || self.is_below(get(fork.places, child), bound))
         {
             child += 1;
         }
         child
+    }
+
+    /// Whether an order is behind a bound of a fork.
+    fn is_below(&self, place: u64, order: &Order) -> bool {
+        let of_bound = self.order_at(place & !BEHIND);
+        of_bound < *order || place & BEHIND != 0 && of_bound == *order
     }
 
     /// The order of the record of a bound.
@@ -289,7 +301,7 @@ impl Put<'_, '_> {
         if let Some(before) = rank.checked_sub(1)
             && self.tree.memtable.order_of(&leaf.record(before)) == self.order
         {
-            write(leaf, leaf.place(before), self.record);
+            self.write_over(leaf, leaf.place(before));
             return Change::None;
         }
         let what = leaf.link & WHAT;
@@ -302,7 +314,8 @@ impl Put<'_, '_> {
         if ends {
             let new = self.leaf_of(what, &[*self.record], grown);
             return if rank == 0 {
-                Change::Two(new.link, bound_of(&new, 0), leaf.link)
+                let (time, place) = bound_of(leaf, 0);
+                Change::Two(new.link, (time, place | BEHIND), leaf.link)
             } else {
                 Change::Two(leaf.link, bound_of(leaf, len - 1), new.link)
             };
@@ -315,6 +328,19 @@ impl Put<'_, '_> {
         let (first, second) = records.split_at(records.len() / 2);
         let [first, second] = [first, second].map(|half| self.leaf_of(what, half, grown));
         Change::Two(first.link, bound_of(&first, first.len() - 1), second.link)
+    }
+
+    /// Writes over a record of the same order. Readers compare orders of what they do not see, too: where
+    /// the known time is stays what it was, and only what is said beside it changes.
+    fn write_over(&self, leaf: &Leaf<'_>, place: usize) {
+        let [time, commit, value, what] = *self.record;
+        if what & HAS_KNOWN == 0 {
+            return write(leaf, place, self.record);
+        }
+        let [_, _, pair, _] = leaf.record_at(place);
+        let arena = &self.tree.memtable.arena;
+        set(arena.words(pair, 2), 1, get(arena.words(value, 2), 1));
+        write(leaf, place, &[time, commit, pair, what]);
     }
 
     /// A new leaf of some records, which ascend.

@@ -6,7 +6,7 @@
 //! times      1  2  5  6  8  8 | 9           9: newest; 6: from the end down to r3; 5: from r3 on
 //! ```
 //!
-//! What was put in since it began is not looked at: its commits are above all that its reader sees.
+//! What was put in since it began need not be found: its commits are above all that its reader sees.
 
 use asofdb_format::ids::EventTime;
 use asofdb_format::wire::narrow;

@@ -47,7 +47,7 @@ fn mix(n: i64) -> i64 {
 type Way = fn(i64) -> i64;
 
 /// How event times come, one after another.
-const WAYS: [(&str, Way); 7] = [
+const WAYS: [(&str, Way); 9] = [
     ("ascending", |n| n),
     ("falling", |n| -n),
     ("anyhow", mix),
@@ -55,6 +55,9 @@ const WAYS: [(&str, Way); 7] = [
     ("inwards", |n| if n % 2 == 0 { n - 5_000 } else { 5_000 - n }),
     ("of few moments", |n| mix(n) % 5),
     ("runs that ascend", |n| mix(n / 40) * 100 + n % 40),
+    // A full leaf is above all that comes after it.
+    ("ascending below what is there", |n| if n < 15 { 1 << 24 | n } else { n }),
+    ("ascending runs, each below the one before", |n| n % 1_000 - n / 1_000 * 1_000),
 ];
 
 /// So many in order over all the time of those that come late, some of one moment, then these.
