@@ -14,9 +14,9 @@
 //! One writer at a time (it holds the commit lock), or one for each part of the buckets while a log
 //! is replayed, and any number of readers, who take no lock: what a link leads to is never changed
 //! but by other links, and but for the newest record of a feature, of which a reader can tell (see
-//! [`feature`]), for marks, and for what nobody sees yet. A revision that comes in order, as nearly all do, takes the place of the newest and
-//! costs an append of that; one that comes late goes to the tree beside it. Of revisions equal in order,
-//! which only one batch can write, the one that came last stands.
+//! [`feature`]), for marks, and for what nobody sees yet. A revision that comes in order, as nearly all
+//! do, takes the place of the newest and costs an append of that; one that comes late goes to the tree
+//! beside it. Of revisions equal in order, which only one batch can write, the one that came last stands.
 //!
 //! Revisions of a commit are all put in before it is [`visible`](crate::state::visible).
 

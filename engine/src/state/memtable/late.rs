@@ -263,7 +263,6 @@ enum Change {
 type Bound = (u64, u64);
 
 /// What a fork is made of.
-#[derive(Default)]
 struct Children {
     links: Vec<Link>,
     bounds: Vec<Bound>,
