@@ -116,7 +116,10 @@ impl fmt::Display for ValueType {
 pub fn is_text(bytes: &[u8]) -> bool {
     let (eights, rest) = bytes.as_chunks();
     let seen = eights.iter().fold(0, |seen, eight| seen | u64::from_le_bytes(*eight));
-    let seen = rest.iter().fold(seen, |seen, byte| seen | u64::from(*byte));
+    let seen = match bytes.last_chunk() {
+        Some(eight) => seen | u64::from_le_bytes(*eight),
+        None => rest.iter().fold(seen, |seen, byte| seen | u64::from(*byte)),
+    };
     seen & 0x8080_8080_8080_8080 == 0 || std::str::from_utf8(bytes).is_ok()
 }
 

@@ -17,21 +17,24 @@
 //! ```
 //!
 //! What has no value (null, deleted, stub) takes part as the value before it, or as no bytes. A
-//! block is a zstd frame of whole values, so that one read decompresses one block, of about
-//! [`BLOCK_LEN`] bytes or one value.
+//! block is a zstd frame of whole values, so that one read decompresses one block, of up to
+//! [`SHORT_BLOCK_LEN`] or [`BLOCK_LEN`] bytes or one value.
 
 mod blocks;
 mod encode;
 
 use self::blocks::Blocks;
-pub use self::blocks::{Block, decompress};
+pub use self::blocks::{BackInBlock, Block, decompress};
 pub use self::encode::{Numbers, encode};
 pub(crate) use self::encode::{Wholes, f64_mantissa};
 use crate::ints::Ints;
 use crate::wire::{Decoded, Malformed, Reader, narrow};
 
-/// About how many bytes a block of the heap holds before compression.
+/// How many bytes a long block of the heap holds at most before compression, unless it is one value.
 pub const BLOCK_LEN: usize = 32 << 10;
+
+/// The same of a short one.
+pub const SHORT_BLOCK_LEN: usize = 8 << 10;
 
 /// Columns of up to so many bytes stay in place instead of in the heap.
 pub const IN_PLACE_LEN: usize = 512;
@@ -164,6 +167,17 @@ impl<'a> Values<'a> {
             _ => last.insert(blocks.of(index)?),
         };
         block.place(blocks, index)
+    }
+
+    /// The values below one, down to the first of the block that was asked for last, if that holds it.
+    #[inline]
+    pub fn below(&self, index: usize, last: Option<&Block>) -> Decoded<Option<BackInBlock<'a>>> {
+        match (&self.form, last.filter(|block| block.holds(index))) {
+            (Form::Blocks(blocks), Some(block)) => {
+                BackInBlock::below(blocks, block, index).map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 }
 
@@ -327,6 +341,15 @@ mod tests {
         let mut near = None;
         for index in (0..payloads.len()).rev().chain(0..payloads.len()) {
             assert_eq!(column.place_near(index, &mut near), column.place(index), "{index}");
+            let mut below = index;
+            for at in column.below(index, near.as_ref()).unwrap().into_iter().flatten() {
+                let (at, bytes) = at.unwrap();
+                let Place::Block(place) = column.place(at).unwrap() else { panic!("{at}") };
+                assert_eq!((at, bytes), (below - 1, place.start..place.end));
+                below = at;
+            }
+            let is_another = |at| column.place_near(at, &mut near.clone()) != column.place(at);
+            assert!(below == 0 || !is_another(below - 1));
         }
         for (index, payload) in payloads.iter().enumerate() {
             let raw = match column.place(index).unwrap() {
@@ -381,6 +404,52 @@ mod tests {
             Payload::Raw(Bytes::new()),
         ];
         round_trip(&large, Numbers::Plain);
+    }
+
+    /// The lengths of the blocks of a column.
+    fn blocks_of(texts: &[String]) -> Vec<usize> {
+        let payloads: Vec<Payload> =
+            texts.iter().map(|text| Payload::Raw(Bytes::from(text.clone()))).collect();
+        let (mut out, mut heap) = (Vec::new(), Vec::new());
+        encode(&payloads.iter().collect::<Vec<_>>(), Numbers::Plain, &mut out, &mut heap);
+        round_trip(&payloads, Numbers::Plain);
+        let column = Values::decode(&mut Reader::new(&out), texts.len()).unwrap();
+        let mut lengths: Vec<(usize, usize)> = (0..texts.len())
+            .map(|index| match column.place(index).unwrap() {
+                Place::Block(at) => (at.block_start, at.block_len),
+                place => panic!("{place:?}"),
+            })
+            .collect();
+        lengths.dedup();
+        lengths.into_iter().map(|(_, len)| len).collect()
+    }
+
+    /// A number that looks random.
+    fn scattered(n: usize) -> u64 {
+        (n as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23).wrapping_mul(0xbf58_476d)
+    }
+
+    #[test]
+    fn one_event_costs_a_long_block_though_short_ones_are_hardly_larger() {
+        let event = |n| {
+            format!("{{\"item\":{},\"session\":\"{:x}\"}}", scattered(n) % 10_000, scattered(n))
+        };
+        for count in [300, 5_000] {
+            let lengths = blocks_of(&(0..count).map(event).collect::<Vec<_>>());
+            assert!(lengths.iter().all(|len| *len <= SHORT_BLOCK_LEN), "{lengths:?}");
+            assert!(lengths.len() > 1, "{lengths:?}");
+        }
+    }
+
+    #[test]
+    fn profiles_that_hardly_change_take_the_room_of_each_anew() {
+        let profile: String = (0..60).map(|n| format!("{:x} ", scattered(n))).collect();
+        for count in [20, 400] {
+            let profiles: Vec<_> = (0..count).map(|n| format!("{profile}{n}")).collect();
+            let lengths = blocks_of(&profiles);
+            let (_, but_the_last) = lengths.split_last().unwrap();
+            assert!(but_the_last.iter().all(|len| *len > SHORT_BLOCK_LEN), "{lengths:?}");
+        }
     }
 
     #[test]

@@ -101,6 +101,7 @@ fn public_constants() -> BTreeMap<String, u64> {
         ("timeline::MAX_STEPS", wide(timeline::MAX_STEPS)),
         ("values::IN_PLACE_LEN", wide(values::IN_PLACE_LEN)),
         ("values::BLOCK_LEN", wide(values::BLOCK_LEN)),
+        ("values::SHORT_BLOCK_LEN", wide(values::SHORT_BLOCK_LEN)),
     ];
     all.map(|(name, value)| (name.to_owned(), value)).into()
 }

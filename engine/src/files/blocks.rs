@@ -1,6 +1,6 @@
 //! Decompressed blocks, kept from read to read.
 //!
-//! Older texts, bytes and vectors lie in compressed blocks of some 32 KiB. Where the same entities
+//! Older texts, bytes and vectors lie in compressed blocks of 8 or 32 KiB. Where the same entities
 //! are asked for again and again, to decompress a block is most of what a read of a few of them does.
 //! So blocks stay until others need their room. Which one goes is told by a hand that moves around:
 //! the first that nobody asked for since the hand last passed it (the clock of F. J. Corbató, *A

@@ -63,8 +63,8 @@ pub struct Options {
     /// How tables are read. Default: through a map.
     pub read_mode: ReadMode,
     /// How many bytes of memory decompressed blocks take that are kept for later reads, of older texts,
-    /// bytes and vectors; joins and scans keep none. A block has 32 KiB or one longer value, and one of
-    /// more than a sixteenth of this, or half of less than 512 KiB, is not kept. 0: none. Default: 8 MiB.
+    /// bytes and vectors; joins and scans keep none. A block has 8 or 32 KiB or one longer value, and one of
+    /// more than a sixteenth of this, or half of less than 512 KiB, is not kept. 0: none. Default: 32 MiB.
     pub block_cache_bytes: usize,
     /// How long a reading of the clock must have stood before compaction relies on it. When a store
     /// is opened, the moment of its newest batch stands for the readings before. Default: ten
@@ -102,7 +102,7 @@ impl Default for Options {
             clock_check: Span::from_secs(60),
             manifest_bytes: 1 << 20,
             read_mode: ReadMode::Map,
-            block_cache_bytes: 8 << 20,
+            block_cache_bytes: 32 << 20,
             clock_lag: Span::from_secs(600),
             erase_deadline: Span::from_days(1),
             commit_lease: Span::from_secs(1),

@@ -222,6 +222,13 @@ impl<'a> Column<'a> {
         kind_of(self.kinds.as_ref(), self.before.saturating_add(index))
     }
 
+    /// Whether each of its revisions surely has a value.
+    #[must_use]
+    #[inline]
+    pub const fn are_values(&self) -> bool {
+        self.kinds.is_none()
+    }
+
     /// Where the values are, in the chunk that the column is of.
     #[inline]
     pub fn values(&self) -> Decoded<Values<'a>> {

@@ -5,17 +5,19 @@
 //! heap                  | frame      | frame| frame   |     block ends
 //! ```
 //!
-//! The bytes of a column are cut into blocks of whole values; each block is one zstd frame.
+//! The bytes of a column are cut into blocks of whole values; each block is one zstd frame. Who reads a
+//! value decompresses its block, so blocks are short, unless the column's values are so much alike that
+//! short ones take notably more room: texts of which each says what the one before said, but for a word.
 
 use std::cell::RefCell;
 use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::{BLOCK_LEN, InBlock, Place, between, signed};
+use super::{BLOCK_LEN, COMPRESSION_LEVEL, InBlock, Place, SHORT_BLOCK_LEN, between, signed};
 use crate::ints::Ints;
 use crate::value::MAX_VALUE_LEN;
-use crate::wire::{Decoded, Malformed};
+use crate::wire::{Decoded, Malformed, narrow};
 
 /// Where the blocks of a column are.
 #[derive(Clone, Copy, Debug)]
@@ -83,6 +85,43 @@ impl Block {
     }
 }
 
+/// The values of one block from one down, for who has the block: where each lies in it.
+#[derive(Clone, Debug)]
+pub struct BackInBlock<'a> {
+    ends: Ints<'a>,
+    block: Block,
+    /// Of those below this.
+    below: usize,
+    /// Where the next one ends in all the column's bytes.
+    end: usize,
+}
+
+impl<'a> BackInBlock<'a> {
+    pub(super) fn below(blocks: &Blocks<'a>, block: &Block, index: usize) -> Decoded<Self> {
+        let (end, _) = between(&blocks.ends, index, 0)?;
+        Ok(Self { ends: blocks.ends, block: block.clone(), below: index, end })
+    }
+}
+
+impl Iterator for BackInBlock<'_> {
+    type Item = Decoded<(usize, Range<usize>)>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let index = self.below.checked_sub(1).filter(|index| self.block.holds(*index))?;
+        let from = match index.checked_sub(1) {
+            Some(before) => narrow(self.ends.get(before).cast_unsigned()),
+            None => 0,
+        };
+        let (to, bytes) = (self.end, &self.block.bytes);
+        if from > to || from < bytes.start || to > bytes.end {
+            return Some(Err(WITHIN_BLOCK));
+        }
+        (self.below, self.end) = (index, from);
+        Some(Ok((index, from - bytes.start..to - bytes.start)))
+    }
+}
+
 /// What a zstd frame that holds data begins with.
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
@@ -103,7 +142,89 @@ pub fn decompress(block: &[u8], len: usize) -> Decoded<Bytes> {
     bytes.filter(|bytes| bytes.len() == len).map(Bytes::from).ok_or(fault)
 }
 
+/// The blocks of a column as they are written.
+#[derive(Debug, Default)]
+pub(super) struct BlocksOut {
+    /// The first value of each.
+    pub(super) firsts: Vec<i64>,
+    /// Where each ends in the heap.
+    pub(super) ends: Vec<i64>,
+}
+
+impl BlocksOut {
+    /// Adds the blocks of a column to a heap.
+    pub(super) fn of(values: &[&[u8]], total: usize, heap: &mut Vec<u8>) -> Self {
+        let start = heap.len();
+        let mut blocks = Self::default();
+        // What the first long block holds tells which are better.
+        let long = blocks_of(values, 0, BLOCK_LEN).next().unwrap_or_default();
+        blocks.push(values, long.clone(), heap);
+        if total <= SHORT_BLOCK_LEN || long.len() <= 1 {
+            return blocks.with_more(values, long.end, BLOCK_LEN, heap);
+        }
+        let as_one = heap.split_off(start);
+        let sample = values.get(long.clone()).unwrap_or_default();
+        let short = Self::default().with_more(sample, 0, SHORT_BLOCK_LEN, heap);
+        if heap.len() - start <= as_one.len() + as_one.len() / WORTH {
+            return short.with_more(values, long.end, SHORT_BLOCK_LEN, heap);
+        }
+        heap.truncate(start);
+        heap.extend_from_slice(&as_one);
+        blocks.with_more(values, long.end, BLOCK_LEN, heap)
+    }
+
+    /// Adds the values from this one on, in blocks of so many bytes.
+    fn with_more(mut self, values: &[&[u8]], from: usize, most: usize, heap: &mut Vec<u8>) -> Self {
+        for block in blocks_of(values, from, most) {
+            self.push(values, block, heap);
+        }
+        self
+    }
+
+    fn push(&mut self, values: &[&[u8]], block: Range<usize>, heap: &mut Vec<u8>) {
+        self.firsts.push(signed(block.start));
+        let bytes = values.get(block).unwrap_or_default().concat();
+        // Compressing memory to memory fails only for want of memory; an empty frame is then refused
+        // by every reader, and the table is verified before it is published.
+        heap.extend_from_slice(&compress(&bytes).unwrap_or_default());
+        self.ends.push(signed(heap.len()));
+    }
+}
+
+/// A share of a long block that it has to be smaller by to be worth its length.
+const WORTH: usize = 8;
+
+/// The values of each block from this value on: as many as have together no more than so many bytes, or
+/// one.
+fn blocks_of(values: &[&[u8]], from: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
+    let mut start = from;
+    std::iter::from_fn(move || {
+        let rest = values.get(start..).filter(|rest| !rest.is_empty())?;
+        let mut bytes = 0usize;
+        let fits = |value: &&&[u8]| {
+            bytes = bytes.saturating_add(value.len());
+            bytes <= most
+        };
+        let count = rest.iter().take_while(fits).count().max(1);
+        let block = start..start + count;
+        start = block.end;
+        Some(block)
+    })
+}
+
+fn compress(block: &[u8]) -> Option<Vec<u8>> {
+    COMPRESSOR.with_borrow_mut(|kept| {
+        if kept.is_none() {
+            *kept = zstd::bulk::Compressor::new(COMPRESSION_LEVEL).ok();
+        }
+        kept.as_mut()?.compress(block).ok()
+    })
+}
+
 thread_local! {
     /// What zstd works with, some 100 KiB that need not be made for each block.
     static ZSTD: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
+    /// The same for who writes blocks.
+    static COMPRESSOR: RefCell<Option<zstd::bulk::Compressor<'static>>> =
+        const { RefCell::new(None) };
 }

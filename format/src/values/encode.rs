@@ -4,9 +4,10 @@ use crate::ints;
 use crate::revision::Payload;
 use crate::wire::{Writer, wide};
 
+use super::blocks::BlocksOut;
 use super::{
-    BLOCK_LEN, COMPRESSION_LEVEL, DECIMAL_F32, DECIMAL_F64, IN_BLOCKS, IN_PLACE, IN_PLACE_LEN,
-    INTEGERS, MAX_EXPONENT, NO_VALUES, SAME_BYTES, f32_from, f64_from, power_of_ten, signed,
+    DECIMAL_F32, DECIMAL_F64, IN_BLOCKS, IN_PLACE, IN_PLACE_LEN, INTEGERS, MAX_EXPONENT, NO_VALUES,
+    SAME_BYTES, f32_from, f64_from, power_of_ten, signed,
 };
 
 /// How the bits of a feature's numbers may be written.
@@ -168,32 +169,11 @@ fn encode_raw(payloads: &[&Payload], out: &mut Vec<u8>, heap: &mut Vec<u8>) {
     out.push(IN_BLOCKS);
     ints::encode(&ends, out);
     let start = heap.len();
-    let mut firsts = Vec::new();
-    let mut block_ends = Vec::new();
-    let mut block = Vec::new();
-    for (index, value) in raw.iter().enumerate() {
-        if firsts.is_empty() || !block.is_empty() && block.len() + value.len() > BLOCK_LEN {
-            if !firsts.is_empty() {
-                push_block(&block, heap, &mut block_ends);
-                block.clear();
-            }
-            firsts.push(signed(index));
-        }
-        block.extend_from_slice(value);
-    }
-    push_block(&block, heap, &mut block_ends);
-    out.put_varint(wide(firsts.len()));
-    ints::encode(&firsts, out);
+    let blocks = BlocksOut::of(&raw, total, heap);
+    out.put_varint(wide(blocks.firsts.len()));
+    ints::encode(&blocks.firsts, out);
     out.put_varint(wide(start));
-    ints::encode(&block_ends, out);
-}
-
-fn push_block(block: &[u8], heap: &mut Vec<u8>, ends: &mut Vec<i64>) {
-    // Compressing memory to memory fails only for want of memory; an empty frame is then refused
-    // by every reader, and the table is verified before it is published.
-    let frame = zstd::bulk::compress(block, COMPRESSION_LEVEL).unwrap_or_default();
-    heap.extend_from_slice(&frame);
-    ends.push(signed(heap.len()));
+    ints::encode(&blocks.ends, out);
 }
 
 fn ends_of(lengths: impl Iterator<Item = usize>) -> Vec<i64> {
