@@ -112,8 +112,10 @@ impl<'p> FutureScan<'p> {
         let asked = Ask { t: EventTime::MAX, ..*ask };
         let wanted = Wanted { from, most: usize::MAX, base: None };
         let mut found = Vec::new();
-        each_version(self.plan, &asked, entity, wanted, &mut Visits::new(), |version| {
-            found.push(version.found(ask.value_type)?);
+        each_version(self.plan, &asked, entity, wanted, &mut Visits::new(), |run| {
+            while let Some(version) = run.next()? {
+                found.push(version.found(ask.value_type)?);
+            }
             Ok(())
         })?;
         Ok(found)

@@ -206,7 +206,7 @@ fn what_came_late_is_missed_while_another_is_written_over() {
                 let node = shared.0.find(EntityHash::of(ENTITY), ENTITY).unwrap();
                 let found = node.feature(FEATURE_ID).unwrap().newest_first(EventTime(5));
                 // What is told twice would be told for ever.
-                let found: Vec<Commit> = found.map(|(order, _)| order.commit).take(9).collect();
+                let found: Vec<Commit> = found.map(|held| held.order.commit).take(9).collect();
                 let shown: Vec<Commit> =
                     found.iter().copied().filter(|c| *c <= Commit(3)).collect();
                 assert_eq!(shown, [2, 3].map(Commit), "{visible:?} is shown, found are {found:?}");
@@ -286,7 +286,7 @@ fn read_revision(feature: &FeatureNode<'_>, visible: Commit) {
     let newest = feature.newest(EventTime::MAX, |order, _| order.commit <= visible).unwrap();
     let (event_time, commit) = (newest.order.event_time.0, newest.order.commit);
     assert_eq!((event_time, commit), (visible.0 * 10, visible), "words of two records");
-    assert_eq!(newest.payload, Payload::Bits(visible.0.cast_unsigned()));
+    assert_eq!(newest.revision().payload, Payload::Bits(visible.0.cast_unsigned()));
 }
 
 const FEATURE_ID: FeatureId = FeatureId(1);
@@ -310,7 +310,7 @@ fn find(memtable: &Memtable, visible: &Visible) {
     let bound = memtable.upper_bound();
     let node = memtable.find(EntityHash::of(ENTITY), ENTITY);
     let found = node.and_then(|node| node.feature(FEATURE_ID));
-    let found = found.map(|feature| feature.newest_first(NOW).map(|(order, _)| order));
+    let found = found.map(|feature| feature.newest_first(NOW).map(|held| held.order));
     let mut found: Vec<Order> = found.into_iter().flatten().collect();
     found.retain(|order| order.commit <= visible);
     assert!(found.is_sorted_by(|a, b| a > b), "not newest first: {found:?}");
@@ -350,7 +350,7 @@ fn find_each(memtable: &Memtable, visible: &Visible) {
     let node = memtable.find(EntityHash::of(ENTITY), ENTITY);
     let find = |feature| -> Vec<Commit> {
         let found = node.and_then(|node| node.feature(feature));
-        let found = found.map(|feature| feature.newest_first(NOW).map(|(order, _)| order.commit));
+        let found = found.map(|feature| feature.newest_first(NOW).map(|held| held.order.commit));
         found.into_iter().flatten().collect()
     };
     for (commit, feature) in (1..).map(Commit).zip(ONE_BY_ONE) {

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use asofdb_format::ids::EventTime;
-use asofdb_format::value::ValueType;
+use asofdb_format::value::{Kind, ValueType};
 
 use crate::metrics::{Lookup, Visits};
 use crate::read::history::{Wanted, each_version};
@@ -87,14 +87,32 @@ impl SequenceReader {
         let plan = Plan::new(keeper, selection, read)?;
         let ask = plan.asks.first().ok_or(Error::Closed)?;
         let (mut visits, mut last) = (Visits::new(), LastBlock::default());
-        let answered = each_version(&plan, ask, entity, wanted(ask), &mut visits, |version| {
-            put(ask, version.event_time(), &version.content(ask.value_type)?, &mut last, found)
+        let answered = each_version(&plan, ask, entity, wanted(ask), &mut visits, |run| {
+            while let Some(version) = run.next()? {
+                let content = version.content(ask.value_type)?;
+                put(ask, version.event_time(), &content, &mut last, found)?;
+                run.rest_of_block(&mut last, |event_time, raw| {
+                    put_raw(ask, event_time, raw, found)
+                })?;
+            }
+            Ok(())
         });
         found.stopped_at_horizon = plan.state.monitor.watched(answered)?;
         found.stamp = plan.stamp;
         plan.state.monitor.reads.count(Lookup::Versions, 1, &visits);
         Ok(found)
     }
+}
+
+/// Adds what a version answers that has a value of these bytes; `false`: they are none of its type.
+#[inline]
+fn put_raw(ask: &Ask, event_time: EventTime, raw: &[u8], found: &mut Sequence) -> bool {
+    let status = ask.terms.judge(event_time, Kind::Value, ask.t);
+    if status == Status::Value && found.push_raw(raw).is_none() {
+        return false;
+    }
+    found.push(status, event_time, 0);
+    true
 }
 
 /// Adds what a version answers.

@@ -253,7 +253,7 @@ impl Several<'_, '_> {
                 Newest::Number(_) | Newest::More => {
                     let seen = feature.newest(ask.t, |order, source| view.sees(order, || source));
                     match seen {
-                        Some(revision) => put_newer(ask, &Found::of(revision), out)?,
+                        Some(held) => put_newer(ask, &Found::of(&held), out)?,
                         None => true,
                     }
                 }

@@ -5,9 +5,9 @@ use std::convert::Infallible;
 use asofdb_format::chunk::Column;
 use asofdb_format::head::{Head, Slot};
 use asofdb_format::ids::SourceId;
-use asofdb_format::revision::{Order, Payload, Revision};
+use asofdb_format::revision::Order;
 use asofdb_format::value::{Kind, Value, ValueType};
-use asofdb_format::values::{Block, InBlock, Place, Values};
+use asofdb_format::values::{BackInBlock, Block, InBlock, Place, Values};
 use asofdb_format::wire::{Malformed, wide};
 use bytes::Bytes;
 
@@ -17,7 +17,7 @@ use crate::read::going_back::newest_seen;
 use crate::read::older::OlderVersions;
 use crate::read::plan::Ask;
 use crate::read::resolve::View;
-use crate::state::memtable::{EntityNode, FeatureNode, Near};
+use crate::state::memtable::{EntityNode, FeatureNode, Held, HeldValue, Near};
 use crate::types::error::Result;
 
 /// A revision that a read sees, its value not yet fetched.
@@ -40,28 +40,28 @@ pub(crate) struct Content<'s> {
 enum ValuePlace<'s> {
     None,
     Bits(u64),
-    Raw(Bytes),
+    /// Bytes of a memtable.
+    Raw(&'s Bytes),
     /// Bytes of a table's file.
     At(&'s Table, u64, u64),
     /// In a block of the heap that begins here.
     Block(&'s Table, u64, InBlock),
 }
 
-impl Found<'_> {
-    pub(crate) fn of(revision: Revision) -> Self {
-        let content = Content::of(revision.kind, revision.payload);
-        Self { order: revision.order, source: revision.source, content }
+impl<'s> Found<'s> {
+    pub(crate) fn of(held: &Held<'s>) -> Self {
+        Self { order: held.order, source: held.source, content: Content::of(held) }
     }
 }
 
-impl Content<'_> {
-    pub(crate) fn of(kind: Kind, payload: Payload) -> Self {
-        let value = match payload {
-            Payload::None => ValuePlace::None,
-            Payload::Bits(bits) => ValuePlace::Bits(bits),
-            Payload::Raw(raw) => ValuePlace::Raw(raw),
+impl<'s> Content<'s> {
+    pub(crate) fn of(held: &Held<'s>) -> Self {
+        let value = match held.value {
+            HeldValue::None => ValuePlace::None,
+            HeldValue::Bits(bits) => ValuePlace::Bits(bits),
+            HeldValue::Raw(raw) => ValuePlace::Raw(raw),
         };
-        Self { kind, value }
+        Self { kind: held.kind, value }
     }
 
     /// The bits of its number, if it is one.
@@ -78,7 +78,7 @@ impl Content<'_> {
         let value = match &self.value {
             ValuePlace::None => return Ok(None),
             ValuePlace::Bits(bits) => Value::from_bits(value_type, *bits),
-            ValuePlace::Raw(raw) => Value::from_raw_bytes(value_type, raw.clone()),
+            ValuePlace::Raw(raw) => Value::from_raw_bytes(value_type, Bytes::clone(raw)),
             ValuePlace::At(table, start, end) => {
                 Value::from_raw_bytes(value_type, table.owned(*start, *end)?)
             }
@@ -136,7 +136,8 @@ impl LastBlock {
     }
 
     /// The block that a value lies in.
-    fn of(&mut self, table: &Table, heap: u64, at: &InBlock) -> Result<&Bytes> {
+    #[inline]
+    pub(crate) fn of(&mut self, table: &Table, heap: u64, at: &InBlock) -> Result<&Bytes> {
         let place = table.block_place(heap, at);
         let last = match self.last.take() {
             Some(last) if last.0 == place => last,
@@ -165,7 +166,7 @@ pub(crate) fn newest_in_memtable<'s>(
 ) -> Result<bool> {
     each_feature(node, asks, |ask, _, feature| {
         let seen = feature.newest(ask.t, |order, source| view.sees(order, || source));
-        seen.map_or(Ok(true), |revision| each(ask, Found::of(revision)))
+        seen.map_or(Ok(true), |held| each(ask, Found::of(&held)))
     })
 }
 
@@ -216,8 +217,8 @@ pub(crate) fn offer_memtable<'s>(
 ) {
     let offer_one = |ask: &Ask, place: usize, feature: FeatureNode<'s>| {
         let seen = feature.newest(ask.t, |order, source| view.sees(order, || source));
-        if let (Some(revision), Some(best)) = (seen, best.get_mut(place)) {
-            offer(best, Found::of(revision));
+        if let (Some(held), Some(best)) = (seen, best.get_mut(place)) {
+            offer(best, Found::of(&held));
         }
         Ok::<_, Infallible>(true)
     };
@@ -340,6 +341,20 @@ pub(crate) struct Beside<'a> {
 impl<'a> Beside<'a> {
     pub(crate) fn of(column: &Column<'a>) -> std::result::Result<Self, Malformed> {
         Ok(Self { values: column.values()?, block: None })
+    }
+
+    /// The values below one that was looked at last, as far as they lie in its block, and that one's
+    /// place in it; `None`: it lies in none.
+    #[inline]
+    pub(crate) fn below(
+        &mut self,
+        index: usize,
+    ) -> std::result::Result<Option<(InBlock, BackInBlock<'a>)>, Malformed> {
+        let Place::Block(at) = self.values.place_near(index, &mut self.block)? else {
+            return Ok(None);
+        };
+        let below = self.values.below(index, self.block.as_ref())?;
+        Ok(below.map(|below| (at, below)))
     }
 }
 

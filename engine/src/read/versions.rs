@@ -30,9 +30,11 @@ fn answer(
 ) -> Result<Versions> {
     let mut answers = Vec::new();
     let mut last = LastBlock::default();
-    let stopped_at_horizon = each_version(plan, ask, entity, wanted, visits, |version| {
-        let found = version.found(ask.value_type)?;
-        answers.push(answer_of(&plan.state, ask, &found, ask.t, &mut last)?);
+    let stopped_at_horizon = each_version(plan, ask, entity, wanted, visits, |run| {
+        while let Some(version) = run.next()? {
+            let found = version.found(ask.value_type)?;
+            answers.push(answer_of(&plan.state, ask, &found, ask.t, &mut last)?);
+        }
         Ok(())
     })?;
     Ok(Versions { answers, stopped_at_horizon, stamp: plan.stamp })

@@ -40,7 +40,7 @@ use bytes::Bytes;
 pub(crate) use self::entity::{EntityNode, Near};
 pub(crate) use self::feature::{Falling, FeatureNode, Newest, NewestFirst, Number};
 pub(crate) use self::insert::Inserter;
-pub(crate) use self::record::Incoming;
+pub(crate) use self::record::{Held, HeldValue, Incoming};
 use crate::state::append::AppendList;
 use crate::state::arena::{Arena, Lots, Place, link, set_link};
 use crate::state::commits::CommitSpans;

@@ -4,7 +4,7 @@
 //! row by row.
 
 use asofdb_format::ids::{Commit, EventTime, KnownTime, SourceId};
-use asofdb_format::revision::{Order, Revision};
+use asofdb_format::revision::Order;
 
 use crate::read::direct::is_number;
 use crate::read::going_back::GoingBack;
@@ -13,7 +13,7 @@ use crate::read::part::{Group, PartCells, Views};
 use crate::read::plan::Ask;
 use crate::read::resolve::View;
 use crate::read::source::{Found, LastBlock, each_feature};
-use crate::state::memtable::{EntityNode, Falling, FeatureNode, Newest, Number};
+use crate::state::memtable::{EntityNode, Falling, FeatureNode, Held, Newest, Number};
 use crate::types::error::{Error, Result};
 
 /// Answers a group; cells of features that the memtable does not have of the entity stay as they are.
@@ -56,8 +56,8 @@ fn falling(
             }
             Newest::More => {
                 let seen = feature.newest(*t, |order, source| view.sees(order, || source));
-                if let Some(revision) = seen {
-                    put_revision(group, at, ask, revision, cells)?;
+                if let Some(held) = seen {
+                    put_held(group, at, ask, &held, cells)?;
                 }
             }
         }
@@ -77,11 +77,11 @@ fn number_seen(numbers: Option<&mut Falling<'_>>, t: EventTime, view: &View<'_>)
 
 /// Answers rows that each know more than the one before. `versions` become those that some row looked
 /// at, ascending: what is new to a row, down to the first that it sees.
-fn learning(
-    feature: FeatureNode<'_>,
+fn learning<'m>(
+    feature: FeatureNode<'m>,
     ask: &Ask,
     (views, group): (&Views<'_>, Group<'_>),
-    versions: &mut Vec<Revision>,
+    versions: &mut Vec<Held<'m>>,
     cells: &mut PartCells,
 ) -> Result<()> {
     versions.clear();
@@ -90,12 +90,12 @@ fn learning(
     for (at, t) in group.times.iter().enumerate() {
         let view = views.of(at);
         let old = versions.len();
-        for (order, revision) in feature.newest_first(*t) {
-            if before.is_some_and(|before| order.event_time <= before) {
+        for held in feature.newest_first(*t) {
+            if before.is_some_and(|before| held.order.event_time <= before) {
                 break;
             }
-            let is_seen = view.sees(&order, || revision.source);
-            versions.push(revision);
+            let is_seen = view.sees(&held.order, || held.source);
+            versions.push(held);
             if is_seen {
                 break;
             }
@@ -106,8 +106,8 @@ fn learning(
             versions.get(index).map_or(UNSEEN, |version| (version.order, version.source))
         };
         let newest = back.newest(versions.len(), version, &view);
-        if let Some(revision) = newest.and_then(|newest| versions.get(newest)) {
-            put_revision(group, at, ask, revision.clone(), cells)?;
+        if let Some(held) = newest.and_then(|newest| versions.get(newest)) {
+            put_held(group, at, ask, held, cells)?;
         }
     }
     Ok(())
@@ -119,12 +119,12 @@ const UNSEEN: (Order, SourceId) = (
     SourceId::NONE,
 );
 
-fn put_revision(
+fn put_held(
     group: Group<'_>,
     at: usize,
     ask: &Ask,
-    revision: Revision,
+    held: &Held<'_>,
     cells: &mut PartCells,
 ) -> Result<()> {
-    put_at(group, at, ask, &Found::of(revision), (cells, &mut LastBlock::passing()))
+    put_at(group, at, ask, &Found::of(held), (cells, &mut LastBlock::passing()))
 }

@@ -33,7 +33,7 @@ pub(crate) use self::number::{Newest, Number};
 use crate::state::arena::{Place, get, link, set, set_link};
 use crate::state::memtable::late::{LateBack, LateTree, just_below, up_to_moment};
 use crate::state::memtable::record::{
-    HALF, HAS_LATE, Incoming, RECORD, Record, WHAT, event_time, has_late,
+    HALF, HAS_LATE, Held, Incoming, RECORD, Record, WHAT, event_time, has_late,
 };
 use crate::state::memtable::{Memtable, Room};
 use crate::sync::{Ordering, Word, fence};
@@ -246,17 +246,17 @@ impl<'m> FeatureNode<'m> {
         &self,
         t: EventTime,
         sees: impl Fn(&Order, SourceId) -> bool,
-    ) -> Option<Revision> {
+    ) -> Option<Held<'m>> {
         let (state, newest) = self.newest_record()?;
         // What came late is below the newest, which is mostly seen.
         if event_time(&newest) <= t {
-            let revision = self.memtable.revision_of(&newest);
-            if sees(&revision.order, revision.source) {
-                return Some(revision);
+            let held = self.memtable.held(&newest);
+            if sees(&held.order, held.source) {
+                return Some(held);
             }
         }
-        let mut all = self.newest_first_of((state, newest), t).map(|(_, revision)| revision);
-        all.find(|revision| sees(&revision.order, revision.source))
+        let mut all = self.newest_first_of((state, newest), t);
+        all.find(|held| sees(&held.order, held.source))
     }
 
     /// Its revisions with event times up to `t`, newest first; of equal ones the one that came
@@ -359,7 +359,7 @@ impl<'m> FeatureNode<'m> {
         let Some((state, newest)) = self.newest_record() else { return };
         if state >> LATE_AT != 0 {
             let found = self.newest_first_of((state, newest), EventTime::MAX);
-            let mut found: Vec<Revision> = found.map(|(_, revision)| revision).collect();
+            let mut found: Vec<Revision> = found.map(|held| held.revision()).collect();
             // Of equal ones the one that came last is the first.
             found.dedup_by_key(|revision| revision.order);
             all.extend(found.into_iter().rev());
@@ -368,7 +368,7 @@ impl<'m> FeatureNode<'m> {
         let older = narrow(state & COUNTED).saturating_sub(1);
         all.reserve(older + 1);
         self.ordered_into(self.newest_block(older), older, all);
-        push_newer(all, self.memtable.revision_of(&newest));
+        push_newer(all, self.memtable.held(&newest).revision());
     }
 
     /// Adds the first so many records of those in order, of which the last are those of a block.
@@ -377,7 +377,7 @@ impl<'m> FeatureNode<'m> {
             self.ordered_into(self.block(block.older), block.first, all);
         }
         for index in block.first..count {
-            push_newer(all, self.memtable.revision_of(&self.record(block, index)));
+            push_newer(all, self.memtable.held(&self.record(block, index)).revision());
         }
     }
 }
@@ -405,6 +405,18 @@ pub(crate) struct NewestFirst<'m> {
 }
 
 impl NewestFirst<'_> {
+    /// Waits side by side for what the next of those that came in order say, up to so many: for who will
+    /// read one after the other.
+    #[inline]
+    pub(crate) fn fetch_ahead(&self, count: usize) {
+        let low = self.left.saturating_sub(count).max(self.block.first);
+        let mut seen = 0;
+        for index in (low..self.left).rev() {
+            seen ^= self.feature.memtable.ends_of_raw(&self.feature.record(self.block, index));
+        }
+        std::hint::black_box(seen);
+    }
+
     /// The next one of those that came in order.
     #[inline]
     fn ordered(&mut self) -> Option<Record> {
@@ -429,8 +441,8 @@ impl NewestFirst<'_> {
     }
 }
 
-impl Iterator for NewestFirst<'_> {
-    type Item = (Order, Revision);
+impl<'m> Iterator for NewestFirst<'m> {
+    type Item = Held<'m>;
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
@@ -447,8 +459,8 @@ impl Iterator for NewestFirst<'_> {
             self.pass();
             ordered
         };
-        let revision = self.feature.memtable.revision_of(&record?);
-        self.below = just_below(revision.order);
-        Some((revision.order, revision))
+        let held = self.feature.memtable.held(&record?);
+        self.below = just_below(held.order);
+        Some(held)
     }
 }

@@ -61,6 +61,35 @@ impl<'p> Incoming<'p> {
     }
 }
 
+/// A revision where a memtable holds it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Held<'m> {
+    pub(crate) order: Order,
+    pub(crate) kind: Kind,
+    pub(crate) source: SourceId,
+    pub(crate) value: HeldValue<'m>,
+}
+
+/// What it says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum HeldValue<'m> {
+    None,
+    Bits(u64),
+    Raw(&'m Bytes),
+}
+
+impl Held<'_> {
+    /// The same for who keeps it.
+    pub(crate) fn revision(&self) -> Revision {
+        let payload = match self.value {
+            HeldValue::None => Payload::None,
+            HeldValue::Bits(bits) => Payload::Bits(bits),
+            HeldValue::Raw(raw) => Payload::Raw(raw.clone()),
+        };
+        Revision { order: self.order, kind: self.kind, source: self.source, payload }
+    }
+}
+
 impl Memtable {
     /// A record of what is put in, and how many bytes of memory the memtable grew by.
     pub(super) fn record_of(&self, words: &Lots<'_>, put: &Incoming<'_>) -> (Record, usize) {
@@ -114,23 +143,32 @@ impl Memtable {
     }
 
     #[inline]
-    pub(super) fn revision_of(&self, record: &Record) -> Revision {
+    pub(super) fn held(&self, record: &Record) -> Held<'_> {
         let [.., meta] = *record;
-        let value = self.value_word(record);
-        let payload = match meta >> VALUE_AT & 3 {
-            BITS => Payload::Bits(value),
-            RAW => match self.raws.get(narrow(value)) {
-                Some(raw) => Payload::Raw(raw.clone()),
-                None => Payload::None,
-            },
-            _ => Payload::None,
+        let value = match meta >> VALUE_AT & 3 {
+            BITS => HeldValue::Bits(self.value_word(record)),
+            RAW => self.raw_of(record).map_or(HeldValue::None, HeldValue::Raw),
+            _ => HeldValue::None,
         };
-        Revision {
+        Held {
             order: self.order_of(record),
             kind: kind(meta),
             source: SourceId(u32::try_from(meta & HALF).unwrap_or_default()),
-            payload,
+            value,
         }
+    }
+
+    #[inline]
+    fn raw_of(&self, record: &Record) -> Option<&Bytes> {
+        self.raws.get(narrow(self.value_word(record)))
+    }
+
+    /// Something of both ends of a text, bytes or a vector: to have it at hand for what comes next.
+    #[inline]
+    pub(super) fn ends_of_raw(&self, record: &Record) -> u8 {
+        let [.., meta] = *record;
+        let raw = if meta >> VALUE_AT & 3 == RAW { self.raw_of(record) } else { None };
+        raw.and_then(|raw| Some(raw.first()? ^ raw.last()?)).unwrap_or_default()
     }
 }
 

@@ -68,7 +68,8 @@ fn a_revision_is_lost_or_found_in_another_place() {
             let node = memtable.find(EntityHash::of(entity), entity).unwrap();
             let found = node.feature(*feature).unwrap();
             for t in [i64::MIN, 0, 1, 60, 198, 199, i64::MAX].map(EventTime) {
-                let mut newest: Vec<_> = found.newest_first(t).map(|(_, found)| found).collect();
+                let mut newest: Vec<_> =
+                    found.newest_first(t).map(|held| held.revision()).collect();
                 newest.dedup_by_key(|revision| revision.order);
                 let wanted = revisions.values().rev().filter(|r| r.order.event_time <= t).cloned();
                 assert_eq!(newest, wanted.collect::<Vec<_>>(), "seed {seed}");

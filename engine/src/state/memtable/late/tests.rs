@@ -8,10 +8,10 @@ use std::sync::atomic::AtomicUsize;
 use asofdb_format::batch::EntryValue;
 use asofdb_format::hash::EntityHash;
 use asofdb_format::ids::{Commit, EventTime, FeatureId, FileNumber, KnownTime, SourceId};
-use asofdb_format::revision::{Order, Payload};
+use asofdb_format::revision::Order;
 use asofdb_format::value::Kind;
 
-use crate::state::memtable::{FeatureNode, Incoming, Memtable, Newest};
+use crate::state::memtable::{FeatureNode, HeldValue, Incoming, Memtable, Newest};
 use crate::sync::Ordering;
 
 const ENTITY: &[u8] = b"e";
@@ -92,9 +92,9 @@ fn filled(way: Way, in_order: i64, len: i64) -> (Memtable, BTreeMap<Order, u64>)
 fn check(memtable: &Memtable, model: &BTreeMap<Order, u64>, what: &str) {
     let feature = feature(memtable);
     let told = |t: EventTime| {
-        let told = feature.newest_first(t).map(|(order, revision)| {
-            let bits = if let Payload::Bits(bits) = revision.payload { bits } else { u64::MAX };
-            (order, bits)
+        let told = feature.newest_first(t).map(|held| {
+            let bits = if let HeldValue::Bits(bits) = held.value { bits } else { u64::MAX };
+            (held.order, bits)
         });
         told.collect::<Vec<_>>()
     };
@@ -176,7 +176,8 @@ fn what_came_late_is_missed_while_more_comes() {
             while seen < orders.len() {
                 seen = done.load(Ordering::Acquire);
                 let feature = feature(&memtable);
-                let all: Vec<Order> = feature.newest_first(EventTime::MAX).map(|f| f.0).collect();
+                let all: Vec<Order> =
+                    feature.newest_first(EventTime::MAX).map(|held| held.order).collect();
                 assert!(all.is_sorted_by(|newer, older| newer > older), "{what}");
                 let found = all.iter().filter(|order| order.commit.0 < seen as i64 + 2).count();
                 assert_eq!(found, seen + in_order.len(), "{what}");
