@@ -15,7 +15,7 @@
 //! blocks of a table go with the table, those of erased entities too.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 use asofdb_format::ids::FileNumber;
 use asofdb_format::wire::{narrow, wide};
@@ -44,6 +44,31 @@ pub(crate) struct BlockPlace {
     pub(crate) len: usize,
 }
 
+/// A hash of places, which are few numbers that the store itself has chosen: a multiplication for each
+/// spreads them enough.
+#[derive(Debug, Default)]
+struct PlaceHasher(u64);
+
+impl Hasher for PlaceHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64((*byte).into()));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        // 2^64 over the golden ratio.
+        let mixed = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = mixed ^ mixed >> 32;
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        self.write_u64(wide(number));
+    }
+}
+
 /// The blocks that a store keeps.
 #[derive(Debug)]
 pub(crate) struct Blocks {
@@ -56,7 +81,7 @@ pub(crate) struct Blocks {
 
 #[derive(Debug, Default)]
 struct Shard {
-    places: HashMap<BlockPlace, usize>,
+    places: HashMap<BlockPlace, usize, BuildHasherDefault<PlaceHasher>>,
     blocks: Vec<Kept>,
     hand: usize,
     bytes: usize,
@@ -82,9 +107,10 @@ impl Blocks {
     }
 
     fn shard(&self, place: &BlockPlace) -> Option<&Mutex<Shard>> {
-        let mut hasher = DefaultHasher::new();
+        let mut hasher = PlaceHasher::default();
         place.hash(&mut hasher);
-        let part = hasher.finish() % wide(self.shards.len());
+        // The map looks at the lowest and the highest bits.
+        let part = (hasher.finish() >> 32) % wide(self.shards.len());
         self.shards.get(narrow(part))
     }
 

@@ -53,6 +53,19 @@ pub(crate) fn each_version<'p>(
     let (hash, view) = (EntityHash::of(entity), plan.view(entity));
     // What is forgotten does not exist, so it is not even a base.
     let from = wanted.from.max(ask.terms.forgotten.unwrap_or(EventTime::MIN));
+    // With the newest event time of the feature in each.
+    let mut tables: Vec<(EventTime, &'p Table)> = Vec::new();
+    for table in plan.state.tables.tables_of(hash) {
+        visits.consider();
+        let feature = table.meta.features.get(&ask.feature);
+        let feature = feature.filter(|feature| feature.oldest <= ask.t && feature.newest >= from);
+        match feature.filter(|_| table.entry.min_commit <= view.seen_from) {
+            Some(feature) => tables.push((feature.newest, table)),
+            None => visits.pass_over(),
+        }
+    }
+    tables.sort_by_key(|(newest, _)| Reverse(*newest));
+    glance(plan, &tables, hash);
     let mut cursors = Vec::new();
     for memtable in &plan.state.memtables {
         if memtable.revisions() == 0 {
@@ -66,18 +79,6 @@ pub(crate) fn each_version<'p>(
             cursors.extend(InMemory::first(rest, &view).map(Cursor::Memory));
         }
     }
-    // With the newest event time of the feature in each.
-    let mut tables: Vec<(EventTime, &'p Table)> = Vec::new();
-    for table in plan.state.tables.tables_of(hash) {
-        visits.consider();
-        let feature = table.meta.features.get(&ask.feature);
-        let feature = feature.filter(|feature| feature.oldest <= ask.t && feature.newest >= from);
-        match feature.filter(|_| table.entry.min_commit <= view.seen_from) {
-            Some(feature) => tables.push((feature.newest, table)),
-            None => visits.pass_over(),
-        }
-    }
-    tables.sort_by_key(|(newest, _)| Reverse(*newest));
     let slots: Vec<OnceCell<Rows<'p>>> = tables.iter().map(|_| OnceCell::new()).collect();
     let mut closed = tables.iter().zip(&slots).peekable();
     let mut bounds =
@@ -125,6 +126,31 @@ pub(crate) fn each_version<'p>(
         visits.open_history(row.chunk.get().is_some_and(Option::is_some));
     }
     Ok(bounds.is_base && bounds.left > 0)
+}
+
+/// So many tables and memtables are looked at before anything is asked.
+const GLANCED: usize = 2;
+
+/// Looks at what those sources will be asked for that have the newest, side by side.
+#[inline]
+fn glance(plan: &Plan, tables: &[(EventTime, &Table)], hash: EntityHash) {
+    let mut bounds = [(0, 0); GLANCED];
+    for (bounds, (_, table)) in bounds.iter_mut().zip(tables) {
+        *bounds = table.glance_at_bucket(hash);
+    }
+    let memtables = || plan.state.memtables.iter().filter(|memtable| memtable.revisions() > 0);
+    let mut places = [0; GLANCED];
+    for (place, memtable) in places.iter_mut().zip(memtables()) {
+        *place = memtable.first_of(hash);
+    }
+    let mut seen = 0;
+    for (bounds, (_, table)) in bounds.into_iter().zip(tables) {
+        seen ^= table.glance_at_row(hash, bounds, 1, true);
+    }
+    for (place, memtable) in places.into_iter().zip(memtables()) {
+        seen ^= memtable.fetch(place, 1);
+    }
+    std::hint::black_box(seen);
 }
 
 /// How far the versions of one source go on.
