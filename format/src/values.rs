@@ -169,6 +169,13 @@ impl<'a> Values<'a> {
         block.place(blocks, index)
     }
 
+    /// Whether the values lie in blocks.
+    #[must_use]
+    #[inline]
+    pub const fn are_in_blocks(&self) -> bool {
+        matches!(self.form, Form::Blocks(_))
+    }
+
     /// The values below one, down to the first of the block that was asked for last, if that holds it.
     #[inline]
     pub fn below(&self, index: usize, last: Option<&Block>) -> Decoded<Option<BackInBlock<'a>>> {
@@ -434,11 +441,27 @@ mod tests {
         let event = |n| {
             format!("{{\"item\":{},\"session\":\"{:x}\"}}", scattered(n) % 10_000, scattered(n))
         };
-        for count in [300, 5_000] {
+        for count in [600, 5_000] {
             let lengths = blocks_of(&(0..count).map(event).collect::<Vec<_>>());
             assert!(lengths.iter().all(|len| *len <= SHORT_BLOCK_LEN), "{lengths:?}");
             assert!(lengths.len() > 1, "{lengths:?}");
         }
+    }
+
+    /// The choice rested on the oldest values alone.
+    #[test]
+    fn what_is_written_since_a_change_is_cut_as_what_was_before() {
+        let random = |n: usize| (0..20).map(|at| format!("{:x}", scattered(n * 20 + at))).collect();
+        let profile: String = (0..150).map(|n| format!("{:x} ", scattered(n))).collect();
+        let same = |n: usize| format!("{profile}{n}");
+        let texts: Vec<String> = (0..170).map(random).chain((0..400).map(same)).collect();
+        let lengths = blocks_of(&texts);
+        let of_profiles = lengths.get(lengths.len() - 20..).unwrap_or_default();
+        assert!(of_profiles.iter().all(|len| *len > SHORT_BLOCK_LEN), "{lengths:?}");
+        let long = "x".repeat(BLOCK_LEN + 1);
+        let texts: Vec<String> = std::iter::once(long).chain((0..500).map(random)).collect();
+        let lengths = blocks_of(&texts);
+        assert!(lengths.iter().skip(1).all(|len| *len <= SHORT_BLOCK_LEN), "{lengths:?}");
     }
 
     #[test]

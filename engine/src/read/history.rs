@@ -10,8 +10,9 @@
 //! table      2  1        not opened before a version of 2 or less is wanted
 //! ```
 //!
-//! Nothing of a table is read before the newest event time that it has of the feature is reached. What
-//! one source has before another has its turn is a [`Run`]: 9 and 8 above, then 7, then 3.
+//! Nothing of a table is believed before the newest event time that it has of the feature is reached:
+//! lines of one are only looked at ahead. What one source has before another has its turn is a
+//! [`Run`]: above 9, 8, 7, 3, and 2 with all that follows.
 
 mod cursor;
 
@@ -65,7 +66,9 @@ pub(crate) fn each_version<'p>(
         }
     }
     tables.sort_by_key(|(newest, _)| Reverse(*newest));
-    glance(plan, &tables, hash);
+    if wanted.most > 0 {
+        glance(plan, tables.first().map(|(_, table)| *table), hash);
+    }
     let mut cursors = Vec::new();
     for memtable in &plan.state.memtables {
         if memtable.revisions() == 0 {
@@ -128,25 +131,19 @@ pub(crate) fn each_version<'p>(
     Ok(bounds.is_base && bounds.left > 0)
 }
 
-/// So many tables and memtables are looked at before anything is asked.
+/// So many memtables are looked at before anything is asked.
 const GLANCED: usize = 2;
 
-/// Looks at what those sources will be asked for that have the newest, side by side.
+/// Looks side by side at what memtables will be asked for, and the table that has the newest.
 #[inline]
-fn glance(plan: &Plan, tables: &[(EventTime, &Table)], hash: EntityHash) {
-    let mut bounds = [(0, 0); GLANCED];
-    for (bounds, (_, table)) in bounds.iter_mut().zip(tables) {
-        *bounds = table.glance_at_bucket(hash);
-    }
+fn glance(plan: &Plan, table: Option<&Table>, hash: EntityHash) {
+    let bounds = table.map(|table| table.glance_at_bucket(hash)).unwrap_or_default();
     let memtables = || plan.state.memtables.iter().filter(|memtable| memtable.revisions() > 0);
     let mut places = [0; GLANCED];
     for (place, memtable) in places.iter_mut().zip(memtables()) {
         *place = memtable.first_of(hash);
     }
-    let mut seen = 0;
-    for (bounds, (_, table)) in bounds.into_iter().zip(tables) {
-        seen ^= table.glance_at_row(hash, bounds, 1, true);
-    }
+    let mut seen = table.map_or(0, |table| table.glance_at_row(hash, bounds, 1, true));
     for (place, memtable) in places.into_iter().zip(memtables()) {
         seen ^= memtable.fetch(place, 1);
     }
@@ -201,7 +198,7 @@ pub(crate) struct Run<'r, 'h, 'p> {
 }
 
 impl<'h, 'p> Run<'_, 'h, 'p> {
-    /// The next version; `None`: there is none, or it is another source's turn.
+    /// The next version; `None`: there is none, or it is another source's turn, and the run is over.
     #[inline]
     pub(crate) fn next(&mut self) -> Result<Option<&mut Cursor<'h, 'p>>> {
         if self.bounds.is_over() {
@@ -227,8 +224,11 @@ impl<'h, 'p> Run<'_, 'h, 'p> {
         last: &mut LastBlock,
         mut each: impl FnMut(EventTime, &[u8]) -> bool,
     ) -> Result<()> {
-        let Cursor::Table(table) = &mut *self.cursor else { return Ok(()) };
         let bounds = &mut self.bounds;
+        let Cursor::Table(table) = &mut *self.cursor else { return Ok(()) };
+        if bounds.is_over() {
+            return Ok(());
+        }
         table.rest_of_block(last, |event_time, raw| {
             let is_next = !bounds.is_over() && bounds.hold(event_time) && each(event_time, raw);
             if is_next {

@@ -90,10 +90,13 @@ impl SequenceReader {
         let answered = each_version(&plan, ask, entity, wanted(ask), &mut visits, |run| {
             while let Some(version) = run.next()? {
                 let content = version.content(ask.value_type)?;
-                put(ask, version.event_time(), &content, &mut last, found)?;
-                run.rest_of_block(&mut last, |event_time, raw| {
-                    put_raw(ask, event_time, raw, found)
-                })?;
+                let status = put(ask, version.event_time(), &content, &mut last, found)?;
+                // What is older than a value that is too old is so, too: nobody needs its bytes.
+                if status == Status::Value {
+                    run.rest_of_block(&mut last, |event_time, raw| {
+                        put_raw(ask, event_time, raw, found)
+                    })?;
+                }
             }
             Ok(())
         });
@@ -115,7 +118,7 @@ fn put_raw(ask: &Ask, event_time: EventTime, raw: &[u8], found: &mut Sequence) -
     true
 }
 
-/// Adds what a version answers.
+/// Adds what a version answers, and tells which of the answers it is.
 #[inline]
 fn put(
     ask: &Ask,
@@ -123,11 +126,11 @@ fn put(
     content: &Content<'_>,
     last: &mut LastBlock,
     found: &mut Sequence,
-) -> Result<()> {
+) -> Result<Status> {
     let status = ask.terms.judge(event_time, content.kind, ask.t);
     if status != Status::Value {
         found.push(status, event_time, 0);
-        return Ok(());
+        return Ok(status);
     }
     let bits = match ask.value_type {
         ValueType::Text | ValueType::Bytes | ValueType::Vector(_) => {
@@ -138,5 +141,5 @@ fn put(
     // There is none, whatever the kind says.
     let status = if bits.is_none() { Status::Expired } else { status };
     found.push(status, event_time, bits.unwrap_or(0));
-    Ok(())
+    Ok(status)
 }

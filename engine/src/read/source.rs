@@ -350,6 +350,9 @@ impl<'a> Beside<'a> {
         &mut self,
         index: usize,
     ) -> std::result::Result<Option<(InBlock, BackInBlock<'a>)>, Malformed> {
+        if !self.values.are_in_blocks() {
+            return Ok(None);
+        }
         let Place::Block(at) = self.values.place_near(index, &mut self.block)? else {
             return Ok(None);
         };

@@ -21,8 +21,9 @@ impl Options {
     /// Not in it are what rests on the data alone: a thousandth of the bytes of the tables for their
     /// checksums; for each feature its definition, and 128 KiB in a table that is being written; the
     /// batches under way; of the entity that is flushed or merged all its revisions, with 72 bytes
-    /// each; for each thread that reads older texts, bytes or vectors 100 KiB to decompress them; and what
-    /// readers hold: old memtables while a join or a scan goes on, values, and with
+    /// each; for each thread that reads older texts, bytes or vectors 100 KiB to decompress them, and for
+    /// each that flushes or merges them 530 KiB to compress them; and what readers hold: old memtables
+    /// while a join or a scan goes on, values, and with
     /// [`ReadMode::Pread`](crate::ReadMode::Pread) what they read. Maps of files are no memory of the process: the system
     /// takes their pages away when it needs them.
     ///

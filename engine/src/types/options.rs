@@ -62,9 +62,10 @@ pub struct Options {
     pub manifest_bytes: u64,
     /// How tables are read. Default: through a map.
     pub read_mode: ReadMode,
-    /// How many bytes of memory decompressed blocks take that are kept for later reads, of older texts,
-    /// bytes and vectors; joins and scans keep none. A block has 8 or 32 KiB or one longer value, and one of
-    /// more than a sixteenth of this, or half of less than 512 KiB, is not kept. 0: none. Default: 32 MiB.
+    /// How many bytes of memory decompressed blocks take that are kept for later reads, of older
+    /// texts, bytes and vectors; joins and scans keep none. A block has 8 or 32 KiB or one longer
+    /// value, and one of more than a sixteenth of this, or half of less than 512 KiB, is not kept.
+    /// 0: none. Default: 32 MiB.
     pub block_cache_bytes: usize,
     /// How long a reading of the clock must have stood before compaction relies on it. When a store
     /// is opened, the moment of its newest batch stands for the readings before. Default: ten

@@ -6,8 +6,9 @@
 //! ```
 //!
 //! The bytes of a column are cut into blocks of whole values; each block is one zstd frame. Who reads a
-//! value decompresses its block, so blocks are short, unless the column's values are so much alike that
-//! short ones take notably more room: texts of which each says what the one before said, but for a word.
+//! value decompresses its block, so blocks are short, unless the values are so much alike that short ones
+//! take notably more room: texts of which each says what the one before said, but for a word. Columns of
+//! many blocks are asked again and again, for what is written may change.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -115,6 +116,7 @@ impl Iterator for BackInBlock<'_> {
         };
         let (to, bytes) = (self.end, &self.block.bytes);
         if from > to || from < bytes.start || to > bytes.end {
+            self.below = 0;
             return Some(Err(WITHIN_BLOCK));
         }
         (self.below, self.end) = (index, from);
@@ -153,32 +155,43 @@ pub(super) struct BlocksOut {
 
 impl BlocksOut {
     /// Adds the blocks of a column to a heap.
-    pub(super) fn of(values: &[&[u8]], total: usize, heap: &mut Vec<u8>) -> Self {
-        let start = heap.len();
+    pub(super) fn of(values: &[&[u8]], heap: &mut Vec<u8>) -> Self {
         let mut blocks = Self::default();
-        // What the first long block holds tells which are better.
-        let long = blocks_of(values, 0, BLOCK_LEN).next().unwrap_or_default();
-        blocks.push(values, long.clone(), heap);
-        if total <= SHORT_BLOCK_LEN || long.len() <= 1 {
-            return blocks.with_more(values, long.end, BLOCK_LEN, heap);
+        let (mut short, mut compared) = (false, 0);
+        for long in blocks_of(values, 0, BLOCK_LEN) {
+            let part = values.get(long.clone()).unwrap_or_default();
+            let mut from = long.start;
+            if compared > 0 {
+                compared -= 1;
+            } else if part.len() > 1 && bytes_of(part) > 2 * SHORT_BLOCK_LEN {
+                (short, compared) = (blocks.may_be_short(values, &mut from, heap), COMPARED - 1);
+            }
+            let most = if short { SHORT_BLOCK_LEN } else { BLOCK_LEN };
+            let upto = values.get(..long.end).unwrap_or_default();
+            blocks_of(upto, from, most).for_each(|block| blocks.push(values, block, heap));
         }
-        let as_one = heap.split_off(start);
-        let sample = values.get(long.clone()).unwrap_or_default();
-        let short = Self::default().with_more(sample, 0, SHORT_BLOCK_LEN, heap);
-        if heap.len() - start <= as_one.len() + as_one.len() / WORTH {
-            return short.with_more(values, long.end, SHORT_BLOCK_LEN, heap);
-        }
-        heap.truncate(start);
-        heap.extend_from_slice(&as_one);
-        blocks.with_more(values, long.end, BLOCK_LEN, heap)
+        blocks
     }
 
-    /// Adds the values from this one on, in blocks of so many bytes.
-    fn with_more(mut self, values: &[&[u8]], from: usize, most: usize, heap: &mut Vec<u8>) -> Self {
-        for block in blocks_of(values, from, most) {
+    /// Whether short blocks are hardly larger, which the first two of a long one tell. These are then
+    /// written, and `from` is behind them.
+    fn may_be_short(&mut self, values: &[&[u8]], from: &mut usize, heap: &mut Vec<u8>) -> bool {
+        let (blocks, start) = (self.ends.len(), heap.len());
+        let mut both = *from..*from;
+        for block in blocks_of(values, *from, SHORT_BLOCK_LEN).take(2) {
+            both.end = block.end;
             self.push(values, block, heap);
         }
-        self
+        let as_one = values.get(both.clone()).unwrap_or_default().concat();
+        let as_one = compress(&as_one).unwrap_or_default().len();
+        if heap.len() - start <= as_one + as_one / WORTH {
+            *from = both.end;
+            return true;
+        }
+        self.firsts.truncate(blocks);
+        self.ends.truncate(blocks);
+        heap.truncate(start);
+        false
     }
 
     fn push(&mut self, values: &[&[u8]], block: Range<usize>, heap: &mut Vec<u8>) {
@@ -191,28 +204,40 @@ impl BlocksOut {
     }
 }
 
-/// A share of a long block that it has to be smaller by to be worth its length.
-const WORTH: usize = 8;
+/// A share of one block by which it has to be smaller than two of half its length to be worth that. Of
+/// four in place of one they are then larger by an eighth at the most, or little more.
+const WORTH: usize = 12;
+
+/// One in so many long blocks is compared.
+const COMPARED: usize = 8;
+
+fn bytes_of(values: &[&[u8]]) -> usize {
+    values.iter().map(|value| value.len()).sum()
+}
 
 /// The values of each block from this value on: as many as have together no more than so many bytes, or
-/// one.
+/// one, and those before it that have none.
 fn blocks_of(values: &[&[u8]], from: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
     let mut start = from;
     std::iter::from_fn(move || {
         let rest = values.get(start..).filter(|rest| !rest.is_empty())?;
         let mut bytes = 0usize;
         let fits = |value: &&&[u8]| {
+            let is_first = bytes == 0;
             bytes = bytes.saturating_add(value.len());
-            bytes <= most
+            is_first || bytes <= most
         };
-        let count = rest.iter().take_while(fits).count().max(1);
-        let block = start..start + count;
+        let block = start..start + rest.iter().take_while(fits).count();
         start = block.end;
         Some(block)
     })
 }
 
 fn compress(block: &[u8]) -> Option<Vec<u8>> {
+    if block.len() > BLOCK_LEN {
+        // What that works with is large, and would stay.
+        return zstd::bulk::compress(block, COMPRESSION_LEVEL).ok();
+    }
     COMPRESSOR.with_borrow_mut(|kept| {
         if kept.is_none() {
             *kept = zstd::bulk::Compressor::new(COMPRESSION_LEVEL).ok();
@@ -224,7 +249,7 @@ fn compress(block: &[u8]) -> Option<Vec<u8>> {
 thread_local! {
     /// What zstd works with, some 100 KiB that need not be made for each block.
     static ZSTD: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
-    /// The same for who writes blocks.
+    /// The same for who writes blocks, some 530 KiB.
     static COMPRESSOR: RefCell<Option<zstd::bulk::Compressor<'static>>> =
         const { RefCell::new(None) };
 }

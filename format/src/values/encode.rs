@@ -169,7 +169,7 @@ fn encode_raw(payloads: &[&Payload], out: &mut Vec<u8>, heap: &mut Vec<u8>) {
     out.push(IN_BLOCKS);
     ints::encode(&ends, out);
     let start = heap.len();
-    let blocks = BlocksOut::of(&raw, total, heap);
+    let blocks = BlocksOut::of(&raw, heap);
     out.put_varint(wide(blocks.firsts.len()));
     ints::encode(&blocks.firsts, out);
     out.put_varint(wide(start));

@@ -3,7 +3,7 @@
 use asofdb::world::sim::SimWorld;
 use asofdb::{
     Batch, Durability, EventTime, FeatureSpec, JoinOptions, KnownTime, Options, Read, ReadMode,
-    Span, Store, ValueType,
+    Span, Status, Store, ValueType,
 };
 
 use crate::{NOW, options};
@@ -118,4 +118,23 @@ fn join_all(store: &Store, how: JoinOptions) {
         let found = joined.column(0).unwrap().value(row);
         assert_eq!(found.unwrap().as_text(), Some(text(entity, t.0).as_str()));
     }
+}
+
+/// They were, for the versions beside one are taken from its block.
+#[test]
+fn versions_that_are_too_old_are_decompressed() {
+    let sim = SimWorld::new(EventTime(NOW));
+    let store = with_texts(options(&sim));
+    let last = VERSIONS - 1;
+    let mut reader = store.sequence_reader("v:text").unwrap();
+    let mut read = |max_age: i64, count: usize| {
+        let max_age = Span::from_micros(max_age).unwrap();
+        let read = Read::as_of(EventTime(last + 1)).max_age(max_age);
+        let found = reader.last_n("bee", count, &read).unwrap();
+        found.statuses().iter().filter(|status| **status == Status::Value).count()
+    };
+    assert_eq!(read(1, 300), 1, "the newest, which lies in the head");
+    assert_eq!(store.metrics().blocks.decompressed, 0);
+    assert_eq!(read(2, 300), 2);
+    assert_eq!(store.metrics().blocks.decompressed, 1);
 }

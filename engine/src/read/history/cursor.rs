@@ -131,8 +131,7 @@ impl<'p> InMemory<'p> {
     fn advance(&mut self, view: &View<'_>) -> bool {
         let passed = self.now.order.event_time;
         if self.fetched == 0 {
-            self.fetched = FETCHED;
-            self.rest.fetch_ahead(FETCHED);
+            self.fetched = self.rest.fetch_ahead(FETCHED).max(1);
         }
         self.fetched -= 1;
         let next = self

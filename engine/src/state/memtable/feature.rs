@@ -406,15 +406,30 @@ pub(crate) struct NewestFirst<'m> {
 
 impl NewestFirst<'_> {
     /// Waits side by side for what the next of those that came in order say, up to so many: for who will
-    /// read one after the other.
+    /// read one after the other. How many there were, of which all lie in one block.
     #[inline]
-    pub(crate) fn fetch_ahead(&self, count: usize) {
+    pub(crate) fn fetch_ahead(&mut self, count: usize) -> usize {
+        if self.left == 0 {
+            return 0;
+        }
+        self.enter_block(self.left - 1);
         let low = self.left.saturating_sub(count).max(self.block.first);
         let mut seen = 0;
         for index in (low..self.left).rev() {
             seen ^= self.feature.memtable.ends_of_raw(&self.feature.record(self.block, index));
         }
         std::hint::black_box(seen);
+        self.left - low
+    }
+
+    /// Goes back to the block of a record below the last one that was looked at.
+    #[inline]
+    fn enter_block(&mut self, index: usize) {
+        if self.block.records.is_empty() {
+            self.block = self.feature.newest_block(index + 1);
+        } else if index < self.block.first {
+            self.block = self.feature.block(self.block.older);
+        }
     }
 
     /// The next one of those that came in order.
@@ -424,11 +439,7 @@ impl NewestFirst<'_> {
             return self.newest;
         }
         let index = self.left.checked_sub(1)?;
-        if self.block.records.is_empty() {
-            self.block = self.feature.newest_block(self.left);
-        } else if index < self.block.first {
-            self.block = self.feature.block(self.block.older);
-        }
+        self.enter_block(index);
         Some(self.feature.record(self.block, index))
     }
 
