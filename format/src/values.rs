@@ -448,6 +448,30 @@ mod tests {
         }
     }
 
+    /// Of the two short blocks that are compared the second one went on behind the long one.
+    #[test]
+    fn a_value_at_the_end_of_a_long_block_is_written_twice() {
+        const KIB: usize = 1 << 10;
+        let of_len = |(n, len): (usize, usize)| {
+            let letters = (0..len).map(|at| scattered(n * 100_003 + at / 2).to_le_bytes()[at % 2]);
+            Payload::Raw(letters.collect::<Vec<u8>>().into())
+        };
+        let mut lengths = vec![
+            vec![28 * KIB, 3 * KIB, 3 * KIB, KIB],
+            vec![32 * KIB, 0, 32 * KIB],
+            vec![0, 40 * KIB, 0, 0, 20 * KIB, 9 * KIB, 9 * KIB, 0],
+        ];
+        for seed in 0..60 {
+            let most = [700, 9 * KIB, 34 * KIB][seed % 3];
+            let len = |n| narrow(scattered(seed * 100 + n)) % most * usize::from(n % 5 != 0);
+            lengths.push((0..40).map(len).collect());
+        }
+        for lengths in lengths {
+            let payloads: Vec<Payload> = lengths.into_iter().enumerate().map(of_len).collect();
+            round_trip(&payloads, Numbers::Plain);
+        }
+    }
+
     /// The choice rested on the oldest values alone.
     #[test]
     fn what_is_written_since_a_change_is_cut_as_what_was_before() {

@@ -30,6 +30,7 @@ struct Trial {
     /// Of a text or bytes at the most.
     longest: i64,
     with_kinds: bool,
+    with_reverts: bool,
     stamps: Vec<String>,
     versions: usize,
 }
@@ -42,9 +43,22 @@ impl Trial {
         let options = Options::new().clock_lag(Span::ZERO).read_mode(read_mode);
         let engine = Engine::new(options.block_cache_bytes(kept)).unwrap();
         let value_type = *rng.pick(&["text", "text", "text", "bytes", "vector(40)"]).unwrap();
-        let (longest, with_kinds) = (*rng.pick(&[60, 600, 9_000]).unwrap(), rng.percent(30));
+        let with_reverts = rng.percent(20);
+        let (longest, with_kinds) =
+            (*rng.pick(&[60, 600, 9_000, 34_000]).unwrap(), rng.percent(30));
         let (model, stamps) = (Model::new(), Vec::new());
-        Trial { seed, rng, engine, model, value_type, longest, with_kinds, stamps, versions: 0 }
+        Trial {
+            seed,
+            rng,
+            engine,
+            model,
+            value_type,
+            longest,
+            with_kinds,
+            with_reverts,
+            stamps,
+            versions: 0,
+        }
     }
 
     fn step(&mut self, step: &Step) {
@@ -88,7 +102,7 @@ impl Trial {
                 let back = match self.rng.between(1, 10) {
                     1 => self.rng.between(0, 200) * SECOND,
                     2 => self.rng.between(0, 3) * SECOND,
-                    _ => self.rng.between(0, SECOND - 1),
+                    _ => self.rng.between(0, 4) * SECOND / 4,
                 };
                 let kind = match self.rng.between(1, 12) {
                     1 if self.with_kinds => Kind::Null,
@@ -100,7 +114,8 @@ impl Trial {
                 puts.push(Put { entity, feature, e, known, kind });
             }
         }
-        self.step(&Step::Write { puts, source: None, synced: false });
+        let source = self.rng.percent(15).then(|| "job".to_owned());
+        self.step(&Step::Write { puts, source, synced: false });
     }
 
     fn fill(&mut self) {
@@ -110,9 +125,12 @@ impl Trial {
             self.step(&Step::Clock(now));
             self.write(most);
             match self.rng.between(1, 40) {
-                1 => self.step(&Step::Flush),
-                2 => self.step(&Step::Compact),
-                3 => {
+                1 | 2 => self.step(&Step::Flush),
+                3 => self.step(&Step::Compact),
+                4 => self.step(&Step::Reopen),
+                5 if self.with_reverts => self.step(&Step::Revert("job".to_owned())),
+                6 if self.with_reverts => self.step(&Step::Erase(ENTITIES[0].into())),
+                7 => {
                     let name = format!("stamp-{}", self.stamps.len());
                     self.step(&Step::Stamp(name.clone()));
                     self.stamps.push(name);

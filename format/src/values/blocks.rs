@@ -159,16 +159,16 @@ impl BlocksOut {
         let mut blocks = Self::default();
         let (mut short, mut compared) = (false, 0);
         for long in blocks_of(values, 0, BLOCK_LEN) {
-            let part = values.get(long.clone()).unwrap_or_default();
+            let upto = values.get(..long.end).unwrap_or_default();
+            let part = upto.get(long.start..).unwrap_or_default();
             let mut from = long.start;
             if compared > 0 {
                 compared -= 1;
             } else if part.len() > 1 && bytes_of(part) > 2 * SHORT_BLOCK_LEN {
-                (short, compared) = (blocks.may_be_short(values, &mut from, heap), COMPARED - 1);
+                (short, compared) = (blocks.may_be_short(upto, &mut from, heap), COMPARED - 1);
             }
             let most = if short { SHORT_BLOCK_LEN } else { BLOCK_LEN };
-            let upto = values.get(..long.end).unwrap_or_default();
-            blocks_of(upto, from, most).for_each(|block| blocks.push(values, block, heap));
+            blocks_of(upto, from, most).for_each(|block| blocks.push(upto, block, heap));
         }
         blocks
     }
