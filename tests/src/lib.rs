@@ -6,6 +6,7 @@
 //! the engine cannot hide in its own judge.
 
 pub mod answer;
+pub mod asked;
 pub mod case;
 pub mod cores;
 pub mod doors;

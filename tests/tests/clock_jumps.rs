@@ -17,6 +17,7 @@ use asofdb::{
     Batch, Durability, Error, EventTime, FeatureSpec, KnownTime, Options, Read, Span, Status,
     Store, ValueType,
 };
+use asofdb_tests::asked::asked;
 
 const HOUR: i64 = 3_600_000_000;
 const DAY: i64 = 24 * HOUR;
@@ -230,11 +231,8 @@ impl Run {
 }
 
 fn seeds() -> std::ops::Range<u64> {
-    let number = |name: &str, default| {
-        std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
-    };
-    let first = number("ASOFDB_FIRST_SEED", 1);
-    first..first + number("ASOFDB_SEEDS", 10)
+    let first = asked("ASOFDB_FIRST_SEED").unwrap_or(1);
+    first..first + asked("ASOFDB_SEEDS").unwrap_or(10)
 }
 
 fn told(seed: u64, run: &mut Run) {

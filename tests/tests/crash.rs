@@ -9,14 +9,11 @@
 use std::io::ErrorKind;
 
 use asofdb::world::sim::{CrashPolicy, Fault, Rng, SimWorld};
+use asofdb_tests::asked::asked;
 use asofdb_tests::cores::on_both_cores;
 use asofdb_tests::ledger::{Coverage, Ledger, new_world, open, verify};
 
 const STEPS: usize = 60;
-
-fn asked(name: &str) -> Option<u64> {
-    std::env::var(name).ok()?.parse().ok()
-}
 
 /// Runs the workload until it ends or something fails; the store is left open, as a crash leaves it.
 fn run(sim: &SimWorld, seed: u64) -> (Ledger, Option<asofdb::Store>) {

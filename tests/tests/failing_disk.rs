@@ -10,6 +10,7 @@ use std::io::ErrorKind;
 
 use asofdb::Error;
 use asofdb::world::sim::{CrashPolicy, Fault, Operation, Rng, SimWorld};
+use asofdb_tests::asked::asked;
 use asofdb_tests::cores::on_both_cores;
 use asofdb_tests::ledger::{Coverage, Ledger, new_world, open, verify};
 
@@ -21,10 +22,6 @@ const FAULTS: [Fault; 4] = [
     Fault::ShortWrite,
     Fault::Applied(ErrorKind::Other),
 ];
-
-fn asked(name: &str) -> Option<u64> {
-    std::env::var(name).ok()?.parse().ok()
-}
 
 /// Runs the workload through whatever fails.
 fn run(sim: &SimWorld, seed: u64) -> Ledger {

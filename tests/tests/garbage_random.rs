@@ -4,6 +4,7 @@
 //! itself, as an engine with any placement whatever might do. ASOFDB_SEEDS says how many programs.
 
 use asofdb_tests::answer::Outcome;
+use asofdb_tests::asked::asked;
 use asofdb_tests::generate::{Rng, Settings};
 use asofdb_tests::model::Model;
 use asofdb_tests::question::{Crash, Definition, Put, Read};
@@ -109,6 +110,5 @@ fn no_read_can_tell_what_was_dropped() {
 }
 
 fn seeds() -> u64 {
-    let asked = std::env::var("ASOFDB_SEEDS").ok().and_then(|seeds| seeds.parse().ok());
-    asked.unwrap_or(2_000)
+    asked("ASOFDB_SEEDS").unwrap_or(2_000)
 }

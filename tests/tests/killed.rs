@@ -16,15 +16,12 @@ use std::time::Duration;
 
 use asofdb::inspect;
 use asofdb::world::World;
+use asofdb_tests::asked::asked;
 use asofdb_tests::generate::Rng;
 use asofdb_tests::killed::{Books, Did, open};
 
 /// So many rounds go on with the same store.
 const ROUNDS: u64 = 20;
-
-fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
-}
 
 /// Starts a writer, kills it, and returns what it was in the middle of and how much it had done.
 fn write_until_killed(
@@ -70,7 +67,7 @@ fn write_until_killed(
 
 #[test]
 fn a_killed_process_takes_what_it_had_acknowledged() {
-    let (kills, seed) = (number("ASOFDB_KILLS", 40), number("ASOFDB_SEED", 1));
+    let (kills, seed) = (asked("ASOFDB_KILLS").unwrap_or(40), asked("ASOFDB_SEED").unwrap_or(1));
     let mut rng = Rng::new(seed);
     let (mut operations, mut in_the_middle, mut versions) = (0, 0, 0);
     let mut round = 0;

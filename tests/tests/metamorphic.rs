@@ -9,14 +9,12 @@
 //!     cargo run -p asofdb-tests --bin simulate -- --seed 77 --trace
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 
+use asofdb_tests::asked::asked;
 use asofdb_tests::metamorphic::{self, Counts, Kind};
 
-fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
-}
-
 fn check(kind: Kind, seeds: u64) {
-    let (first, seeds) = (number("ASOFDB_FIRST_SEED", 1), number("ASOFDB_SEEDS", seeds));
+    let (first, seeds) =
+        (asked("ASOFDB_FIRST_SEED").unwrap_or(1), asked("ASOFDB_SEEDS").unwrap_or(seeds));
     let mut counts = Counts::default();
     for seed in first..first + seeds {
         match metamorphic::check(seed, kind) {
@@ -48,7 +46,7 @@ fn no_jump_of_the_clock_loses_an_answer() {
 
 #[test]
 fn the_same_seed_does_the_same_operations_and_leaves_the_same_bytes() {
-    let first = number("ASOFDB_FIRST_SEED", 1);
+    let first = asked("ASOFDB_FIRST_SEED").unwrap_or(1);
     let mut lines = 0;
     for seed in first..first + 20 {
         for (kind, setting) in metamorphic::settings_of_all_kinds(seed) {

@@ -12,6 +12,7 @@ use asofdb::{
     Span, Stamp, Status,
 };
 use asofdb_tests::answer::{Answer, Kind, Outcome, Value};
+use asofdb_tests::asked::asked;
 use asofdb_tests::engine::{Engine, answer, value};
 use asofdb_tests::generate::Rng;
 use asofdb_tests::model::Model;
@@ -419,13 +420,10 @@ fn cell_of(answer: Answer) -> Cell {
     }
 }
 
-fn number_of(name: &str, usual: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
-}
-
 #[test]
 fn a_cell_among_many_differs_from_the_rule() {
-    let (first, seeds) = (number_of("ASOFDB_FIRST_SEED", 0), number_of("ASOFDB_SEEDS", 120));
+    let (first, seeds) =
+        (asked("ASOFDB_FIRST_SEED").unwrap_or(0), asked("ASOFDB_SEEDS").unwrap_or(120));
     let mut cells = 0;
     for seed in first..first + seeds {
         let mut trial = Trial::new(seed);

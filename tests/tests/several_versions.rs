@@ -9,6 +9,7 @@
 
 use asofdb::{Options, ReadMode, Span};
 use asofdb_tests::answer::{Kind, Outcome, Value};
+use asofdb_tests::asked::asked;
 use asofdb_tests::engine::Engine;
 use asofdb_tests::generate::Rng;
 use asofdb_tests::model::Model;
@@ -187,13 +188,10 @@ impl Trial {
     }
 }
 
-fn number_of(name: &str, usual: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
-}
-
 #[test]
 fn a_version_among_many_differs_from_the_rule() {
-    let (first, seeds) = (number_of("ASOFDB_FIRST_SEED", 0), number_of("ASOFDB_SEEDS", 300));
+    let (first, seeds) =
+        (asked("ASOFDB_FIRST_SEED").unwrap_or(0), asked("ASOFDB_SEEDS").unwrap_or(300));
     let (mut versions, mut blocks) = (0, 0);
     for seed in first..first + seeds {
         let mut trial = Trial::new(seed);
