@@ -154,7 +154,7 @@ fn history(criterion: &mut Criterion) {
                     let chunk = Chunk::decode(black_box(&bytes)).unwrap();
                     let mut found = 0;
                     for index in 0..20 {
-                        let column = chunk.column(index, &timeline).unwrap();
+                        let column = chunk.column(index).unwrap();
                         if let Some(at) = column.up_to(t).checked_sub(1) {
                             black_box(column.place(at).unwrap());
                             found += 1;

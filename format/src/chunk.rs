@@ -345,19 +345,13 @@ impl<'a> Chunk<'a> {
         Ok(times)
     }
 
-    /// The i-th column of a chunk of a table that has this timeline.
-    pub fn column(&self, index: usize, timeline: &'a Timeline) -> Decoded<Column<'a>> {
-        self.column_with(index, &self.orders(timeline)?, &mut Walk::default())
+    /// The i-th column.
+    pub fn column(&self, index: usize) -> Decoded<Column<'a>> {
+        self.column_with(index, &mut Walk::default())
     }
 
-    /// The i-th column, for who goes from column to column: the orders are this chunk's own
-    /// [`Chunk::orders`], and one walk is passed along.
-    pub fn column_with(
-        &self,
-        index: usize,
-        orders: &Orders<'a>,
-        walk: &mut Walk<'a>,
-    ) -> Decoded<Column<'a>> {
+    /// The i-th column, for who goes from column to column and passes one walk along.
+    pub fn column_with(&self, index: usize, walk: &mut Walk<'a>) -> Decoded<Column<'a>> {
         let extent = self.extent(index, walk);
         let (times, values) = match self.numbers_beside(index, extent) {
             Some(found) => {
@@ -370,7 +364,7 @@ impl<'a> Chunk<'a> {
                 (times, ColumnValues::Body(reader, end))
             }
         };
-        Ok(Column { times, before: extent.1, orders: *orders, kinds: self.kinds, values })
+        Ok(Column { times, before: extent.1, kinds: self.kinds, values })
     }
 
     /// Event times and numbers of a column, if those of all columns lie side by side.

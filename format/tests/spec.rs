@@ -604,7 +604,7 @@ fn the_numbers_of_the_example() {
     assert_eq!(bytes, example("numbers side by side"), "{bytes:02x?}");
     assert!(heap.is_empty());
     let chunk = Chunk::decode(&bytes).unwrap();
-    assert_eq!(chunk.column(1, &Timeline::none()).unwrap().place(1), Ok(Place::Bits(105)));
+    assert_eq!(chunk.column(1).unwrap().place(1), Ok(Place::Bits(105)));
     for (byte, what) in [(0x90, "ends of a byte each"), (0x30, "ends of three bytes")] {
         let mut other = bytes.clone();
         other[0] = byte;
@@ -636,8 +636,8 @@ fn the_examples_of_a_timeline() {
     chunk::encode(&[column], &timeline, &mut bytes, &mut heap);
     assert_eq!(bytes, example("chunk by a timeline"), "{bytes:02x?}");
     let chunk = Chunk::decode(&bytes).unwrap();
-    let column = chunk.column(0, &timeline).unwrap();
-    let found: Vec<i64> = (0..column.len()).map(|index| column.order(index).commit.0).collect();
-    assert_eq!(found, commits);
-    assert!(chunk.column(0, &Timeline::none()).is_err(), "there is no timeline");
+    let (column, orders) = (chunk.column(0).unwrap(), chunk.orders(&timeline).unwrap());
+    let found = (0..column.len()).map(|index| column.order(&orders, index).commit.0);
+    assert_eq!(found.collect::<Vec<_>>(), commits);
+    assert!(chunk.orders(&Timeline::none()).is_err(), "there is no timeline");
 }

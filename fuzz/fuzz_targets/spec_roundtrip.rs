@@ -112,10 +112,11 @@ fn columns(u: &mut Unstructured<'_>) -> Result<()> {
     }
     chunk::encode(&inputs, &timeline, &mut out, &mut heap);
     let chunk = Chunk::decode(&out).unwrap();
+    let told = chunk.orders(&timeline).unwrap();
     for (index, (feature, revisions)) in features.iter().enumerate() {
         assert_eq!((chunk.feature(index), chunk.find(*feature, 0)), (*feature, Ok(index)));
-        let column = chunk.column(index, &timeline).unwrap();
-        let orders: Vec<_> = (0..column.len()).map(|index| column.order(index)).collect();
+        let column = chunk.column(index).unwrap();
+        let orders: Vec<_> = (0..column.len()).map(|index| column.order(&told, index)).collect();
         assert!(orders.windows(2).all(|pair| key(pair[0]) < key(pair[1]) && pair[0] < pair[1]));
         assert!(orders.iter().copied().eq(revisions.iter().map(|revision| revision.order)));
         let up_to = orders.iter().filter(|order| order.event_time <= t).count();

@@ -1,6 +1,6 @@
 //! Revisions, features and columns made of a fuzzer's bytes, and read back from a chunk.
 
-use asofdb_format::chunk::{Chunk, Column};
+use asofdb_format::chunk::{Chunk, Column, Orders};
 use asofdb_format::ids::{Commit, EventTime, FeatureId, KnownTime, SourceId};
 use asofdb_format::revision::{Order, Payload, Revision};
 use asofdb_format::timeline::{Step, Timeline};
@@ -82,7 +82,11 @@ pub const fn numbers() -> Numbers {
 }
 
 /// All revisions of a column, up to [`MOST`].
-pub fn column_revisions(chunk: &[u8], heap: &[u8], column: &Column<'_>) -> Decoded<Vec<Revision>> {
+pub fn column_revisions(
+    (chunk, heap): (&[u8], &[u8]),
+    column: &Column<'_>,
+    orders: &Orders<'_>,
+) -> Decoded<Vec<Revision>> {
     let mut all = Vec::new();
     for index in 0..column.len().min(MOST) {
         let kind = column.kind(index)?;
@@ -100,7 +104,7 @@ pub fn column_revisions(chunk: &[u8], heap: &[u8], column: &Column<'_>) -> Decod
                 Payload::Raw(values::decompress(block, at.block_len)?.slice(at.start..at.end))
             }
         };
-        let (order, source) = (column.order(index), column.source(index));
+        let (order, source) = (column.order(orders, index), column.source(orders, index));
         all.push(Revision { order, kind, source, payload });
     }
     Ok(all)
@@ -131,10 +135,11 @@ pub fn chunk_columns(
     timeline: &Timeline,
 ) -> Decoded<Vec<(FeatureId, Vec<Revision>)>> {
     let chunk = Chunk::decode(bytes)?;
+    let orders = chunk.orders(timeline)?;
     let columns = (0..chunk.columns().min(MOST)).map(|index| {
-        let column = chunk.column(index, timeline)?;
+        let column = chunk.column(index)?;
         let _ = column.up_to(EventTime(0));
-        Ok((chunk.feature(index), column_revisions(bytes, heap, &column)?))
+        Ok((chunk.feature(index), column_revisions((bytes, heap), &column, &orders)?))
     });
     columns.collect()
 }

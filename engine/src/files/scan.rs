@@ -4,7 +4,7 @@
 
 use std::ops::{Range, RangeInclusive};
 
-use asofdb_format::chunk::{self, Chunk, Column, Walk};
+use asofdb_format::chunk::{self, Chunk, Column, Orders, Walk};
 use asofdb_format::directory::Directory;
 use asofdb_format::hash::EntityHash;
 use asofdb_format::head::{Head, HeadShape, Slot};
@@ -207,10 +207,10 @@ impl TableScan {
         let orders = chunk.orders(table.timeline()?).map_err(malformed)?;
         let mut walk = Walk::default();
         for index in 0..chunk.columns() {
-            let column = chunk.column_with(index, &orders, &mut walk).map_err(malformed)?;
+            let column = chunk.column_with(index, &mut walk).map_err(malformed)?;
             let feature = chunk.feature(index);
             let mut revisions = self.spare.take();
-            read_column(table, &column, chunk_bytes, heap_bytes, &mut revisions)
+            read_column(table, (&column, &orders), (chunk_bytes, heap_bytes), &mut revisions)
                 .map_err(malformed)?;
             to.features.push((feature, revisions));
         }
@@ -269,9 +269,8 @@ impl TableScan {
 /// All revisions of a column.
 fn read_column(
     table: &Table,
-    column: &Column<'_>,
-    chunk: &[u8],
-    heap: &[u8],
+    (column, orders): (&Column<'_>, &Orders<'_>),
+    (chunk, heap): (&[u8], &[u8]),
     revisions: &mut Vec<Revision>,
 ) -> std::result::Result<(), Malformed> {
     let values = column.values()?;
@@ -302,8 +301,8 @@ fn read_column(
                 Payload::Raw(whole.slice(at.start..at.end))
             }
         };
-        let order = column.order(index);
-        revisions.push(Revision { order, kind, source: column.source(index), payload });
+        let (order, source) = (column.order(orders, index), column.source(orders, index));
+        revisions.push(Revision { order, kind, source, payload });
     }
     Ok(())
 }

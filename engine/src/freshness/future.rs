@@ -112,7 +112,9 @@ impl<'p> FutureScan<'p> {
         let asked = Ask { t: EventTime::MAX, ..*ask };
         let wanted = Wanted { from, most: usize::MAX, base: None };
         let mut found = Vec::new();
-        each_version(self.plan, &asked, entity, wanted, &mut Visits::new(), |run| {
+        let view = self.plan.view(entity);
+        let visits = &mut Visits::new();
+        each_version(&self.plan.state, &view, &asked, entity, wanted, visits, |run| {
             while let Some(version) = run.next()? {
                 found.push(version.found(ask.value_type)?);
             }

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use asofdb_format::chunk::{Chunk, Column};
+use asofdb_format::chunk::{Chunk, Column, Orders};
 use asofdb_format::directory::{self, Directory};
 use asofdb_format::hash::EntityHash;
 use asofdb_format::head::{self, Head, HeadShape, Slot};
@@ -195,10 +195,13 @@ impl TableFile {
         } else {
             Some(Chunk::decode(&bytes).map_err(|fault| self.corrupt(start, &fault))?)
         };
-        if let Some(chunk) = &chunk
-            && !chunk.commits_ascend(&timeline).map_err(|fault| self.corrupt(start, &fault))?
-        {
-            return Err(self.corrupt(start, &Malformed::new(0, "a list of commits that ascends")));
+        let mut orders = None;
+        if let Some(chunk) = &chunk {
+            let fail = |fault: Malformed| self.pages.corrupt(start, &fault);
+            if !chunk.commits_ascend(&timeline).map_err(fail)? {
+                return Err(fail(Malformed::new(0, "a list of commits that ascends")));
+            }
+            orders = Some(chunk.orders(&timeline).map_err(fail)?);
         }
         let columns = chunk.as_ref().map_or(0, Chunk::columns);
         let mut next = 0;
@@ -211,14 +214,14 @@ impl TableFile {
                 return Err(self.corrupt(row.at, &Malformed::new(0, "features that ascend")));
             }
             last = Some(feature);
-            if let Some(chunk) = &chunk
+            if let (Some(chunk), Some(orders)) = (&chunk, &orders)
                 && next < columns
                 && chunk.feature(next) == feature
             {
                 let fail = |fault: Malformed| self.pages.corrupt(start, &fault);
-                let column = chunk.column(next, &timeline).map_err(fail)?;
+                let column = chunk.column(next).map_err(fail)?;
                 let at = ChunkAt { bytes: &bytes, start, heap, heap_len: place.heap_len };
-                self.column(feature, &column, &at, each)?;
+                self.column(feature, (&column, orders), &at, each)?;
                 next += 1;
             }
             let (record, near_end) = self.head_record(row, &head, index)?;
@@ -301,7 +304,7 @@ impl TableFile {
     fn column(
         &mut self,
         feature: FeatureId,
-        column: &Column<'_>,
+        (column, orders): (&Column<'_>, &Orders<'_>),
         chunk: &ChunkAt<'_>,
         each: Each<'_>,
     ) -> Result<()> {
@@ -335,8 +338,8 @@ impl TableFile {
                     (Payload::Raw(whole.slice(at.start..at.end)), Some(block_at))
                 }
             };
-            let order = column.order(index);
-            let revision = Revision { order, kind, source: column.source(index), payload };
+            let (order, source) = (column.order(orders, index), column.source(orders, index));
+            let revision = Revision { order, kind, source, payload };
             let place = Place::History;
             self.hand_out(&Record { feature, revision, place, at: start, value_at }, each)?;
         }

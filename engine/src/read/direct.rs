@@ -23,7 +23,7 @@ use crate::read::numbers::{self, NumbersRoom};
 use crate::read::older::OlderVersions;
 use crate::read::plan::Ask;
 use crate::read::resolve::View;
-use crate::read::source::{Found, LastBlock, column_found, head_found};
+use crate::read::source::{LastBlock, Version, column_version, head_version};
 use crate::types::answer::Status;
 use crate::types::cells::RowCells;
 use crate::types::error::Result;
@@ -108,7 +108,7 @@ fn from_head(
 ) -> Result<()> {
     let malformed = |fault: Malformed| row.table.corrupt(row.at, &fault);
     if !is_number(ask) {
-        return put(ask, &head_found(row, head, place, ask)?, out);
+        return put(ask, &head_version(row, head, place, ask)?, out);
     }
     let kind = head.kind(place).map_err(malformed)?;
     put_number(ask, (event_time, kind, head.bits(place)), out);
@@ -156,14 +156,14 @@ fn from_history(
         let newest = match sees_all {
             true => up_to.checked_sub(1),
             false => {
-                let mut orders = column.orders_back();
+                let mut orders = column.orders_back(history.orders()?);
                 let version = |index| orders.version(index, column.event_time(index));
                 newest_seen(up_to, version, view)
             }
         };
         if let Some(newest) = newest {
-            let found = column_found(row.table, &bytes, &column, newest).map_err(malformed)?;
-            put(ask, &found, out)?;
+            let version = column_version(row.table, &bytes, &column, newest);
+            put(ask, &version.map_err(malformed)?, out)?;
         }
     }
     Ok(true)
@@ -185,28 +185,28 @@ pub(crate) const fn is_number(ask: &Ask) -> bool {
     matches!(ask.value_type, ValueType::F64 | ValueType::I64)
 }
 
-/// Puts the answer of the newest revision into its cell.
-pub(crate) fn put(ask: &Ask, found: &Found<'_>, out: &mut impl Put) -> Result<()> {
-    put_after(ask, found, &mut LastBlock::default(), out)
+/// Puts the answer of the newest version into its cell.
+pub(crate) fn put(ask: &Ask, version: &Version<'_>, out: &mut impl Put) -> Result<()> {
+    put_after(ask, version, &mut LastBlock::default(), out)
 }
 
 /// The same for who fetched a value beside this one before.
 pub(crate) fn put_after(
     ask: &Ask,
-    found: &Found<'_>,
+    Version { event_time, content }: &Version<'_>,
     last: &mut LastBlock,
     out: &mut impl Put,
 ) -> Result<()> {
-    let event_time = found.order.event_time;
+    let event_time = *event_time;
     if ask.terms.is_forgotten(event_time) {
         return Ok(());
     }
-    let status = ask.terms.judge(event_time, found.content.kind, ask.t);
+    let status = ask.terms.judge(event_time, content.kind, ask.t);
     if status != Status::Value {
         out.put(ask.place, status, event_time, 0);
         return Ok(());
     }
-    match (found.content.value(ask.value_type, last)?, found.content.bits()) {
+    match (content.value(ask.value_type, last)?, content.bits()) {
         // There is none, whatever the kind says.
         (None, _) => out.put(ask.place, Status::Expired, event_time, 0),
         (Some(_), Some(bits)) => out.put(ask.place, status, event_time, bits),
@@ -220,12 +220,12 @@ pub(crate) fn put_after(
 
 /// Puts an answer into its cell if it is newer than what is there. `false`: a version of the same
 /// event time is there, and only the whole order tells which one is newer.
-pub(crate) fn put_newer(ask: &Ask, found: &Found<'_>, out: &mut RowCells<'_>) -> Result<bool> {
+pub(crate) fn put_newer(ask: &Ask, version: &Version<'_>, out: &mut RowCells<'_>) -> Result<bool> {
     let there = out.event_time(ask.place);
-    let newer = found.order.event_time;
+    let newer = version.event_time;
     if there.is_none_or(|there| there < newer) {
         out.clear_cell(ask.place);
-        put(ask, found, out)?;
+        put(ask, version, out)?;
     }
     Ok(there != Some(newer))
 }

@@ -25,9 +25,10 @@ use asofdb_format::ids::EventTime;
 use crate::files::table::Table;
 use crate::metrics::Visits;
 use crate::read::history::cursor::{Cursor, InMemory, InTable, Rows};
-use crate::read::plan::{Ask, Plan};
+use crate::read::plan::Ask;
 use crate::read::resolve::View;
 use crate::read::source::LastBlock;
+use crate::state::live::State;
 use crate::types::error::Result;
 
 /// Which versions are wanted: newest first, up to the ask's moment.
@@ -44,33 +45,36 @@ pub(crate) struct Wanted {
 /// Hands out the winning revision of each version that is wanted, run by run; whether older ones were
 /// left because the base was reached. Who is handed a run takes all of it.
 pub(crate) fn each_version<'p>(
-    plan: &'p Plan,
+    state: &'p State,
+    view: &View<'_>,
     ask: &Ask,
     entity: &[u8],
     wanted: Wanted,
     visits: &mut Visits,
     mut each: impl FnMut(&mut Run<'_, '_, 'p>) -> Result<()>,
 ) -> Result<bool> {
-    let (hash, view) = (EntityHash::of(entity), plan.view(entity));
+    let hash = EntityHash::of(entity);
     // What is forgotten does not exist, so it is not even a base.
     let from = wanted.from.max(ask.terms.forgotten.unwrap_or(EventTime::MIN));
-    // With the newest event time of the feature in each.
-    let mut tables: Vec<(EventTime, &'p Table)> = Vec::new();
-    for table in plan.state.tables.tables_of(hash) {
+    let mut tables: Vec<Ahead<'p>> = Vec::new();
+    for table in state.tables.tables_of(hash) {
         visits.consider();
         let feature = table.meta.features.get(&ask.feature);
         let feature = feature.filter(|feature| feature.oldest <= ask.t && feature.newest >= from);
         match feature.filter(|_| table.entry.min_commit <= view.seen_from) {
-            Some(feature) => tables.push((feature.newest, table)),
+            Some(feature) => {
+                tables.push(Ahead { newest: feature.newest, table, rows: OnceCell::new() });
+            }
             None => visits.pass_over(),
         }
     }
-    tables.sort_by_key(|(newest, _)| Reverse(*newest));
+    tables.sort_by_key(|ahead| Reverse(ahead.newest));
     if wanted.most > 0 {
-        glance(plan, tables.first().map(|(_, table)| *table), hash);
+        glance(state, tables.first().map(|ahead| ahead.table), hash);
     }
-    let mut cursors = Vec::new();
-    for memtable in &plan.state.memtables {
+    // Mostly there is one, and it is large.
+    let mut cursors = Vec::with_capacity(1);
+    for memtable in &state.memtables {
         if memtable.revisions() == 0 {
             continue;
         }
@@ -79,34 +83,33 @@ pub(crate) fn each_version<'p>(
         visits.asked(node.is_some());
         if let Some(feature) = node.and_then(|node| node.feature(ask.feature)) {
             let rest = feature.newest_first(ask.t);
-            cursors.extend(InMemory::first(rest, &view).map(Cursor::Memory));
+            cursors.extend(InMemory::first(rest, view).map(Cursor::Memory));
         }
     }
-    let slots: Vec<OnceCell<Rows<'p>>> = tables.iter().map(|_| OnceCell::new()).collect();
-    let mut closed = tables.iter().zip(&slots).peekable();
+    let mut closed = tables.iter().peekable();
     let mut bounds =
         Bounds { from, others: None, left: wanted.most, base: wanted.base, is_base: false };
     while !bounds.is_over() {
         let best = newest(&cursors)?;
         let top = best.map_or(EventTime::MIN, |(event_time, _)| event_time);
-        if let Some(((_, table), slot)) = closed.next_if(|((newest, _), _)| *newest >= top) {
-            let rows = Rows::of(table, hash, entity, &view)?;
+        if let Some(next) = closed.next_if(|ahead| ahead.newest >= top) {
+            let rows = Rows::of(next.table, hash, entity, view)?;
             visits.asked(!rows.is_empty());
-            for row in slot.get_or_init(|| rows).each() {
-                cursors.extend(InTable::first(row, ask, &view)?.map(Cursor::Table));
+            for row in next.rows.get_or_init(|| rows).each() {
+                InTable::add_first(row, ask, view, &mut cursors)?;
             }
             continue;
         }
         let Some((event_time, best)) = best.filter(|(event_time, _)| *event_time >= from) else {
             break;
         };
-        bounds.others = closed.peek().map(|((newest, _), _)| *newest);
+        bounds.others = closed.peek().map(|ahead| ahead.newest);
         for (place, cursor) in cursors.iter().enumerate() {
             let event_time = Some(cursor.event_time()).filter(|_| place != best);
             bounds.others = bounds.others.max(event_time);
         }
         let Some(cursor) = cursors.get_mut(best) else { break };
-        let mut run = Run { cursor, ask, view: &view, bounds, has_begun: false, is_left: true };
+        let mut run = Run { cursor, ask, view, bounds, has_begun: false, is_left: true };
         each(&mut run)?;
         let is_left = run.is_left;
         bounds = run.bounds;
@@ -117,7 +120,7 @@ pub(crate) fn each_version<'p>(
         let at_it = bounds.others == Some(event_time);
         let mut place = 0;
         while let Some(cursor) = cursors.get_mut(place).filter(|_| at_it) {
-            if cursor.event_time() == event_time && !cursor.advance(ask, &view)? {
+            if cursor.event_time() == event_time && !cursor.advance(ask, view)? {
                 cursors.swap_remove(place);
             } else {
                 place += 1;
@@ -125,10 +128,20 @@ pub(crate) fn each_version<'p>(
         }
     }
     closed.for_each(|_| visits.pass_over());
-    for row in slots.iter().filter_map(OnceCell::get).flat_map(Rows::each) {
+    for row in tables.iter().filter_map(|ahead| ahead.rows.get()).flat_map(Rows::each) {
         visits.open_history(row.chunk.get().is_some_and(Option::is_some));
     }
     Ok(bounds.is_base && bounds.left > 0)
+}
+
+/// A table that may have versions that are wanted.
+#[derive(Debug)]
+struct Ahead<'p> {
+    /// The newest event time of the feature in it.
+    newest: EventTime,
+    table: &'p Table,
+    /// What it has of the entity, once it was opened.
+    rows: OnceCell<Rows<'p>>,
 }
 
 /// So many memtables are looked at before anything is asked.
@@ -136,9 +149,9 @@ const GLANCED: usize = 2;
 
 /// Looks side by side at what memtables will be asked for, and the table that has the newest.
 #[inline]
-fn glance(plan: &Plan, table: Option<&Table>, hash: EntityHash) {
+fn glance(state: &State, table: Option<&Table>, hash: EntityHash) {
     let bounds = table.map(|table| table.glance_at_bucket(hash)).unwrap_or_default();
-    let memtables = || plan.state.memtables.iter().filter(|memtable| memtable.revisions() > 0);
+    let memtables = || state.memtables.iter().filter(|memtable| memtable.revisions() > 0);
     let mut places = [0; GLANCED];
     for (place, memtable) in places.iter_mut().zip(memtables()) {
         *place = memtable.first_of(hash);

@@ -346,9 +346,7 @@ impl Joiner {
 
     /// What a row sees that knows what was known at a moment, or all.
     fn view_of(&self, row: &SpineRow<'_>, known_at: Option<KnownTime>) -> View<'_> {
-        let taken = &*self.state.taken;
-        let erased = taken.erase_of(row.entity());
-        View { seen_from: self.stamp.commit, known_at, erased, taken }
+        View::of(&self.state.taken, row.entity(), self.stamp.commit, known_at)
     }
 
     /// Counts the rows of an entity that was looked up for them.
@@ -424,7 +422,7 @@ impl Joiner {
             let best = sources.best(asks, &View { known_at, ..*all }, visits)?;
             for ((ask, found), last) in asks.iter().zip(best).zip(&mut lasts) {
                 if let Some(found) = found {
-                    put_after(ask, &found, last, &mut cells.row(group, at))?;
+                    put_after(ask, &found.version(), last, &mut cells.row(group, at))?;
                 }
             }
         }

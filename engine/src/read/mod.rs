@@ -8,6 +8,7 @@
 //! | `resolve` | the rule: which revisions are seen, which of the five answers follows |
 //! | `row` | one entity, many features |
 //! | `asked` | the features of many reads, looked at once |
+//! | `ready` | the same and their terms, as long as they hold |
 //! | `direct` | an entity that one row of one table holds alone, the most frequent case |
 //! | `numbers` | the numbers of such an entity, side by side |
 //! | `lanes` | the same in wide registers |
@@ -45,6 +46,7 @@ pub(crate) mod numbers;
 pub(crate) mod older;
 pub(crate) mod part;
 pub(crate) mod plan;
+pub(crate) mod ready;
 pub(crate) mod resolve;
 pub(crate) mod row;
 pub(crate) mod several;

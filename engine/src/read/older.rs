@@ -17,7 +17,7 @@ pub(crate) struct OlderVersions<'h, 't> {
     pub(crate) chunk: Chunk<'h>,
     walk: Walk<'h>,
     from: usize,
-    /// Decoded when they are first asked for: numbers that are seen have no use for them.
+    /// Decoded when they are first asked for: what is surely seen has no use for them.
     orders: OnceCell<Orders<'h>>,
 }
 
@@ -53,8 +53,7 @@ impl<'h, 't> OlderVersions<'h, 't> {
 
     /// A column of any values.
     pub(crate) fn column(&mut self, column: usize) -> Result<Column<'h>> {
-        let orders = *self.orders()?;
-        let found = self.chunk.column_with(column, &orders, &mut self.walk);
+        let found = self.chunk.column_with(column, &mut self.walk);
         found.map_err(|fault| self.corrupt(&fault))
     }
 

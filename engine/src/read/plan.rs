@@ -171,13 +171,7 @@ impl Plan {
     /// What the read sees of an entity.
     #[inline]
     pub(crate) fn view(&self, entity: &[u8]) -> View<'_> {
-        let taken = &*self.state.taken;
-        View {
-            seen_from: self.stamp.commit,
-            known_at: self.known_at,
-            erased: taken.erase_of(entity),
-            taken,
-        }
+        View::of(&self.state.taken, entity, self.stamp.commit, self.known_at)
     }
 }
 

@@ -1,28 +1,23 @@
 //! Rows into columns that the caller keeps: the door for serving.
 //!
-//! What does not depend on the entity is found out once and kept as long as the catalog stays what
-//! it is: the features' numbers, types and terms. Terms that move with the clock (of features with a
-//! history), that depend on snapshots (of features whose TTL was altered), and reads that stand
-//! elsewhere than at the newest commit are found out anew for each call.
-//!
+//! What does not depend on the entity is kept from read to read ([`ready`](crate::read::ready)).
 //! Nothing is pinned between two calls: an idle reader keeps no file.
 
 use std::sync::Arc;
 
 use asofdb_format::hash::EntityHash;
-use asofdb_format::ids::{Commit, EventTime, Span};
 
 use crate::files::table::Table;
 use crate::metrics::{Lookup, Visits};
 use crate::read::asked::Asked;
 use crate::read::direct::{RowRoom, answer_row, put};
-use crate::read::how::{Moment, Read, Stand};
-use crate::read::plan::{Plan, shifted};
+use crate::read::how::Read;
+use crate::read::plan::Plan;
+use crate::read::ready::Ready;
 use crate::read::resolve::View;
 use crate::read::row::{Looked, look};
 use crate::read::selection::Selection;
 use crate::read::several::{Room, Several};
-use crate::state::catalog::Catalog;
 use crate::state::live::{Keeper, State};
 use crate::types::answer::Stamp;
 use crate::types::cells::{Cells, RowCells};
@@ -39,16 +34,6 @@ pub struct RowReader {
     ready: Option<Ready>,
     cells: Cells,
     room: Room,
-}
-
-/// What was found out about the features.
-#[derive(Debug)]
-struct Ready {
-    asked: Asked,
-    catalog: Arc<Catalog>,
-    max_age: Option<Span>,
-    /// It holds for readers that see less than this commit.
-    until: Commit,
 }
 
 impl RowReader {
@@ -88,10 +73,8 @@ impl RowReader {
         cells.make_room(entities.len());
         let answered = keeper.glance(|state| {
             let stamp = Stamp { now: keeper.now(), commit: state.visible() };
-            if let Some(asked) = current(ready, state, stamp, read) {
-                return Some(answer(state, asked, stamp, read, entities, cells, room));
-            }
-            None
+            let asked = ready.as_mut()?.current(state, stamp, read)?;
+            Some(answer(state, asked, stamp, read, entities, cells, room))
         });
         match answered {
             Some(answered) => answered?,
@@ -104,59 +87,6 @@ impl RowReader {
         }
         Ok(cells)
     }
-}
-
-impl Ready {
-    /// What will hold for later reads, too; `None` if nothing does.
-    fn of(plan: &Plan, features: &Selection, read: &Read) -> Option<Self> {
-        let catalog = &plan.state.catalog;
-        let mut until = Commit::MAX;
-        for (_, feature) in features.by_id() {
-            let known = catalog.get(feature.id)?;
-            if known.changes().len() > 1 || known.terms().history.is_some() {
-                return None;
-            }
-            until = known.retired.map_or(until, |retired| until.min(retired));
-        }
-        let stays = plan.asks.iter().all(|ask| ask.horizon.is_none());
-        let is_newest = matches!(read.stand, Stand::Newest);
-        (stays && is_newest && read_moment(read, plan.stamp).is_some()).then(|| Self {
-            asked: Asked::new(plan.asks.clone()),
-            catalog: Arc::clone(catalog),
-            max_age: read.max_age,
-            until,
-        })
-    }
-}
-
-/// What was found out, if it holds for this read: the moment is then set.
-#[inline]
-fn current<'r>(
-    ready: &'r mut Option<Ready>,
-    state: &State,
-    stamp: Stamp,
-    read: &Read,
-) -> Option<&'r mut Asked> {
-    let ready = ready.as_mut()?;
-    let holds = Arc::ptr_eq(&ready.catalog, &state.catalog)
-        && ready.max_age == read.max_age
-        && stamp.commit < ready.until
-        && matches!(read.stand, Stand::Newest);
-    let t = read_moment(read, stamp).filter(|_| holds)?;
-    ready.asked.set_moment(t);
-    Some(&mut ready.asked)
-}
-
-/// The moment of a read of features without a horizon; `None` if it lies before all time, or there
-/// are several.
-#[inline]
-fn read_moment(read: &Read, stamp: Stamp) -> Option<EventTime> {
-    let base = match read.moment {
-        Moment::Now => stamp.now,
-        Moment::AsOf(t) => t,
-        Moment::Span(..) => return None,
-    };
-    i64::try_from(shifted(base, read.delay, read.before)).ok().map(EventTime)
 }
 
 fn answer<E: AsRef<[u8]>>(
@@ -172,8 +102,7 @@ fn answer<E: AsRef<[u8]>>(
     let taken = &*state.taken;
     for (row, entity) in entities.iter().enumerate() {
         let entity = entity.as_ref();
-        let erased = taken.erase_of(entity);
-        let view = View { seen_from: stamp.commit, known_at: read.known_at, erased, taken };
+        let view = View::of(taken, entity, stamp.commit, read.known_at);
         let mut visits = Visits::new();
         let mut out = cells.row_mut(row);
         let answered = answer_one(state, asked, &view, entity, &mut visits, &mut out, room);
@@ -223,7 +152,7 @@ fn answer_one(
         Looked::Best(best) => {
             for (ask, found) in asked.each().iter().zip(best) {
                 if let Some(found) = found {
-                    put(ask, &found, out)?;
+                    put(ask, &found.version(), out)?;
                 }
             }
         }

@@ -22,7 +22,18 @@ pub(crate) struct View<'a> {
     pub(crate) taken: &'a Taken,
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
+    /// What a read of an entity may see that sees so many commits, and known times up to one.
+    #[inline]
+    pub(crate) fn of(
+        taken: &'a Taken,
+        entity: &[u8],
+        seen_from: Commit,
+        known_at: Option<KnownTime>,
+    ) -> Self {
+        Self { seen_from, known_at, erased: taken.erase_of(entity), taken }
+    }
+
     /// Whether the read sees a revision. The source is asked for only if it matters.
     #[inline]
     pub(crate) fn sees(&self, order: &Order, source: impl FnOnce() -> SourceId) -> bool {

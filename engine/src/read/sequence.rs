@@ -13,10 +13,12 @@ use crate::metrics::{Lookup, Visits};
 use crate::read::history::{Wanted, each_version};
 use crate::read::how::{Moment, Read};
 use crate::read::plan::{Ask, Plan};
+use crate::read::ready::Ready;
+use crate::read::resolve::View;
 use crate::read::selection::Selection;
 use crate::read::source::{Content, LastBlock};
-use crate::state::live::Keeper;
-use crate::types::answer::Status;
+use crate::state::live::{Keeper, State};
+use crate::types::answer::{Stamp, Status};
 use crate::types::error::{Error, Result};
 use crate::types::sequence::Sequence;
 use crate::types::spec::Feature;
@@ -31,6 +33,7 @@ pub struct SequenceReader {
     keeper: Arc<Keeper>,
     feature: Feature,
     selection: Selection,
+    ready: Option<Ready>,
     found: Sequence,
 }
 
@@ -38,7 +41,7 @@ impl SequenceReader {
     pub(crate) fn new(keeper: &Arc<Keeper>, feature: Feature) -> Self {
         let found = Sequence::new(feature.value_type);
         let selection = Selection::new(vec![feature.clone()]);
-        Self { keeper: Arc::clone(keeper), feature, selection, found }
+        Self { keeper: Arc::clone(keeper), feature, selection, ready: None, found }
     }
 
     /// The feature whose versions are read, in the schema that its name meant when the reader was made.
@@ -79,32 +82,57 @@ impl SequenceReader {
         &mut self,
         entity: &[u8],
         read: &Read,
-        wanted: impl FnOnce(&Ask) -> Wanted,
+        wanted: impl Fn(&Ask) -> Wanted,
     ) -> Result<&Sequence> {
-        let Self { keeper, selection, found, .. } = self;
+        let Self { keeper, selection, ready, found, .. } = self;
         found.clear();
         keeper.check_open()?;
-        let plan = Plan::new(keeper, selection, read)?;
-        let ask = plan.asks.first().ok_or(Error::Closed)?;
-        let (mut visits, mut last) = (Visits::new(), LastBlock::default());
-        let answered = each_version(&plan, ask, entity, wanted(ask), &mut visits, |run| {
-            while let Some(version) = run.next()? {
-                let content = version.content(ask.value_type)?;
-                let status = put(ask, version.event_time(), &content, &mut last, found)?;
-                // What is older than a value that is too old is so, too: nobody needs its bytes.
-                if status == Status::Value {
-                    run.rest_of_block(&mut last, |event_time, raw| {
-                        put_raw(ask, event_time, raw, found)
-                    })?;
-                }
-            }
-            Ok(())
+        let answered = keeper.glance(|state| {
+            let stamp = Stamp { now: keeper.now(), commit: state.visible() };
+            let ask = ready.as_mut()?.current(state, stamp, read)?.each().first()?;
+            let view = View::of(&state.taken, entity, stamp.commit, read.known_at);
+            Some(answer(state, (ask, &view), stamp, entity, wanted(ask), found))
         });
-        found.stopped_at_horizon = plan.state.monitor.watched(answered)?;
-        found.stamp = plan.stamp;
-        plan.state.monitor.reads.count(Lookup::Versions, 1, &visits);
+        match answered {
+            Some(answered) => answered?,
+            None => {
+                let plan = Plan::new(keeper, selection, read)?;
+                *ready = Ready::of(&plan, selection, read);
+                let ask = plan.asks.first().ok_or(Error::Closed)?;
+                let asked = (ask, &plan.view(entity));
+                answer(&plan.state, asked, plan.stamp, entity, wanted(ask), found)?;
+            }
+        }
         Ok(found)
     }
+}
+
+fn answer(
+    state: &State,
+    (ask, view): (&Ask, &View<'_>),
+    stamp: Stamp,
+    entity: &[u8],
+    wanted: Wanted,
+    found: &mut Sequence,
+) -> Result<()> {
+    let (mut visits, mut last) = (Visits::new(), LastBlock::default());
+    let answered = each_version(state, view, ask, entity, wanted, &mut visits, |run| {
+        while let Some(version) = run.next()? {
+            let content = version.content(ask.value_type)?;
+            let status = put(ask, version.event_time(), &content, &mut last, found)?;
+            // What is older than a value that is too old is so, too: nobody needs its bytes.
+            if status == Status::Value {
+                run.rest_of_block(&mut last, |event_time, raw| {
+                    put_raw(ask, event_time, raw, found)
+                })?;
+            }
+        }
+        Ok(())
+    });
+    found.stopped_at_horizon = state.monitor.watched(answered)?;
+    found.stamp = stamp;
+    state.monitor.reads.count(Lookup::Versions, 1, &visits);
+    Ok(())
 }
 
 /// Adds what a version answers that has a value of these bytes; `false`: they are none of its type.

@@ -18,7 +18,7 @@ use crate::read::direct::{RowRoom, answer_row, is_number, put_newer, put_newer_n
 use crate::read::plan::Ask;
 use crate::read::resolve::View;
 use crate::read::row::table_may_hold;
-use crate::read::source::{Found, newest_in_memtable};
+use crate::read::source::{Version, newest_in_memtable};
 use crate::state::live::State;
 use crate::state::memtable::{EntityNode, Memtable, Near, Newest, Number};
 use crate::types::cells::{Cells, RowCells};
@@ -164,7 +164,7 @@ impl Several<'_, '_> {
         let Self { asked, view, out, .. } = self;
         let count: usize = node.groups().map(|group| group.len()).sum();
         if !asked.is_ascending || count > asked.len().saturating_mul(2) {
-            let put = |ask: &Ask, found: Found<'_>| put_newer(ask, &found, out);
+            let put = |ask: &Ask, version: Version<'_>| put_newer(ask, &version, out);
             return newest_in_memtable(node, asked.each(), view, put);
         }
         for group in node.groups() {
@@ -253,7 +253,7 @@ impl Several<'_, '_> {
                 Newest::Number(_) | Newest::More => {
                     let seen = feature.newest(ask.t, |order, source| view.sees(order, || source));
                     match seen {
-                        Some(held) => put_newer(ask, &Found::of(&held), out)?,
+                        Some(held) => put_newer(ask, &Version::of(&held), out)?,
                         None => true,
                     }
                 }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use asofdb_format::chunk::Column;
 use asofdb_format::head::{Head, Slot};
-use asofdb_format::ids::SourceId;
+use asofdb_format::ids::{EventTime, SourceId};
 use asofdb_format::revision::Order;
 use asofdb_format::value::{Kind, Value, ValueType};
 use asofdb_format::values::{BackInBlock, Block, InBlock, Place, Values};
@@ -20,23 +20,30 @@ use crate::read::resolve::View;
 use crate::state::memtable::{EntityNode, FeatureNode, Held, HeldValue, Near};
 use crate::types::error::Result;
 
-/// A revision that a read sees, its value not yet fetched.
-#[derive(Clone, Debug)]
+/// A revision that a read sees, its value not yet fetched, for who compares it with others.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Found<'s> {
     pub(crate) order: Order,
     pub(crate) source: SourceId,
     pub(crate) content: Content<'s>,
 }
 
+/// The same for who has compared: when it became true, and what it says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Version<'s> {
+    pub(crate) event_time: EventTime,
+    pub(crate) content: Content<'s>,
+}
+
 /// What a revision says, its value not yet fetched.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Content<'s> {
     pub(crate) kind: Kind,
     value: ValuePlace<'s>,
 }
 
 /// Where a value is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum ValuePlace<'s> {
     None,
     Bits(u64),
@@ -51,6 +58,16 @@ enum ValuePlace<'s> {
 impl<'s> Found<'s> {
     pub(crate) fn of(held: &Held<'s>) -> Self {
         Self { order: held.order, source: held.source, content: Content::of(held) }
+    }
+
+    pub(crate) const fn version(&self) -> Version<'s> {
+        Version { event_time: self.order.event_time, content: self.content }
+    }
+}
+
+impl<'s> Version<'s> {
+    pub(crate) fn of(held: &Held<'s>) -> Self {
+        Self { event_time: held.order.event_time, content: Content::of(held) }
     }
 }
 
@@ -155,18 +172,18 @@ fn offer<'s>(best: &mut Option<Found<'s>>, found: Found<'s>) {
     }
 }
 
-/// Hands out the newest revision that the view sees of each feature that a memtable has of an entity,
+/// Hands out the newest version that the view sees of each feature that a memtable has of an entity,
 /// until it is told to stop.
 #[inline]
 pub(crate) fn newest_in_memtable<'s>(
     node: EntityNode<'s>,
     asks: &[Ask],
     view: &View<'_>,
-    mut each: impl FnMut(&Ask, Found<'s>) -> Result<bool>,
+    mut each: impl FnMut(&Ask, Version<'s>) -> Result<bool>,
 ) -> Result<bool> {
     each_feature(node, asks, |ask, _, feature| {
         let seen = feature.newest(ask.t, |order, source| view.sees(order, || source));
-        seen.map_or(Ok(true), |held| each(ask, Found::of(&held)))
+        seen.map_or(Ok(true), |held| each(ask, Version::of(&held)))
     })
 }
 
@@ -250,7 +267,9 @@ pub(crate) fn offer_row<'s>(
         let seen = head.event_time(place) <= ask.t
             && view.sees(&row.order(&head, place)?, || head.source(place));
         if seen {
-            offer(best, head_found(row, &head, place, ask)?);
+            let content = head_content(row, &head, place, ask.value_type)?;
+            let (order, source) = (row.order(&head, place)?, head.source(place));
+            offer(best, Found { order, source, content });
         } else {
             if !in_history {
                 in_history = true;
@@ -270,24 +289,28 @@ pub(crate) fn offer_row<'s>(
     for ((ask, best), _) in asks.iter().zip(best).zip(older).filter(|(_, older)| *older) {
         let Some(place) = history.column_of(ask.feature) else { continue };
         let column = history.column(place)?;
-        let mut orders = column.orders_back();
-        let version = |index| orders.version(index, column.event_time(index));
+        let orders = history.orders()?;
+        let mut back = column.orders_back(orders);
+        let version = |index| back.version(index, column.event_time(index));
         let newest = newest_seen(column.up_to(ask.t), version, view);
         if let Some(newest) = newest {
-            offer(best, column_found(table, &bytes, &column, newest).map_err(malformed)?);
+            let said = column_version(table, &bytes, &column, newest).map_err(malformed)?;
+            let order = column.order_at(orders, newest, said.event_time);
+            let source = column.source(orders, newest);
+            offer(best, Found { order, source, content: said.content });
         }
     }
     Ok(true)
 }
 
-pub(crate) fn head_found<'s>(
+pub(crate) fn head_version<'s>(
     row: &HeadRow<'s>,
     head: &Head<'_>,
     place: usize,
     ask: &Ask,
-) -> Result<Found<'s>> {
+) -> Result<Version<'s>> {
     let content = head_content(row, head, place, ask.value_type)?;
-    Ok(Found { order: row.order(head, place)?, source: head.source(place), content })
+    Ok(Version { event_time: head.event_time(place), content })
 }
 
 /// What the newest revision of a feature says.
@@ -322,14 +345,14 @@ pub(crate) fn head_content<'s>(
     Ok(Content { kind, value })
 }
 
-pub(crate) fn column_found<'s>(
+pub(crate) fn column_version<'s>(
     table: &'s Table,
     bytes: &ChunkBytes<'s>,
     column: &Column<'_>,
     index: usize,
-) -> std::result::Result<Found<'s>, Malformed> {
+) -> std::result::Result<Version<'s>, Malformed> {
     let content = column_content(table, bytes, column, &mut Beside::of(column)?, index)?;
-    Ok(Found { order: column.order(index), source: column.source(index), content })
+    Ok(Version { event_time: column.event_time(index), content })
 }
 
 /// The values of a column, and in which block the last one was that was looked at.

@@ -30,7 +30,8 @@ fn answer(
 ) -> Result<Versions> {
     let mut answers = Vec::new();
     let mut last = LastBlock::default();
-    let stopped_at_horizon = each_version(plan, ask, entity, wanted, visits, |run| {
+    let (state, view) = (&plan.state, plan.view(entity));
+    let stopped_at_horizon = each_version(state, &view, ask, entity, wanted, visits, |run| {
         while let Some(version) = run.next()? {
             let found = version.found(ask.value_type)?;
             answers.push(answer_of(&plan.state, ask, &found, ask.t, &mut last)?);

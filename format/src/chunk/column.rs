@@ -150,12 +150,12 @@ impl Orders<'_> {
     }
 }
 
-/// One feature's older versions, read in place.
+/// One feature's older versions, read in place. Their orders are told by the chunk's own
+/// [`Chunk::orders`](crate::chunk::Chunk::orders), which who sees all of them need not decode.
 #[derive(Clone, Copy, Debug)]
 pub struct Column<'a> {
     pub(super) times: List<'a>,
     pub(super) before: usize,
-    pub(super) orders: Orders<'a>,
     pub(super) kinds: Option<Ints<'a>>,
     pub(super) values: ColumnValues<'a>,
 }
@@ -193,27 +193,27 @@ impl<'a> Column<'a> {
     /// The i-th revision's place in the order.
     #[must_use]
     #[inline]
-    pub fn order(&self, index: usize) -> Order {
-        self.order_at(index, self.event_time(index))
+    pub fn order(&self, orders: &Orders<'_>, index: usize) -> Order {
+        self.order_at(orders, index, self.event_time(index))
     }
 
     /// The same for who has its event time.
     #[must_use]
     #[inline]
-    pub fn order_at(&self, index: usize, event_time: EventTime) -> Order {
-        self.orders.of(self.before, index, event_time)
+    pub fn order_at(&self, orders: &Orders<'_>, index: usize, event_time: EventTime) -> Order {
+        orders.of(self.before, index, event_time)
     }
 
     /// The i-th revision's source.
     #[must_use]
-    pub fn source(&self, index: usize) -> SourceId {
-        self.orders.source(self.before.saturating_add(index))
+    pub fn source(&self, orders: &Orders<'_>, index: usize) -> SourceId {
+        orders.source(self.before.saturating_add(index))
     }
 
     /// The orders of its revisions, for who goes back through them.
     #[must_use]
-    pub const fn orders_back(&self) -> OrdersBack<'_, 'a> {
-        OrdersBack::new(&self.orders, self.before)
+    pub const fn orders_back<'o>(&self, orders: &'o Orders<'a>) -> OrdersBack<'o, 'a> {
+        OrdersBack::new(orders, self.before)
     }
 
     /// The i-th revision's kind.

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use asofdb_format::catalog::Bounds;
-use asofdb_format::chunk::{self, Chunk, Column, ColumnInput, Walk};
+use asofdb_format::chunk::{self, Chunk, Column, ColumnInput, Orders, Walk};
 use asofdb_format::directory::{self, Directory};
 use asofdb_format::freshness::{self, Freshness};
 use asofdb_format::hash::EntityHash;
@@ -171,9 +171,10 @@ impl<'a> Table<'a> {
             let heap = at(history, heap_start, u64::from(place.heap_len))?;
             let chunk = Chunk::decode(bytes)?;
             let timeline = self.timeline()?;
+            let orders = chunk.orders(&timeline)?;
             for index in 0..chunk.columns().min(most) {
-                let revisions =
-                    column_revisions(bytes, heap, &chunk.column(index, &timeline)?, most)?;
+                let column = chunk.column(index)?;
+                let revisions = column_revisions((bytes, heap), &column, &orders, most)?;
                 features.insert(chunk.feature(index), revisions);
             }
         }
@@ -186,9 +187,9 @@ impl<'a> Table<'a> {
 }
 
 fn column_revisions(
-    chunk: &[u8],
-    heap: &[u8],
+    (chunk, heap): (&[u8], &[u8]),
     column: &Column<'_>,
+    orders: &Orders<'_>,
     most: usize,
 ) -> Result<Vec<Revision>, Malformed> {
     let mut all = Vec::new();
@@ -215,7 +216,7 @@ fn column_revisions(
                 Payload::Raw(held.1.slice(place.start..place.end))
             }
         };
-        let (order, source) = (column.order(index), column.source(index));
+        let (order, source) = (column.order(orders, index), column.source(orders, index));
         all.push(Revision { order, kind, source, payload });
     }
     Ok(all)
@@ -452,17 +453,17 @@ fn check_chunk_of(columns: &[(FeatureId, Numbers, Vec<Revision>)], timeline: &Ti
         assert_eq!(chunk.find(*feature, 0), Ok(index));
         assert_eq!(chunk.find(*feature, from), Ok(index));
         from = index;
-        let column = chunk.column(index, timeline).unwrap();
-        assert_eq!(&column_revisions(&bytes, &heap, &column, usize::MAX).unwrap(), revisions);
+        let (column, orders) = (chunk.column(index).unwrap(), chunk.orders(timeline).unwrap());
+        let found = column_revisions((&bytes, &heap), &column, &orders, usize::MAX);
+        assert_eq!(&found.unwrap(), revisions);
         for revision in revisions {
             let t = revision.order.event_time;
             let expected = revisions.iter().filter(|other| other.order.event_time <= t).count();
             assert_eq!(column.up_to(t), expected);
         }
         assert_eq!(column.up_to(EventTime::MAX), revisions.len());
-        let orders = chunk.orders(timeline).unwrap();
-        let again = chunk.column_with(index, &orders, &mut column_walk).unwrap();
-        rows::check_back(&again, revisions);
+        let again = chunk.column_with(index, &mut column_walk).unwrap();
+        rows::check_back(&again, &orders, revisions);
         if let Some(numbers) = chunk.numbers(index, &mut walk).unwrap() {
             assert_eq!(numbers.len(), revisions.len());
             let (mut starts, mut limits) = (vec![1, 2, 3], Vec::new());

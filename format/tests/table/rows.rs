@@ -1,6 +1,6 @@
 //! What is read of several columns at once, held against the revisions that were written.
 
-use asofdb_format::chunk::{Cells, Chunk, Column, Grid, Moments, NumberColumn, Wanted};
+use asofdb_format::chunk::{Cells, Chunk, Column, Grid, Moments, NumberColumn, Orders, Wanted};
 use asofdb_format::head::{self, Head, HistoryPlace};
 use asofdb_format::ids::{Commit, EventTime, FeatureId, KnownTime, SourceId};
 use asofdb_format::revision::{Order, Payload, Revision};
@@ -187,9 +187,9 @@ pub fn check_moment(chunk: &Chunk<'_>, numbers: &NumberColumn<'_>, t: EventTime)
 }
 
 /// Whether who goes back through a column, by steps of any length, is told its revisions.
-pub fn check_back(column: &Column<'_>, revisions: &[Revision]) {
+pub fn check_back(column: &Column<'_>, orders: &Orders<'_>, revisions: &[Revision]) {
     for step in 1..4 {
-        let mut back = column.orders_back();
+        let mut back = column.orders_back(orders);
         for (at, revision) in revisions.iter().enumerate().rev().step_by(step) {
             let version = back.version(at, column.event_time(at));
             assert_eq!(version, (revision.order, revision.source));

@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 
-use asofdb_format::chunk::{Chunk, Column};
+use asofdb_format::chunk::{Chunk, Column, Orders};
 use asofdb_format::hash::EntityHash;
 use asofdb_format::head::Head;
 use asofdb_format::ids::{EventTime, SourceId};
@@ -94,7 +94,7 @@ impl<'p> Cursor<'_, 'p> {
     pub(crate) fn found(&mut self, value_type: ValueType) -> Result<Found<'p>> {
         let source = match self {
             Self::Memory(memory) => memory.now.source,
-            Self::Table(table) => table.source(),
+            Self::Table(table) => table.source()?,
         };
         Ok(Found { order: self.order()?, source, content: self.content(value_type)? })
     }
@@ -156,19 +156,34 @@ pub(crate) struct InTable<'h, 'p> {
 struct Older<'h, 'p> {
     bytes: &'h ChunkBytes<'p>,
     column: Column<'h>,
+    /// Decoded when they are first asked for.
+    orders: OnceCell<Orders<'h>>,
     values: Beside<'h>,
     index: usize,
 }
 
 impl<'h, 'p> InTable<'h, 'p> {
-    pub(super) fn first(row: &'h Row<'p>, ask: &Ask, view: &View<'_>) -> Result<Option<Self>> {
+    /// Adds a cursor at the newest revision of a row that is seen, if there is one.
+    // It is made where it stays: it is large.
+    pub(super) fn add_first(
+        row: &'h Row<'p>,
+        ask: &Ask,
+        view: &View<'_>,
+        cursors: &mut Vec<Cursor<'h, 'p>>,
+    ) -> Result<()> {
         let head = row.row.head()?;
-        let Ok(place) = head.find(ask.feature, 0) else { return Ok(None) };
+        let Ok(place) = head.find(ask.feature, 0) else { return Ok(()) };
         let event_time = head.event_time(place);
-        let mut first = Self { row, head, place, event_time, older: None };
-        let is_seen =
-            event_time <= ask.t && (row.sees_all || view.sees(&first.order()?, || first.source()));
-        Ok(if is_seen || first.go_on(None, ask, view)? { Some(first) } else { None })
+        let is_seen = event_time <= ask.t
+            && (row.sees_all || view.sees(&row.row.order(&head, place)?, || head.source(place)));
+        cursors.push(Cursor::Table(Self { row, head, place, event_time, older: None }));
+        if !is_seen
+            && let Some(Cursor::Table(first)) = cursors.last_mut()
+            && !first.go_on(None, ask, view)?
+        {
+            cursors.truncate(cursors.len() - 1);
+        }
+        Ok(())
     }
 
     #[inline]
@@ -188,10 +203,7 @@ impl<'h, 'p> InTable<'h, 'p> {
             if passed == Some(event_time) {
                 continue;
             }
-            let column = &older.column;
-            if self.row.sees_all
-                || view.sees(&column.order_at(index, event_time), || column.source(index))
-            {
+            if self.row.sees_all || older.is_seen(self.row, event_time, view)? {
                 self.event_time = event_time;
                 return Ok(true);
             }
@@ -235,15 +247,15 @@ impl<'h, 'p> InTable<'h, 'p> {
 
     fn order(&self) -> Result<Order> {
         match &self.older {
-            Some(older) => Ok(older.column.order_at(older.index, self.event_time)),
+            Some(older) => older.order(self.row, self.event_time),
             None => self.row.row.order(&self.head, self.place),
         }
     }
 
-    fn source(&self) -> SourceId {
+    fn source(&self) -> Result<SourceId> {
         match &self.older {
-            Some(older) => older.column.source(older.index),
-            None => self.head.source(self.place),
+            Some(older) => Ok(older.column.source(older.orders(self.row)?, older.index)),
+            None => Ok(self.head.source(self.place)),
         }
     }
 
@@ -251,7 +263,7 @@ impl<'h, 'p> InTable<'h, 'p> {
     fn content(&mut self, value_type: ValueType) -> Result<Content<'p>> {
         let table = self.row.row.table;
         match &mut self.older {
-            Some(Older { bytes, column, values, index }) => {
+            Some(Older { bytes, column, values, index, .. }) => {
                 let content = column_content(table, bytes, column, values, *index);
                 content.map_err(|fault| table.corrupt(bytes.start, &fault))
             }
@@ -262,6 +274,7 @@ impl<'h, 'p> InTable<'h, 'p> {
 
 impl<'h, 'p> Older<'h, 'p> {
     /// Behind the newest revision up to the ask's moment; `None`: the row has none in its chunk.
+    #[inline]
     fn of(row: &'h Row<'p>, head: &Head<'_>, ask: &Ask) -> Result<Option<Self>> {
         let bytes = match row.chunk.get() {
             Some(bytes) => bytes,
@@ -275,10 +288,35 @@ impl<'h, 'p> Older<'h, 'p> {
         let malformed = |fault: Malformed| table.corrupt(bytes.start, &fault);
         let chunk = Chunk::decode(&bytes.bytes).map_err(malformed)?;
         let Ok(place) = chunk.find(ask.feature, 0) else { return Ok(None) };
-        let column = chunk.column(place, table.timeline()?).map_err(malformed)?;
+        let column = chunk.column(place).map_err(malformed)?;
         let values = Beside::of(&column).map_err(malformed)?;
         let index = column.up_to(ask.t);
-        Ok(Some(Self { bytes, column, values, index }))
+        Ok(Some(Self { bytes, column, orders: OnceCell::new(), values, index }))
+    }
+
+    /// What tells of the revisions whether they are seen. Where all are it is seldom asked for, so that
+    /// the chunk is decoded once more rather than kept.
+    fn orders(&self, row: &'h Row<'p>) -> Result<&Orders<'h>> {
+        if let Some(orders) = self.orders.get() {
+            return Ok(orders);
+        }
+        let (table, bytes) = (row.row.table, self.bytes);
+        let timeline = table.timeline()?;
+        let orders = Chunk::decode(&bytes.bytes).and_then(|chunk| chunk.orders(timeline));
+        let orders = orders.map_err(|fault| table.corrupt(bytes.start, &fault))?;
+        Ok(self.orders.get_or_init(|| orders))
+    }
+
+    /// The place in the order of the revision that is looked at, by its event time.
+    fn order(&self, row: &'h Row<'p>, event_time: EventTime) -> Result<Order> {
+        Ok(self.column.order_at(self.orders(row)?, self.index, event_time))
+    }
+
+    /// Whether the view sees it.
+    fn is_seen(&self, row: &'h Row<'p>, event_time: EventTime, view: &View<'_>) -> Result<bool> {
+        let orders = self.orders(row)?;
+        let order = self.column.order_at(orders, self.index, event_time);
+        Ok(view.sees(&order, || self.column.source(orders, self.index)))
     }
 }
 

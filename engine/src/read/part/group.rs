@@ -14,7 +14,7 @@ use crate::read::numbers::{self, NumbersRoom};
 use crate::read::older::OlderVersions;
 use crate::read::part::{Group, Numbers, PartCells, Views, seen};
 use crate::read::plan::Ask;
-use crate::read::source::{Found, LastBlock, column_found, head_found};
+use crate::read::source::{LastBlock, Version, column_version, head_version};
 use crate::types::error::Result;
 
 /// Answers a group from the one row of a table that holds its entity; whether its older versions
@@ -95,8 +95,8 @@ pub(super) fn from_head(
         return Ok(());
     }
     for at in before..group.times.len() {
-        let found = head_found(row, head, place, ask)?;
-        put_at(group, at, ask, &found, (cells, &mut LastBlock::passing()))?;
+        let version = head_version(row, head, place, ask)?;
+        put_at(group, at, ask, &version, (cells, &mut LastBlock::passing()))?;
     }
     Ok(())
 }
@@ -156,8 +156,8 @@ fn from_history(
     let mut last = LastBlock::passing();
     for (at, t) in group.times.iter().enumerate().take(before) {
         if let Some(newest) = column.up_to(*t).checked_sub(1) {
-            let found = column_found(table, history.bytes, &column, newest);
-            put_at(group, at, ask, &found.map_err(malformed)?, (cells, &mut last))?;
+            let version = column_version(table, history.bytes, &column, newest);
+            put_at(group, at, ask, &version.map_err(malformed)?, (cells, &mut last))?;
         }
     }
     Ok(())
@@ -204,9 +204,9 @@ pub(super) fn put_at(
     group: Group<'_>,
     at: usize,
     ask: &Ask,
-    found: &Found<'_>,
+    version: &Version<'_>,
     (cells, last): (&mut PartCells, &mut LastBlock),
 ) -> Result<()> {
     let Some(t) = group.times.get(at) else { return Ok(()) };
-    put_after(&Ask { t: *t, ..*ask }, found, last, &mut cells.row(group, at))
+    put_after(&Ask { t: *t, ..*ask }, version, last, &mut cells.row(group, at))
 }

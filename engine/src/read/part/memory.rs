@@ -12,7 +12,7 @@ use crate::read::part::group::put_at;
 use crate::read::part::{Group, PartCells, Views};
 use crate::read::plan::Ask;
 use crate::read::resolve::View;
-use crate::read::source::{Found, LastBlock, each_feature};
+use crate::read::source::{LastBlock, Version, each_feature};
 use crate::state::memtable::{EntityNode, Falling, FeatureNode, Held, Newest, Number};
 use crate::types::error::{Error, Result};
 
@@ -126,5 +126,5 @@ fn put_held(
     held: &Held<'_>,
     cells: &mut PartCells,
 ) -> Result<()> {
-    put_at(group, at, ask, &Found::of(held), (cells, &mut LastBlock::passing()))
+    put_at(group, at, ask, &Version::of(held), (cells, &mut LastBlock::passing()))
 }

@@ -18,7 +18,7 @@ use crate::read::older::OlderVersions;
 use crate::read::part::group::{Spell, find_spells, from_head, put_at};
 use crate::read::part::{Group, PartCells, Views};
 use crate::read::plan::Ask;
-use crate::read::source::{LastBlock, column_found};
+use crate::read::source::{LastBlock, column_version};
 use crate::types::error::Result;
 
 /// Answers a group; whether its older versions were decoded for it.
@@ -132,14 +132,15 @@ fn others(
     cells: &mut PartCells,
 ) -> Result<()> {
     let column = history.column(place)?;
+    let orders = history.orders()?;
     let malformed = |fault: Malformed| history.corrupt(&fault);
     let mut last = LastBlock::passing();
     for (at, t) in group.times.iter().enumerate().take(since) {
-        let mut orders = column.orders_back();
+        let mut orders = column.orders_back(orders);
         let version = |index| orders.version(index, column.event_time(index));
         if let Some(newest) = back.newest(column.up_to(*t), version, &views.of(at)) {
-            let found = column_found(history.row.table, history.bytes, &column, newest);
-            put_at(group, at, ask, &found.map_err(malformed)?, (cells, &mut last))?;
+            let version = column_version(history.row.table, history.bytes, &column, newest);
+            put_at(group, at, ask, &version.map_err(malformed)?, (cells, &mut last))?;
         }
     }
     Ok(())
