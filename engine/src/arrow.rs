@@ -111,18 +111,22 @@ impl Joiner {
             fields.push(Arc::new(Field::new(name, array.data_type().clone(), true)));
             arrays.push(array);
         };
-        for (feature, answers) in self.features().iter().zip(joined.columns()) {
-            push(feature.name.clone(), values(feature, answers));
+        let all = self.features();
+        for (feature, answers) in all.iter().zip(joined.columns()) {
+            // Of two schemas of one name each needs its own.
+            let is_alone = all.iter().filter(|other| other.name == feature.name).count() == 1;
+            let name = if is_alone { feature.name.clone() } else { feature.versioned_name() };
+            push(name.clone(), values(feature, answers));
             if columns.status {
-                push(format!("{}__status", feature.name), statuses(answers)?);
+                push(format!("{name}__status"), statuses(answers)?);
             }
             if columns.event_times {
                 let times = (0..joined.rows()).map(|row| Some(answers.event_time(row)?.0));
                 let array: TimestampMicrosecondArray = times.collect();
-                push(format!("{}__event_time", feature.name), Arc::new(array.with_timezone("UTC")));
+                push(format!("{name}__event_time"), Arc::new(array.with_timezone("UTC")));
             }
             if columns.ages {
-                push(format!("{}__age_us", feature.name), ages(&joined, answers, &times));
+                push(format!("{name}__age_us"), ages(&joined, answers, &times));
             }
         }
         RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(|error| other(&error))

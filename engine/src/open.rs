@@ -31,6 +31,7 @@ use crate::open::replay::replay;
 use crate::state::arrangement::Arrangement;
 use crate::state::beginning::{self, Begun, Home};
 use crate::state::durable::Durable;
+use crate::state::labels::Labels;
 use crate::state::live::{Found, Keeper, Manifest, State};
 use crate::state::manifest::{self, Loaded};
 use crate::state::memtable::Memtable;
@@ -105,12 +106,21 @@ fn open_to_read(dir: &Path, options: Options, monitor: &Arc<Monitor>) -> Result<
     Ok(Opened { keeper, committer, lock: None })
 }
 
+fn is_in_the_way(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{AlreadyExists, NotADirectory};
+    matches!(error.kind(), AlreadyExists | NotADirectory)
+}
+
 fn open_to_write(dir: &Path, options: Options, monitor: &Arc<Monitor>) -> Result<Opened> {
     let disk = Arc::clone(&options.world.disk);
     let mut found = look_at(&*disk, dir);
     if matches!(&found, Err(Error::NotAStore { .. })) && options.create {
-        disk.create_dir_all(dir).map_err(|source| Error::io("create", dir, source))?;
-        found = look_at(&*disk, dir);
+        match disk.create_dir_all(dir) {
+            Ok(()) => found = look_at(&*disk, dir),
+            // There is a file in its place.
+            Err(error) if is_in_the_way(&error) => {}
+            Err(source) => return Err(Error::io("create", dir, source)),
+        }
     }
     let found = found?;
     if !found.has_current && (!options.create || !found.strangers.is_empty()) {
@@ -384,7 +394,7 @@ fn state_of(
         tables: Arc::new(tables),
         catalog: Arc::new(durable.catalog.clone()),
         taken: Arc::new(durable.taken.clone()),
-        sources: Arc::new(durable.sources.clone()),
+        sources: Arc::new(Labels::of(&durable.sources)),
         lost: durable.lost.clone().into(),
         marks: Arc::new(marks),
         monitor: Arc::clone(monitor),

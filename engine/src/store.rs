@@ -1,5 +1,6 @@
 //! The door: every call of the library, each handed to the floor that does it.
 
+use std::borrow::Borrow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -88,7 +89,8 @@ impl Store {
     }
 
     /// Closes the store for all its clones: what was written is durable, background work has
-    /// ended, and another process may open it. Later calls are refused.
+    /// ended, and another process may open it. Later calls that can fail are refused with
+    /// [`Error::Closed`]; those that cannot go on telling of what the store was when it was closed.
     ///
     /// # Errors
     /// [`Error::Io`] if what was written could not be made durable.
@@ -126,7 +128,7 @@ impl Store {
         definitions::define(self.keeper()?, &self.0.committer, spec)
     }
 
-    /// Alters how long a feature's values stay, or what is said of it. It takes effect at once,
+    /// Changes a feature's TTL, history, `forget_after`, description or tags. It takes effect at once,
     /// for all that is stored; what was given up before stays given up.
     ///
     /// # Errors
@@ -187,34 +189,48 @@ impl Store {
     /// # Errors
     /// [`Error::UnknownFeature`] for the first name that means nothing.
     pub fn select<N: AsRef<str>>(&self, names: &[N]) -> Result<Selection> {
-        let state = self.keeper()?.state();
-        select_at(&state, names, state.visible())
+        self.select_as(names, &Read::latest())
+    }
+
+    /// The same, by what the names meant where a read stands: at its snapshot or stamp.
+    ///
+    /// # Errors
+    /// As [`Store::select`], and as [`Store::read`] for the snapshot or stamp.
+    pub fn select_as<N: AsRef<str>>(&self, names: &[N], read: &Read) -> Result<Selection> {
+        let keeper = self.keeper()?;
+        let pinned = Pinned::new(keeper, &read.stand)?;
+        let catalog = &pinned.state.catalog;
+        let resolve = |name: &N| catalog.resolve(name.as_ref(), pinned.seen_from);
+        let features = names.iter().map(|name| Ok(catalog.describe(resolve(name)?)));
+        Ok(Selection::new(keeper.store, features.collect::<Result<_>>()?))
     }
 
     /// The newest schema of every feature, by name.
     #[must_use]
     pub fn select_all(&self) -> Selection {
-        Selection::new(self.features().into_iter().filter(|feature| feature.newest).collect())
+        let newest = self.features().into_iter().filter(|feature| feature.newest);
+        Selection::new(self.0.keeper.store, newest.collect())
     }
 
-    /// Writes a batch: all of it or nothing.
+    /// Writes a batch: all of it or nothing. Who wants to keep it passes a reference.
     ///
     /// # Errors
-    /// [`InvalidArgument`](crate::InvalidArgument) if something in it cannot be, then nothing is
-    /// written; [`Error::Io`] if the disk refuses, then writes are refused until the store is
-    /// opened again, and the batch may or may not be in it.
-    pub fn write(&self, batch: Batch, durability: Durability) -> Result<Commit> {
-        self.make_room(&batch, true)?;
-        self.0.committer.write(&batch, durability)
+    /// [`InvalidArgument`](crate::InvalidArgument) or [`Error::UnknownFeature`] if the batch is invalid:
+    /// nothing is written. [`Error::Io`] if the disk refuses: the batch may or may not be in the store, and
+    /// writes are refused until it is opened again.
+    pub fn write(&self, batch: impl Borrow<Batch>, durability: Durability) -> Result<Commit> {
+        self.make_room(batch.borrow(), true)?;
+        self.0.committer.write(batch.borrow(), durability)
     }
 
     /// As [`Store::write`], but where that would be slowed or wait, nothing is written.
     ///
     /// # Errors
-    /// [`Error::Busy`] if there is no room now; else as [`Store::write`].
-    pub fn try_write(&self, batch: Batch, durability: Durability) -> Result<Commit> {
-        self.make_room(&batch, false)?;
-        self.0.committer.write(&batch, durability)
+    /// [`Error::Busy`] if there is no room now: the same batch may be written later. Else as
+    /// [`Store::write`].
+    pub fn try_write(&self, batch: impl Borrow<Batch>, durability: Durability) -> Result<Commit> {
+        self.make_room(batch.borrow(), false)?;
+        self.0.committer.write(batch.borrow(), durability)
     }
 
     /// Waits for room, if it may, and begins another memtable if the present one is full: before a
@@ -259,12 +275,7 @@ impl Store {
     /// it takes it away, so that the work it stands for can be done again.
     #[must_use]
     pub fn mark(&self, name: &str) -> Option<Bytes> {
-        let state = self.0.keeper.state();
-        let newest = |memtable: &Arc<crate::state::memtable::Memtable>| {
-            memtable.aside().marks.get(name).map(|mark| mark.value.clone())
-        };
-        let flushed = || state.marks.get(name).map(|mark| mark.value.clone());
-        state.memtables.iter().find_map(newest).or_else(flushed)
+        self.0.keeper.state().mark(name)
     }
 
     /// The newest value of a feature: [`Store::as_of`] now.
@@ -288,20 +299,19 @@ impl Store {
     /// # Errors
     /// As [`Store::as_of`].
     pub fn read(&self, entity: impl AsRef<[u8]>, feature: &str, read: &Read) -> Result<Reading> {
-        let (plan, _) = self.plan_one(feature, read)?;
+        let plan = self.plan_one(feature, read)?;
         let row = read_as(Lookup::Point, &plan, entity.as_ref(), &mut LastBlock::default())?;
         let answer = row.answers.into_iter().next().unwrap_or(crate::Answer::Missing);
         Ok(Reading { answer, stamp: row.stamp })
     }
 
     /// Resolves a name as the read sees it, and makes the read ready.
-    fn plan_one(&self, feature: &str, read: &Read) -> Result<(Plan, Feature)> {
+    fn plan_one(&self, feature: &str, read: &Read) -> Result<Plan> {
         let keeper = self.keeper()?;
         let pinned = Pinned::new(keeper, &read.stand)?;
         let found = pinned.state.catalog.resolve(feature, pinned.seen_from)?;
-        let found = pinned.state.catalog.describe(found);
-        let selection = Selection::new(vec![found.clone()]);
-        Ok((Plan::of(keeper, pinned, &selection, read)?, found))
+        let selection = Selection::new(keeper.store, vec![pinned.state.catalog.describe(found)]);
+        Plan::of(keeper, pinned, &selection, read)
     }
 
     /// Many features of one entity.
@@ -317,8 +327,8 @@ impl Store {
         read_row(&Plan::new(self.keeper()?, features, read)?, entity.as_ref())
     }
 
-    /// A reader of these features, for who asks about them again and again: what can be found out
-    /// before an entity is known is found out once, and answers go to columns that are used again.
+    /// A reader of these features that is used again and again: it looks them up once, and writes
+    /// answers into columns that it uses again.
     ///
     /// ```
     /// use asofdb::{Batch, Durability, EventTime, FeatureSpec, Options, Read, Store, ValueType};
@@ -337,9 +347,11 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Closed`].
+    /// [`Error::Closed`]; [`InvalidArgument`](crate::InvalidArgument) for features of another store.
     pub fn reader(&self, features: &Selection) -> Result<RowReader> {
-        Ok(RowReader::new(self.keeper()?, features))
+        let keeper = self.keeper()?;
+        features.check_of(keeper)?;
+        Ok(RowReader::new(keeper, features))
     }
 
     /// Many features of many entities, all at one moment and commit.
@@ -370,7 +382,7 @@ impl Store {
         read: &Read,
     ) -> Result<Versions> {
         let asked = Read { moment: Moment::Span(from, to), ..read.clone() };
-        let (plan, _) = self.plan_one(feature, &asked)?;
+        let plan = self.plan_one(feature, &asked)?;
         let ask = plan.asks.first().copied().ok_or(Error::Closed)?;
         let wanted = Wanted { from, most: usize::MAX, base: None };
         read_versions(&plan, &ask, entity.as_ref(), wanted)
@@ -388,16 +400,15 @@ impl Store {
         n: usize,
         read: &Read,
     ) -> Result<Versions> {
-        let (plan, _) = self.plan_one(feature, read)?;
+        let plan = self.plan_one(feature, read)?;
         let ask = plan.asks.first().copied().ok_or(Error::Closed)?;
         let wanted = Wanted { from: EventTime::MIN, most: n, base: ask.horizon };
         read_versions(&plan, &ask, entity.as_ref(), wanted)
     }
 
-    /// A reader of a feature's versions, for who asks about sequences of events again and again: what
-    /// [`Store::last_n`] and [`Store::range`] answer goes to columns that are used again, and nothing
-    /// is allocated for a version. The name means the schema that it means now, whatever it comes to
-    /// mean later, or meant at a snapshot; `name@schema` is any other one. Known times, commits, sources
+    /// A reader of a feature's versions that is used again and again: what [`Store::last_n`] and
+    /// [`Store::range`] answer goes to columns that it uses again, and nothing is allocated for a version.
+    /// The name is resolved once, now; `name@schema` names another schema. Known times, commits, sources
     /// and stale values are told by [`Store::last_n`].
     ///
     /// ```
@@ -509,8 +520,8 @@ impl Store {
         self.prove_erased(entities)
     }
 
-    /// Makes the bytes go that earlier erases took away, as far as that was not done before, and
-    /// certifies for these entities that no file of the store has any of them.
+    /// Does what is left of the work of earlier erases, and certifies that no file of the store holds
+    /// anything of these entities from before their erase.
     ///
     /// The certificate is pending, and names what pins the bytes, while readers of this process
     /// hold what was replaced: values that borrow from a file, joins, scans. Ask again when they
@@ -525,7 +536,9 @@ impl Store {
         taking_back::prove_erased(self.keeper()?, &*self.background()?, &entities)
     }
 
-    /// Takes batches away for all reads that begin later and do not ask for an earlier commit.
+    /// Takes batches away for all reads that begin later and do not ask for an earlier commit. To find
+    /// what they touched it reads the tables that may hold any of it: of a source those that name it, else
+    /// all.
     ///
     /// # Errors
     /// [`InvalidArgument`](crate::InvalidArgument) if there is nothing to take away, or it lies
@@ -642,16 +655,8 @@ impl Store {
     /// The labels of all sources so far.
     #[must_use]
     pub fn sources(&self) -> Vec<Arc<str>> {
-        self.0.keeper.state().sources.values().cloned().collect()
+        self.0.keeper.state().sources.each().map(|(_, label)| Arc::clone(label)).collect()
     }
-}
-
-fn select_at<N: AsRef<str>>(state: &State, names: &[N], seen_from: Commit) -> Result<Selection> {
-    let features = names.iter().map(|name| {
-        let feature = state.catalog.resolve(name.as_ref(), seen_from)?;
-        Ok(state.catalog.describe(feature))
-    });
-    Ok(Selection::new(features.collect::<Result<_>>()?))
 }
 
 impl Inner {

@@ -394,11 +394,7 @@ pub(crate) fn manifest_synced(path: &Path, frame: &Frame<'_>) -> Result<Option<(
     }
     match edit::decode_all(frame.payload).as_deref() {
         Ok([Edit::ManifestSynced(number, len)]) => Ok(Some((*number, *len))),
-        Err(EditFault::Unknown(_)) => Err(Error::NewerFormat {
-            file: path.to_path_buf(),
-            found: asofdb_format::FORMAT_VERSION + 1,
-            supported: asofdb_format::FORMAT_VERSION,
-        }),
+        Err(EditFault::Unknown(_)) => Err(Error::newer_part(path)),
         _ => Err(Error::corrupt(path, frame.start, "expected a batch, or what the manifest was")),
     }
 }
@@ -509,7 +505,7 @@ pub(crate) fn check_header(path: &Path, bytes: &[u8], kind: FileKind) -> Result<
         )),
         Err(HeaderFault::Newer(found)) => Err(Error::NewerFormat {
             file: path.to_path_buf(),
-            found,
+            found: Some(found),
             supported: asofdb_format::FORMAT_VERSION,
         }),
         Err(HeaderFault::Malformed(fault)) => {

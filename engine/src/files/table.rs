@@ -42,7 +42,7 @@ use crate::world::disk::{Disk, FileReader};
 pub(crate) struct Table {
     pub(crate) entry: TableEntry,
     pub(crate) meta: TableMeta,
-    /// How fresh its features are; tables of earlier days do not tell.
+    /// How fresh its features are; a table may not tell.
     pub(crate) freshness: Option<Freshness>,
     pub(crate) layout: Layout,
     /// Read when it is first asked for: reads that see all revisions have no use for it.
@@ -603,11 +603,7 @@ impl OpenedTable {
         let sections = read(footer.sections.start, footer.sections.len)?;
         let layout = footer.layout(&sections).map_err(|fault| match fault {
             TableFault::Malformed(fault) => malformed(fault),
-            TableFault::Unknown(_) => Error::NewerFormat {
-                file: path.to_path_buf(),
-                found: asofdb_format::FORMAT_VERSION + 1,
-                supported: asofdb_format::FORMAT_VERSION,
-            },
+            TableFault::Unknown(_) => Error::newer_part(path),
         })?;
         let sums = read(layout.checksums.start, layout.checksums.len)?;
         if !layout.sums_are_whole(&sums) {

@@ -27,7 +27,7 @@ pub(crate) fn exact(keeper: &Keeper) -> Result<FreshnessReport> {
     report.exact = true;
     let catalog = &pinned.state.catalog;
     let features: Vec<_> = catalog.alive().map(|feature| catalog.describe(feature)).collect();
-    let selection = Selection::new(features);
+    let selection = Selection::new(keeper.store, features);
     let plan = Plan::of(keeper, pinned, &selection, &Read::latest())?;
     let mut counted: Vec<Counted> = plan.asks.iter().map(Counted::new).collect();
     let mut entities = Entities::new(&plan.state, b"", |_| true, |_| true)?;

@@ -37,7 +37,7 @@ pub(crate) fn future_rows(keeper: &Keeper, limit: usize) -> Result<Vec<FutureRow
     let pinned = Pinned::new(keeper, &Stand::Newest)?;
     let catalog = &pinned.state.catalog;
     let features: Vec<_> = catalog.alive().map(|feature| catalog.describe(feature)).collect();
-    let selection = Selection::new(features);
+    let selection = Selection::new(keeper.store, features);
     let plan = Plan::of(keeper, pinned, &selection, &Read::latest())?;
     let mut scan = FutureScan::new(&plan)?;
     let mut all = Vec::new();

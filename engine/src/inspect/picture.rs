@@ -297,11 +297,7 @@ fn read_current(disk: &dyn Disk, dir: &Path) -> Result<Header> {
 pub(super) fn decode_edits(file: &FrameBytes, frame: &Frame<'_>) -> Result<Vec<Edit>> {
     edit::decode_all(frame.payload).map_err(|fault| match fault {
         EditFault::Malformed(fault) => file.malformed(frame, &fault),
-        EditFault::Unknown(_) => Error::NewerFormat {
-            file: file.path.clone(),
-            found: asofdb_format::FORMAT_VERSION + 1,
-            supported: asofdb_format::FORMAT_VERSION,
-        },
+        EditFault::Unknown(_) => Error::newer_part(&file.path),
     })
 }
 

@@ -107,7 +107,7 @@ impl Lab {
         let mut spec = FeatureSpec::new(FEATURE, ValueType::I64);
         spec.terms = terms;
         let feature = definitions::define(&keeper, &committer, spec).unwrap();
-        let selection = Selection::new(vec![feature]);
+        let selection = Selection::new(keeper.store, vec![feature]);
         Arc::new(Self { disk, clock, keeper, committer, selection })
     }
 

@@ -66,7 +66,8 @@ impl Read {
         Self::of(Moment::AsOf(t))
     }
 
-    /// What a read that returned this stamp was answered.
+    /// As of what the clock said at a stamp, seen from its commit: what [`Read::latest`] was answered that
+    /// returned it. To repeat any other read add [`Read::stamp`] to it.
     pub fn at(stamp: Stamp) -> Self {
         Self::of(Moment::Now).stamp(stamp)
     }
@@ -83,7 +84,7 @@ impl Read {
         self
     }
 
-    /// As of so much earlier.
+    /// As of the moment minus `delay`.
     pub const fn delay(mut self, delay: Span) -> Self {
         self.delay = delay;
         self
@@ -116,7 +117,7 @@ pub struct JoinOptions {
     pub(crate) before: bool,
     pub(crate) delay: Span,
     pub(crate) max_age: Option<Span>,
-    pub(crate) from: Option<Snapshot>,
+    pub(crate) stand: Stand,
     pub(crate) threads: Option<usize>,
 }
 
@@ -153,7 +154,7 @@ impl JoinOptions {
         self
     }
 
-    /// As of so much before each row's time.
+    /// Each row as of its own time minus `delay`.
     pub const fn delay(mut self, delay: Span) -> Self {
         self.delay = delay;
         self
@@ -165,9 +166,16 @@ impl JoinOptions {
         self
     }
 
-    /// Seen from a held snapshot.
+    /// Seen from a held snapshot, in place of a stamp.
     pub fn snapshot(mut self, snapshot: &Snapshot) -> Self {
-        self.from = Some(snapshot.clone());
+        self.stand = Stand::Snapshot(snapshot.clone());
+        self
+    }
+
+    /// Seen from the commit of a stamp, with its clock, in place of a snapshot: a join with the same spine
+    /// and options as the one that told [the stamp](crate::Joined::stamp) is answered the same.
+    pub fn stamp(mut self, stamp: Stamp) -> Self {
+        self.stand = Stand::Stamp(stamp);
         self
     }
 

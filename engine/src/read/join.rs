@@ -24,7 +24,7 @@ use crate::read::part::{
     Group, GroupRoom, ManyRoom, PartCells, PartColumns, Views, answer_group, answer_in_memory,
     answer_many,
 };
-use crate::read::plan::{Ask, Pinned, clamp, shifted};
+use crate::read::plan::{Ask, Pinned, check_stamp, clamp, shifted};
 use crate::read::resolve::View;
 use crate::read::row::{table_may_hold, table_may_offer};
 use crate::read::selection::Selection;
@@ -68,16 +68,23 @@ impl Joiner {
         features: &Selection,
         options: JoinOptions,
     ) -> Result<Self> {
+        features.check_of(keeper)?;
         // Held first: what is pinned afterwards is seen from this commit or a later one.
-        let held = match &options.from {
-            Some(snapshot) => snapshot.clone(),
-            None => keeper.snapshots.hold(|| keeper.state().visible()),
+        let newest = || keeper.snapshots.hold(|| keeper.state().visible());
+        let (held, stand) = match &options.stand {
+            Stand::Newest => {
+                let newest = newest();
+                (newest.clone(), Stand::Snapshot(newest))
+            }
+            Stand::Snapshot(snapshot) => (snapshot.clone(), options.stand.clone()),
+            Stand::Stamp(_) => (newest(), options.stand.clone()),
         };
-        let pinned = Pinned::new(keeper, &Stand::Snapshot(held.clone()))?;
-        let asks = features
-            .by_id()
-            .map(|feature| pinned.ask(keeper, feature, options.max_age))
-            .collect::<Result<_>>()?;
+        let pinned = Pinned::new(keeper, &stand)?;
+        let ask = |(place, feature)| {
+            let ask = pinned.ask(keeper, (place, feature), options.max_age)?;
+            check_stamp(keeper, &stand, &ask, feature).map(|()| ask)
+        };
+        let asks = features.by_id().map(ask).collect::<Result<_>>()?;
         let stamp = pinned.stamp();
         let (keeper, features) = (Arc::clone(keeper), features.clone());
         let state = pinned.state;
@@ -91,8 +98,8 @@ impl Joiner {
     }
 
     /// Answers a part of the spine: a row for each row, in the same order. `None`, for a null
-    /// entity or time, matches nothing. Beside the answers it takes some 120 bytes a row, of up to 2^20
-    /// rows at once: of a longer part an entity is looked up again for the rows behind.
+    /// entity or time, matches nothing. Beside the answers it takes some 120 bytes a row. More than 2^20
+    /// rows are joined piece by piece, and an entity is looked up in each piece that has rows of it.
     ///
     /// # Errors
     /// [`Error::BelowHorizon`] if a row asks about a moment below the horizon of a feature; it

@@ -142,6 +142,7 @@ impl Plan {
         features: &Selection,
         read: &Read,
     ) -> Result<Self> {
+        features.check_of(keeper)?;
         let mut asks = Vec::with_capacity(features.len());
         // The first feature of the selection, not of the files, whose horizon the read is below.
         let mut below: Option<(usize, Error)> = None;
@@ -183,15 +184,8 @@ fn moment_of(
     read: &Read,
     feature: &Feature,
 ) -> Result<Option<EventTime>> {
-    let below =
-        |asked: i64, horizon| Error::BelowHorizon { feature: feature.name.clone(), asked, horizon };
+    check_stamp(keeper, &read.stand, ask, feature)?;
     let horizon = ask.horizon.unwrap_or(EventTime::MIN);
-    if let Stand::Stamp(stamp) = read.stand
-        && ask.horizon.is_some()
-        && (stamp.now < horizon || keeper.commits.lock().any_between(stamp.commit, horizon.0))
-    {
-        return Err(below(stamp.now.min(EventTime(stamp.commit.0)).0, horizon));
-    }
     let shift = |base| shifted(base, read.delay, read.before);
     let (asked, t) = match read.moment {
         Moment::Now => {
@@ -204,9 +198,27 @@ fn moment_of(
     let known_at = read.known_at.map(|known_at| i128::from(known_at.0));
     let is_below = |asked: &i128| ask.horizon.is_some() && *asked < i128::from(horizon.0);
     match Some(asked).filter(is_below).or(known_at.filter(is_below)) {
-        Some(asked) => Err(below(clamp(asked), horizon)),
+        Some(asked) => {
+            let (feature, asked) = (feature.name.clone(), clamp(asked));
+            Err(Error::BelowHorizon { feature, asked, horizon })
+        }
         None => Ok(i64::try_from(t).ok().map(EventTime)),
     }
+}
+
+/// Refuses to stand at a stamp from below the horizon of a feature: what it saw may be gone.
+pub(crate) fn check_stamp(
+    keeper: &Keeper,
+    stand: &Stand,
+    ask: &Ask,
+    feature: &Feature,
+) -> Result<()> {
+    let (Stand::Stamp(stamp), Some(horizon)) = (stand, ask.horizon) else { return Ok(()) };
+    if stamp.now >= horizon && !keeper.commits.lock().any_between(stamp.commit, horizon.0) {
+        return Ok(());
+    }
+    let asked = stamp.now.min(EventTime(stamp.commit.0)).0;
+    Err(Error::BelowHorizon { feature: feature.name.clone(), asked, horizon })
 }
 
 /// A moment so much earlier, and one microsecond more if it is itself excluded.

@@ -224,7 +224,7 @@ pub(crate) fn answer_of(
         found.order.known_time,
         found.order.commit,
         ask.schema,
-        state.sources.get(&found.source).cloned(),
+        state.sources.label(found.source).cloned(),
     );
     Ok(match ask.terms.judge(event_time, found.content.kind, t) {
         Status::Missing => Answer::Missing,

@@ -27,7 +27,7 @@ use crate::types::spec::Feature;
 /// [`Store::sequence_reader`](crate::Store::sequence_reader).
 ///
 /// It belongs to one thread at a time; every thread makes its own. Its columns keep the room of the
-/// largest answer. As long as it is there, what the store held when it was closed stays in memory.
+/// largest answer. While a reader exists, the state that the store had when it was closed stays in memory.
 #[derive(Debug)]
 pub struct SequenceReader {
     keeper: Arc<Keeper>,
@@ -40,7 +40,7 @@ pub struct SequenceReader {
 impl SequenceReader {
     pub(crate) fn new(keeper: &Arc<Keeper>, feature: Feature) -> Self {
         let found = Sequence::new(feature.value_type);
-        let selection = Selection::new(vec![feature.clone()]);
+        let selection = Selection::new(keeper.store, vec![feature.clone()]);
         Self { keeper: Arc::clone(keeper), feature, selection, ready: None, found }
     }
 

@@ -254,7 +254,7 @@ fn names_of(state: &State) -> Names {
                 (definition.id, meta)
             })
             .collect::<BTreeMap<_, _>>(),
-        sources: state.sources.iter().map(|(id, label)| (*id, label.to_string())).collect(),
+        sources: state.sources.each().map(|(id, label)| (id, label.to_string())).collect(),
     }
 }
 

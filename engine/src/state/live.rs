@@ -15,7 +15,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use asofdb_format::edit::Edit;
 use asofdb_format::header::FileKind;
-use asofdb_format::ids::{Commit, EventTime, FileNumber, SourceId, StoreId};
+use asofdb_format::ids::{Commit, EventTime, FileNumber, StoreId};
+use bytes::Bytes;
 
 use crate::files::blocks::Blocks;
 use crate::files::log::{FrameFile, FrameWriter};
@@ -28,6 +29,7 @@ use crate::state::catalog::Catalog;
 use crate::state::commits::CommitSpans;
 use crate::state::durable::Durable;
 use crate::state::erasing::Erasing;
+use crate::state::labels::Labels;
 use crate::state::lagging::LaggingClock;
 use crate::state::manifest;
 use crate::state::memtable::{Mark, Memtable};
@@ -50,7 +52,7 @@ pub(crate) struct State {
     pub(crate) tables: Arc<Arrangement>,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) taken: Arc<Taken>,
-    pub(crate) sources: Arc<BTreeMap<SourceId, Arc<str>>>,
+    pub(crate) sources: Arc<Labels>,
     pub(crate) lost: Arc<[(Commit, Commit)]>,
     pub(crate) marks: Arc<BTreeMap<String, Mark>>,
     pub(crate) monitor: Arc<Monitor>,
@@ -77,6 +79,15 @@ impl State {
     /// now. The caller holds the commit lock.
     pub(crate) fn part_at(&mut self, commit: Commit) {
         self.visible = Arc::new(Visible::new(commit));
+    }
+
+    /// The newest value of a mark of progress.
+    pub(crate) fn mark(&self, name: &str) -> Option<Bytes> {
+        let newest = |memtable: &Arc<Memtable>| {
+            memtable.aside().marks.get(name).map(|mark| mark.value.clone())
+        };
+        let flushed = || self.marks.get(name).map(|mark| mark.value.clone());
+        self.memtables.iter().find_map(newest).or_else(flushed)
     }
 
     /// What the tables hold of each feature.

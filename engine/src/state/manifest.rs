@@ -51,11 +51,7 @@ pub(crate) fn load(disk: &dyn Disk, dir: &Path) -> Result<Loaded> {
                 payload_start + fault.at,
                 format!("expected {}", fault.what),
             ),
-            EditFault::Unknown(_) => Error::NewerFormat {
-                file: file.path.clone(),
-                found: asofdb_format::FORMAT_VERSION + 1,
-                supported: asofdb_format::FORMAT_VERSION,
-            },
+            EditFault::Unknown(_) => Error::newer_part(&file.path),
         })?;
         if frame.head.synced > frame.start {
             let what = "expected a synced mark before the frame";

@@ -175,8 +175,9 @@ impl Answer {
     }
 }
 
-/// The moment of a read: what the clock said, and the newest commit it saw. Reading again
-/// [`Read::at`](crate::Read::at) it gives the same answers.
+/// The moment of a read: what the clock said, and the newest commit it saw. The same read with
+/// [`Read::stamp`](crate::Read::stamp) gives the same answers; of [`Read::latest`](crate::Read::latest) that
+/// is [`Read::at`](crate::Read::at) it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stamp {
     /// What the clock said.

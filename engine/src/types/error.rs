@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`Error::Corruption`] | restore the named file; nothing else of the store is touched |
 //! | [`Error::Io`] | mend the disk or the permissions, then try again |
-//! | [`Error::BelowHorizon`] | ask for a later time, or keep a longer history |
+//! | [`Error::BelowHorizon`] | ask for a later time; a longer history keeps more from then on |
 //! | [`Error::Poisoned`] | close and open the store again; reads go on |
 //! | [`Error::Locked`] | close the other writer, or open read-only |
 //! | [`Error::UnknownFeature`] | define the feature, or mend the name |
@@ -54,7 +54,7 @@ pub enum Error {
     /// The time asked about lies before what the feature keeps.
     #[error(
         "{feature} keeps no history before {horizon} (microseconds since 1970), \
-         and the read asks about {asked}; ask for a later time or keep a longer history"
+         and the read asks about {asked}; ask for a later time (a longer history counts from when it is set)"
     )]
     BelowHorizon {
         /// The first feature whose horizon the read is below.
@@ -101,21 +101,21 @@ pub enum Error {
     },
     /// A file was written by a newer asofdb.
     #[error(
-        "{} has format version {found}, and this asofdb reads up to {supported}; \
-         open it with a newer asofdb", file.display()
+        "{} has {}, and this asofdb reads up to format version {supported}; \
+         open it with a newer asofdb", file.display(), newer(*found)
     )]
     NewerFormat {
         /// The file.
         file: PathBuf,
-        /// Its version.
-        found: u32,
+        /// Its version; `None` if that can be read, but not a part of the file that must be.
+        found: Option<u32>,
         /// The newest version that can be read.
         supported: u32,
     },
     /// The store was closed.
     #[error("the store is closed; open it again")]
     Closed,
-    /// The stamp or snapshot names a commit that was lost in a crash before it was durable.
+    /// The stamp names a commit that was lost in a crash before it was durable.
     #[error(
         "commit {commit} was lost in a crash before it was durable; \
          what was read at it cannot be read again"
@@ -212,7 +212,7 @@ pub enum InvalidArgument {
         existing: String,
     },
     /// The store is full of features.
-    #[error("a store has at most 65,536 features")]
+    #[error("a store has at most 65,536 features, each schema and retired ones counted")]
     TooManyFeatures,
     /// `forget_after` needs a TTL.
     #[error("{name}: forget_after needs a TTL")]
@@ -251,7 +251,7 @@ pub enum InvalidArgument {
         /// Its place in the list, from 0.
         index: usize,
     },
-    /// A snapshot or stamp of the future or of another store.
+    /// A stamp of the future or of another store.
     #[error("commit {commit} is not yet in this store, whose newest is {newest}")]
     FutureCommit {
         /// The commit asked for.
@@ -272,7 +272,18 @@ fn near_names(near: &[String]) -> String {
     }
 }
 
+fn newer(found: Option<u32>) -> String {
+    let version = |found| format!("format version {found}");
+    found.map_or_else(|| "a part that it does not know".to_owned(), version)
+}
+
 impl Error {
+    /// An [`Error::NewerFormat`] of a file with a part that must be read and is not known here.
+    pub(crate) fn newer_part(file: &Path) -> Self {
+        let supported = asofdb_format::FORMAT_VERSION;
+        Self::NewerFormat { file: file.to_path_buf(), found: None, supported }
+    }
+
     /// An [`Error::Io`] from its parts.
     pub(crate) fn io(op: &'static str, path: &Path, source: io::Error) -> Self {
         Self::Io { op, path: path.to_path_buf(), source: Arc::new(source) }

@@ -34,18 +34,18 @@ pub struct Options {
     pub read_only: bool,
     /// How far an event time may lie ahead of the clock; `None`: any distance. Default: one day.
     pub max_ahead: Option<Span>,
-    /// How large a memtable grows before it is flushed, in bytes of memory, up to 8 GiB. Default: 64 MiB.
+    /// How large a memtable grows before it is flushed, in bytes of memory; more than 8 GiB count as
+    /// that. Default: 64 MiB.
     pub memtable_bytes: usize,
     /// How many full memtables may wait for their flush before writers wait too. Default: 4.
     pub max_sealed_memtables: usize,
-    /// How large a table file is made at the most, in bytes, up to 1 GiB. Those of the past are
-    /// smaller where a whole run of them is not sixteen times as large: an erase rewrites one of
-    /// each run. Default: 64 MiB.
+    /// How large a table file is made at the most, in bytes; more than 1 GiB count as that. Tables of the past are cut to a
+    /// sixteenth of their run if that is shorter, so that an erase rewrites less. Default: 64 MiB.
     pub table_bytes: u64,
     /// How many flushed tables there may be before they are merged. Default: 8.
     pub max_recent_tables: usize,
-    /// How many times the bytes of the newest versions the present may hold of older ones, before
-    /// those go to the past. Default: 3.
+    /// Older versions go to the past when they take more than so many times the bytes of the newest ones
+    /// in the present. Default: 3.
     pub present_depth: u64,
     /// From how many flushed tables on writers are slowed, the more the more there are. Default: 48.
     pub slow_recent_tables: usize,
@@ -64,8 +64,8 @@ pub struct Options {
     pub read_mode: ReadMode,
     /// How many bytes of memory decompressed blocks take that are kept for later reads, of older
     /// texts, bytes and vectors; joins and scans keep none. A block has 8 or 32 KiB or one longer
-    /// value, and one of more than a sixteenth of this, or half of less than 512 KiB, is not kept.
-    /// 0: none. Default: 32 MiB.
+    /// value. One of more than a sixteenth of this is not kept; of less than 2 MiB, one of more than half
+    /// of what each of its parts of at least 256 KiB may keep. 0: none. Default: 32 MiB.
     pub block_cache_bytes: usize,
     /// How long a reading of the clock must have stood before compaction relies on it. When a store
     /// is opened, the moment of its newest batch stands for the readings before. Default: ten

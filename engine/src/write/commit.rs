@@ -5,7 +5,6 @@
 //! one in. A commit above the ceiling first raises the ceiling durably, so that a commit which a
 //! crash takes is never used again.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use asofdb_format::batch::{
@@ -218,18 +217,16 @@ impl Committer {
             return Err(InvalidArgument::SourceLabel { len: label.len() }.into());
         }
         let state = self.keeper.state();
-        if let Some((id, known)) = state.sources.iter().find(|(_, known)| &***known == label) {
-            return Ok((*id, Arc::clone(known)));
+        if let Some((id, known)) = state.sources.id_of(label) {
+            return Ok((id, Arc::clone(known)));
         }
-        let id = SourceId(state.sources.keys().next_back().map_or(1, |id| id.0 + 1));
+        let id = state.sources.next_id();
         let label: Arc<str> = Arc::from(label);
         // It becomes durable with the batch, whose frame tells it.
         self.keeper.change(
             |_| Ok(Vec::new()),
             |state, _| {
-                let mut sources = BTreeMap::clone(&state.sources);
-                sources.insert(id, Arc::clone(&label));
-                state.sources = Arc::new(sources);
+                state.sources = Arc::new(state.sources.with(id, &label));
                 state.part_at(state.visible());
             },
         )?;

@@ -262,8 +262,8 @@ impl Found {
     fn look(state: &State, what: &Revert) -> Result<Self> {
         let mut found = Self::default();
         if let What::Source(label) = &what.0 {
-            let known = state.sources.iter().find(|(_, known)| &***known == label.as_str());
-            found.source = Some(*known.ok_or_else(|| nothing(what))?.0);
+            let (id, _) = state.sources.id_of(label).ok_or_else(|| nothing(what))?;
+            found.source = Some(id);
         }
         let visible = state.visible();
         let wanted = |revision: &Revision| {

@@ -24,7 +24,9 @@ fn try_write_waits_or_writes_where_there_is_no_room() {
     let put = |store: &Store| {
         let mut batch = Batch::new();
         batch.put("ant", "v:f", EventTime(NOW), 1i64);
-        store.try_write(batch, Durability::Buffered)
+        let written = store.try_write(&batch, Durability::Buffered);
+        assert_eq!(batch.len(), 1, "what found no room is lost");
+        written
     };
     flushed(&store, 3);
     put(&store).unwrap();
