@@ -31,6 +31,8 @@
 //! | `open` | recovery |
 //! | [`inspect`] | verifies and dumps files, beside `open` |
 //! | `freshness` | reports how fresh features are, above `read` |
+//! | `stats` | counts what there is, and tells how it lies over files |
+//! | `arrow` | joins of Arrow batches, above `read`, with the feature `arrow` |
 //! | `read` | answers questions |
 //! | `write` | takes batches, definitions, erases, reverts |
 //! | `shape` | arranges data over files, drops garbage |

@@ -6,6 +6,7 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | [`ids`], [`value`], [`revision`] | the words of the model |
+//! | [`wire`], [`hash`] | small things: integers, texts; the hashes of entities |
 //! | [`header`] | the first bytes of every file |
 //! | [`frame`] | frames of logs and manifests |
 //! | [`batch`] | the payload of a log frame |
@@ -14,6 +15,7 @@
 //! | [`pages`], [`table`], [`meta`], [`freshness`] | a table file: sections, checksums, what is known of it |
 //! | [`timeline`] | which event times came with which commit |
 //! | [`directory`], [`head`], [`chunk`] | a table's entities, their newest versions, their history |
+//! | [`hint`] | about where a chunk lies |
 //! | [`ints`], [`lines`], [`values`] | columns of integers, lists of them, columns of values |
 //!
 //! Decoders take any bytes: they answer with [`Malformed`] and never panic, loop, or allocate more

@@ -88,11 +88,11 @@ pub struct Layout {
     pub directory: Extent,
     /// What is known of the table.
     pub meta: Extent,
-    /// How fresh the features are; tables of earlier days do not tell.
+    /// How fresh the features are; a table may not tell.
     pub freshness: Option<Extent>,
     /// Which event times came with which commits, if any head or chunk goes by that.
     pub timeline: Option<Extent>,
-    /// Where chunks lie, if there are any; tables of earlier days do not tell.
+    /// Where chunks lie, if there are any; a table may not tell.
     pub hints: Option<Extent>,
     /// Checksums of pages.
     pub checksums: Extent,

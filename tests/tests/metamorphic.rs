@@ -2,8 +2,8 @@
 //! and tables, however tables are read, wherever background work stands while the program goes on, through crashes
 //! and a clock that jumps.
 //!
-//! ASOFDB_SEEDS says how many programs (default 300), ASOFDB_FIRST_SEED which is the first. A program that fails is
-//! made small; `simulate` replays a seed with all that happens on the disk:
+//! ASOFDB_SEEDS says how many programs (by default 250, and 100 on a clock that jumps), ASOFDB_FIRST_SEED which is the
+//! first. A program that fails is made small; `simulate` replays a seed with all that happens on the disk:
 //!
 //!     ASOFDB_FIRST_SEED=77 ASOFDB_SEEDS=1 cargo test -p asofdb-tests --test metamorphic -- --nocapture
 //!     cargo run -p asofdb-tests --bin simulate -- --seed 77 --trace

@@ -28,7 +28,7 @@ use crate::types::answer::Stamp;
 /// table and nothing was taken away, as after a compaction, entities are counted exactly, and
 /// percentiles of ages are never below the true ones, and above by no more than the distance of two
 /// points of a table: one entity in a hundred among the oldest twentieth, one in twenty elsewhere,
-/// and a rank for each table. So is the part that is expired. (Of more than 16,384 entities of a
+/// and a rank for each table. The share of what is expired is as near. (Of more than 16,384 entities of a
 /// table the points are those of a sample of 8,192 or more.)
 ///
 /// Exact ([`Store::freshness_exact`](crate::Store::freshness_exact)) it is what `latest` answers
@@ -43,8 +43,7 @@ pub struct FreshnessReport {
     pub stamp: Stamp,
     /// Every schema of every feature that is not retired, by name and schema number.
     pub features: Vec<FeatureFreshness>,
-    /// Tables that do not tell ages, because they were written by an earlier version: what they
-    /// hold is missing in `entities`, `ages`, `expired_share` and `next_expiry` of an estimate.
+    /// Tables that do not tell ages, as they need not: what they hold is missing in `entities`, `ages`, `expired_share` and `next_expiry` of an estimate.
     pub silent_tables: usize,
 }
 

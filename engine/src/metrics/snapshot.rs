@@ -121,10 +121,10 @@ fn ratio(a: u64, b: u64) -> Option<f64> {
 pub struct ReadMetrics {
     /// Reads of one feature of one entity as of a moment.
     pub points: u64,
-    /// Reads of several features of one entity as of a moment: of `read_row`, each of `read_rows`,
-    /// and each entity that a scan looked at.
+    /// Reads of several features of one entity as of a moment: of `read_row`, each of `read_rows`, each
+    /// row of a `RowReader`, and each entity that a scan looked at.
     pub rows: u64,
-    /// Reads of versions: of `range` and `last_n`.
+    /// Reads of versions: of `range` and `last_n`, also of a `SequenceReader`.
     pub versions: u64,
     /// Answers of points and rows: features times entities.
     pub cells: u64,
@@ -147,8 +147,8 @@ pub struct ReadMetrics {
     pub sources_visited: u64,
     /// Lookups that were answered before all sources were asked.
     pub stopped_early: u64,
-    /// Rows of tables whose older versions were decoded, as the newest did not do. A join does it once
-    /// a lookup, or for each row of its spine where rows may see other versions than one another.
+    /// Rows of tables whose older versions were decoded because the newest did not answer. A join does it
+    /// once a lookup, or for each row of its spine where rows may see other versions than one another.
     pub histories_opened: u64,
     /// Sources visited by each lookup; more than 16 count as 16.
     pub visited_per_lookup: Histogram,

@@ -20,7 +20,7 @@ pub struct Joined {
 }
 
 /// The answers of one feature. Its numbers may lie in memory that it shares with other columns of the
-/// join, up to 16 MiB of each kind: who keeps one column keeps that.
+/// join, up to 16 MiB of each kind, which stays as long as any of these columns does.
 #[derive(Clone, Debug)]
 pub struct JoinedColumn {
     value_type: ValueType,

@@ -3,6 +3,7 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | `how` | what a read asks, in its user's words |
+//! | `selection` | the features it asks for |
 //! | `plan` | pins the state, fixes the moment, checks the horizons |
 //! | `source` | the best revision that a memtable or a table can offer |
 //! | `resolve` | the rule: which revisions are seen, which of the five answers follows |

@@ -120,9 +120,44 @@ impl Terms {
 
 #[cfg(test)]
 mod tests {
+    use asofdb_format::hash::EraseKey;
+
     use super::*;
+    use crate::state::taken::{Revert, Reverted};
 
     const TERMS: Terms = Terms { max_age: None, stale: None, forgotten: None };
+
+    /// What surely sees all below a top of a source is never told by the source's rows to see less.
+    #[test]
+    fn who_sees_all_is_refused_a_revision_below_the_top() {
+        let moments = [0, 3, 5, 8];
+        let order = |known_time, commit| Order {
+            event_time: EventTime(1),
+            known_time: KnownTime(known_time),
+            commit: Commit(commit),
+        };
+        let none = Taken::new(EraseKey([7; 16]));
+        let mut reverted = none.clone();
+        reverted.revert(Revert { commit: Commit(5), what: Reverted::Source(SourceId(1)) });
+        let (mut whole, mut parts) = (0, 0);
+        for (seen_from, known_at) in moments.iter().flat_map(|a| moments.map(|b| (*a, b))) {
+            for (erased, taken) in [(None, &none), (Some(Commit(4)), &none), (None, &reverted)] {
+                for known_at in [None, Some(KnownTime(known_at))] {
+                    let view = View { seen_from: Commit(seen_from), known_at, erased, taken };
+                    for (known, commit) in moments.iter().flat_map(|a| moments.map(|b| (*a, b))) {
+                        let below =
+                            (0..=known).flat_map(|k| (0..=commit).map(move |c| order(k, c)));
+                        let sees = |order: Order| view.sees(&order, || SourceId(1));
+                        let all = below.map(sees).fold(true, |all, sees| all & sees);
+                        let told = view.sees_all(&order(known, commit));
+                        assert!(!told || all, "{view:?} {known} {commit}");
+                        if told { whole += 1 } else { parts += usize::from(!all) }
+                    }
+                }
+            }
+        }
+        assert!(whole > 20 && parts > 20, "{whole} {parts}");
+    }
 
     #[test]
     fn a_value_as_old_as_its_ttl_is_fresh_and_one_microsecond_more_is_not() {

@@ -135,7 +135,7 @@ impl Batch {
     }
 
     /// Tells when what was added last became known; without it, that is when it is committed. A
-    /// time after the commit is refused when the batch is written.
+    /// time after the commit is refused when the batch is written. In a batch of nothing it tells nothing.
     pub fn known(&mut self, known: KnownTime) -> &mut Self {
         if let Some(last) = self.puts.last_mut() {
             last.known_time = Some(known);
@@ -143,8 +143,8 @@ impl Batch {
         self
     }
 
-    /// Sets a mark of progress that takes effect with the batch; see
-    /// [`Store::mark`](crate::Store::mark).
+    /// Sets a mark of progress that takes effect with the batch; see [`Store::mark`](crate::Store::mark).
+    /// A batch has up to 64; a name has 1 to 255 bytes, a value up to 64 KiB.
     pub fn mark(&mut self, name: &str, value: &[u8]) -> &mut Self {
         self.bytes += name.len() + value.len();
         self.marks.push((name.to_owned(), Bytes::copy_from_slice(value)));
