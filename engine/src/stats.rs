@@ -45,7 +45,8 @@ pub struct Stats {
     pub past_runs: usize,
     /// Tables in all.
     pub tables: u64,
-    /// Bytes of the logs that hold what is in memory.
+    /// Bytes of the logs that hold what is in memory; of one that this opening does not write, with the
+    /// room behind them.
     pub log_bytes: u64,
     /// Bytes of all tables.
     pub table_bytes: u64,

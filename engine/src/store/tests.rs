@@ -47,3 +47,19 @@ fn a_pinned_state_is_shown_commits_that_it_does_not_know() {
     let written = write("second");
     assert_eq!(pinned.visible(), written, "a batch of what is known changes no state");
 }
+
+#[test]
+fn the_log_of_another_opening_has_no_bytes() {
+    let sim = SimWorld::new(EventTime(0));
+    let store = Store::open("/store", Options::new().world(sim.world())).unwrap();
+    store.define(FeatureSpec::new("v:f", ValueType::I64)).unwrap();
+    let mut batch = Batch::new();
+    batch.put("ant", "v:f", EventTime(0), 1i64);
+    store.write(batch, Durability::Synced).unwrap();
+    let (own, mut reading) = (store.stats().log_bytes, Options::new().world(sim.world()));
+    reading.read_only = true;
+    let beside = Store::open("/store", reading).unwrap();
+    assert!(own > 0 && beside.stats().log_bytes >= own, "{own}");
+    beside.close().unwrap();
+    store.close().unwrap();
+}

@@ -20,6 +20,7 @@ use asofdb_format::value::{MAX_VALUE_LEN, ValueType};
 use asofdb_format::wire::{Decoded, wide};
 
 use crate::files::log::FrameWriter;
+use crate::files::names;
 use crate::metrics::{micros, since};
 use crate::shape::background::Logs;
 use crate::state::catalog::{Catalog, FeatureState};
@@ -235,8 +236,20 @@ impl Committer {
 
     /// How long the logs are that hold what is in memory.
     pub(crate) fn log_bytes(&self) -> u64 {
-        let open = self.order.lock().log.begun().map_or(0, |log| log.len());
-        open + self.keeper.look(|durable| durable.logs.values().flatten().sum::<u64>())
+        let begun = self.order.lock().log.begun();
+        let logs = self.keeper.look(|durable| durable.logs.clone());
+        let len_of = |(number, sealed): (FileNumber, Option<u64>)| {
+            let own = || begun.as_ref().filter(|log| log.number() == number).map(|log| log.len());
+            sealed.or_else(own).unwrap_or_else(|| self.found_len(number))
+        };
+        logs.into_iter().map(len_of).sum()
+    }
+
+    /// How long a log is that somebody else wrote, with the room that it has; 0 if that cannot be told.
+    fn found_len(&self, number: FileNumber) -> u64 {
+        let path = names::numbered(&self.keeper.dir, FileKind::Log, number);
+        let file = self.keeper.options.world.disk.open(&path);
+        file.and_then(|file| file.len()).unwrap_or(0)
     }
 
     /// Makes everything written so far durable.

@@ -133,10 +133,26 @@ fn check_room(state: &State) -> Result<()> {
     Ok(())
 }
 
+/// A span in the largest unit of which it is a whole number, as in `30d`.
+fn length(span: Span) -> String {
+    const UNITS: [(i64, &str); 6] = [
+        (86_400_000_000, "d"),
+        (3_600_000_000, "h"),
+        (60_000_000, "m"),
+        (1_000_000, "s"),
+        (1_000, "ms"),
+        (1, "us"),
+    ];
+    let micros = span.micros();
+    let fits = |(unit, _): &&(i64, &str)| micros % unit == 0;
+    let (unit, name) = UNITS.iter().find(fits).copied().unwrap_or((1, "us"));
+    format!("{}{name}", micros / unit)
+}
+
 fn in_words(feature: &FeatureState) -> String {
     let terms = feature.terms();
     let span = |name: &str, span: Option<Span>| {
-        span.map_or(String::new(), |span| format!(", {name} {} us", span.micros()))
+        span.map_or(String::new(), |span| format!(", {name} {}", length(span)))
     };
     format!(
         "{}{}{}{}",
