@@ -5,6 +5,7 @@
 //! so that no comparison can wrap at the ends of `i64`.
 
 use std::fmt;
+use std::time::{Duration, SystemTime};
 
 macro_rules! moment {
     ($(#[$doc:meta])* $name:ident) => {
@@ -61,6 +62,27 @@ moment! {
     Commit
 }
 
+/// The microseconds since 1970 of a time of the system. What lies beyond all moments is the first or the
+/// last one; parts of a microsecond are cut off.
+fn micros_of(time: SystemTime) -> i64 {
+    match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(since) => Span::from(since).micros(),
+        Err(before) => -Span::from(before.duration()).micros(),
+    }
+}
+
+impl From<SystemTime> for EventTime {
+    fn from(time: SystemTime) -> Self {
+        Self(micros_of(time))
+    }
+}
+
+impl From<SystemTime> for KnownTime {
+    fn from(time: SystemTime) -> Self {
+        Self(micros_of(time))
+    }
+}
+
 /// A length of time in microseconds, at least zero.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub struct Span(i64);
@@ -83,6 +105,12 @@ impl Span {
         Self(secs as i64 * 1_000_000)
     }
 
+    /// A span of so many minutes.
+    #[must_use]
+    pub const fn from_minutes(minutes: u32) -> Self {
+        Self(minutes as i64 * 60_000_000)
+    }
+
     /// A span of so many hours, saturating at [`Span::MAX`].
     #[must_use]
     pub const fn from_hours(hours: u32) -> Self {
@@ -99,6 +127,13 @@ impl Span {
     #[must_use]
     pub const fn micros(self) -> i64 {
         self.0
+    }
+}
+
+/// Saturating at [`Span::MAX`]; parts of a microsecond are cut off.
+impl From<Duration> for Span {
+    fn from(length: Duration) -> Self {
+        i64::try_from(length.as_micros()).map_or(Self::MAX, Self)
     }
 }
 
@@ -126,5 +161,21 @@ pub struct StoreId(pub [u8; 16]);
 impl fmt::Debug for StoreId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_of_the_system_becomes_another_moment() {
+        let at = |micros: u64| Duration::from_micros(micros);
+        let epoch = SystemTime::UNIX_EPOCH;
+        assert_eq!(EventTime::from(epoch + at(1_700_000_000_000_001)).0, 1_700_000_000_000_001);
+        assert_eq!(KnownTime::from(epoch - at(7)).0, -7);
+        assert_eq!(Span::from(Duration::from_secs(90)), Span::from_secs(90));
+        assert_eq!(Span::from(Duration::MAX), Span::MAX);
+        assert_eq!(Span::from_minutes(90), Span::from_secs(5_400));
     }
 }

@@ -380,6 +380,7 @@ value_from! {
     &[u8] => |bytes: &[u8]| Value::Bytes(Bytes::copy_from_slice(bytes)),
     Vector => Value::Vector,
     &[f32] => |numbers: &[f32]| Value::Vector(Vector::from_slice(numbers)),
+    Vec<f32> => |numbers: Vec<f32>| Value::Vector(Vector::from_slice(&numbers)),
 }
 
 /// What a revision says from its event time on.
