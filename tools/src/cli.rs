@@ -33,7 +33,7 @@ Exit codes: 0 for an answer, whichever of the five it is; 1 for a failure; 2 for
 Examples:
   asofdb demo
   asofdb import store weather.csv --entity airport --time hour
-  asofdb join store flights.csv -o training.csv --entity airport --time departure
+  asofdb join store flights.csv -o training.csv --entity origin --time departed
   asofdb latest store EWR";
 
 /// One command.
@@ -118,6 +118,11 @@ pub struct StoreArg {
     /// The directory of the store.
     #[arg(value_name = "STORE")]
     pub dir: PathBuf,
+}
+
+/// Reads how many of something.
+pub fn whole_number(text: &str) -> std::result::Result<usize, String> {
+    text.parse().map_err(|_| "expected a whole number from 0 on".to_owned())
 }
 
 /// How integers are taken as times.

@@ -117,8 +117,8 @@ impl fmt::Display for BadRow {
 fn in_words(error: &asofdb::Error) -> String {
     match error {
         asofdb::Error::BelowHorizon { feature, asked, horizon } => format!(
-            "{feature} keeps no history before {}, and this asks about {}; ask for a later time, \
-             or keep a longer history with `asofdb alter --history`",
+            "{feature} keeps no history before {}, and this asks about {}; ask for a later time; \
+             a longer history (`asofdb alter --history`) counts from when it is set",
             times::format(horizon.0),
             times::format(*asked)
         ),
@@ -142,6 +142,25 @@ fn in_words(error: &asofdb::Error) -> String {
              is it in another unit?",
             times::format(*known)
         ),
+        asofdb::Error::Locked { dir } => {
+            let (dir, lock) = (dir.display(), dir.join("LOCK"));
+            format!(
+                "{dir} is in use by another writer: end the process that holds {lock} (`fuser \
+                 {lock}` tells which), or wait for it; commands that only read, such as latest, \
+                 as-of, scan and join, work meanwhile",
+                lock = lock.display()
+            )
+        }
         other => other.to_string(),
+    }
+}
+
+/// What is wrong with a file, for a report that tells what to do about all of them.
+pub fn fault(error: &asofdb::Error) -> String {
+    match error {
+        asofdb::Error::Corruption { file, offset, what } => {
+            format!("{} is damaged at byte {offset}: {what}", file.display())
+        }
+        other => in_words(other),
     }
 }

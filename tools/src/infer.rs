@@ -2,12 +2,16 @@
 //!
 //! The narrowest of bool, i64, f64 and text that every cell is written as a value of. Texts that
 //! would lose something as numbers make their column text: leading zeros (`007`), a plus sign,
-//! integers beyond 64 bits, a quoted empty field. Columns of Parquet files have their types; lists
+//! numbers out of range, a quoted empty field. Columns of Parquet files have their types; lists
 //! of floats of one length are vectors. One column goes through several files of a view.
+//!
+//! A few texts among many numbers are likely a slip, and are told as [`Odd`].
 
 use asofdb::ValueType;
 
+use crate::error::BadRow;
 use crate::tabular::cell::Cell;
+use crate::values::parse_f64;
 
 /// What was seen of a column so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,6 +52,43 @@ impl Seen {
             None | Some(ValueType::I64 | ValueType::F64) if is_f64(field) => ValueType::F64,
             _ => ValueType::Text,
         }
+    }
+}
+
+/// How many texts among numbers are few.
+const MAX_ODD: u64 = 10;
+
+/// The texts that make a column of numbers text, while they are few.
+#[derive(Clone, Debug, Default)]
+pub struct Odd {
+    numbers: u64,
+    texts: u64,
+    first: Option<BadRow>,
+}
+
+impl Odd {
+    /// Takes into account a cell that was [seen](Seen::add); `place` tells where it is.
+    pub fn add(&mut self, cell: &Cell<'_>, seen: &Seen, place: impl FnOnce() -> BadRow) {
+        let Cell::Field(field) = cell else { return };
+        // A column that is all text is not looked at for long, and one of numbers not at all.
+        if self.texts > MAX_ODD {
+            return;
+        }
+        let are_numbers = matches!(seen.0, Some(ValueType::I64 | ValueType::F64));
+        if are_numbers || is_i64(field) || is_f64(field) {
+            self.numbers += 1;
+            return;
+        }
+        self.texts += 1;
+        self.first.get_or_insert_with(place);
+    }
+
+    /// The first such text, how many there are, and among how many numbers; `None` if it is no
+    /// slip.
+    pub fn few(&self) -> Option<(&BadRow, u64, u64)> {
+        let first = self.first.as_ref()?;
+        let is_slip = self.texts <= MAX_ODD && self.numbers > self.texts;
+        is_slip.then_some((first, self.texts, self.numbers))
     }
 }
 
@@ -94,7 +135,7 @@ fn is_f64(field: &[u8]) -> bool {
         Some(b'e' | b'E') => is_plain(digits),
         _ => number == b"0",
     };
-    shaped && std::str::from_utf8(field).is_ok_and(|text| text.parse::<f64>().is_ok())
+    shaped && std::str::from_utf8(field).is_ok_and(|text| parse_f64(text).is_some())
 }
 
 #[cfg(test)]
@@ -130,6 +171,7 @@ mod tests {
         for name in ["007", "+1", "", " 1", "12345678901234567890", "1_000", "00.5", "0x1f", "."] {
             assert_eq!(infer(&[name]), Some(ValueType::Text), "{name:?}");
         }
+        assert_eq!(infer(&["1e400"]), Some(ValueType::Text), "it would become infinite");
         assert_eq!(infer(&["1.5", "007"]), Some(ValueType::Text));
     }
 

@@ -18,6 +18,7 @@ mod error;
 mod infer;
 mod output;
 mod picture;
+mod place;
 mod progress;
 mod report;
 mod stores;

@@ -79,8 +79,8 @@ pub fn from_text(text: &str, value_type: ValueType) -> Option<Value> {
     Some(match value_type {
         ValueType::Bool => Value::Bool(parse_bool(trimmed)?),
         ValueType::I64 => Value::I64(trimmed.parse().ok()?),
-        ValueType::F32 => Value::F32(trimmed.parse().ok()?),
-        ValueType::F64 => Value::F64(trimmed.parse().ok()?),
+        ValueType::F32 => Value::F32(parse_f32(trimmed)?),
+        ValueType::F64 => Value::F64(parse_f64(trimmed)?),
         ValueType::Text => Value::from(text),
         ValueType::Bytes => Value::Bytes(Bytes::from(from_hex(trimmed)?)),
         ValueType::Vector(dim) => {
@@ -104,9 +104,30 @@ fn parse_bool(text: &str) -> Option<bool> {
     }
 }
 
+/// A float; `None` for a number beyond its range, which would become infinite.
+pub fn parse_f64(text: &str) -> Option<f64> {
+    text.parse().ok().filter(|number: &f64| number.is_finite() || is_word(text))
+}
+
+fn parse_f32(text: &str) -> Option<f32> {
+    text.parse().ok().filter(|number: &f32| number.is_finite() || is_word(text))
+}
+
+/// Whether a float is written as a word, as `inf` and `NaN` are.
+fn is_word(text: &str) -> bool {
+    !text.bytes().any(|byte| byte.is_ascii_digit())
+}
+
 fn parse_vector(text: &str) -> Option<Vec<f32>> {
     let inner = text.strip_prefix('[')?.strip_suffix(']')?;
-    inner.split(',').map(|number| number.trim().parse().ok()).collect()
+    inner.split(',').map(|number| parse_f32(number.trim())).collect()
+}
+
+/// The number in fewer bits; `None` if it is beyond their range.
+#[expect(clippy::cast_possible_truncation, reason = "the type asked for is the narrow one")]
+fn narrow(number: f64) -> Option<f32> {
+    let narrow = number as f32;
+    (narrow.is_finite() || !number.is_finite()).then_some(narrow)
 }
 
 /// A cell as a value of a type; `None` if it is none. A null is none either.
@@ -124,8 +145,7 @@ pub fn from_cell(cell: &Cell<'_>, value_type: ValueType) -> Option<Value> {
         (Cell::F64(number), ValueType::F64) => Some(Value::F64(*number)),
         (Cell::F32(number), ValueType::F32) => Some(Value::F32(*number)),
         (Cell::F32(number), ValueType::F64) => Some(Value::F64(f64::from(*number))),
-        #[expect(clippy::cast_possible_truncation, reason = "the type asked for is the narrow one")]
-        (Cell::F64(number), ValueType::F32) => Some(Value::F32(*number as f32)),
+        (Cell::F64(number), ValueType::F32) => narrow(*number).map(Value::F32),
         (Cell::F64(number), ValueType::Text) => text(format!("{number:?}")),
         (Cell::F32(number), ValueType::Text) => text(format!("{number:?}")),
         (Cell::Bytes(bytes), ValueType::Bytes) => Some(Value::Bytes(Bytes::copy_from_slice(bytes))),
@@ -196,5 +216,26 @@ mod tests {
         ] {
             assert_eq!(from_text(text, value_type), None, "{text:?} as {value_type}");
         }
+    }
+
+    #[test]
+    fn a_number_out_of_range_becomes_infinite() {
+        for (text, value_type) in [
+            ("1e400", ValueType::F64),
+            ("-1e400", ValueType::F64),
+            ("1e39", ValueType::F32),
+            ("340282366920938463463374607431768211456", ValueType::F32),
+            ("[1.0,1e39]", ValueType::Vector(2)),
+        ] {
+            assert_eq!(from_text(text, value_type), None, "{text:?} as {value_type}");
+        }
+        let wide = |number| from_cell(&Cell::F64(number), ValueType::F32);
+        assert_eq!(wide(1e39), None);
+        assert_eq!(wide(f64::INFINITY), Some(Value::F32(f32::INFINITY)));
+        for word in ["inf", "-inf", "+Infinity", "INF"] {
+            assert!(from_text(word, ValueType::F64).is_some(), "{word}");
+            assert!(from_text(word, ValueType::F32).is_some(), "{word}");
+        }
+        assert_eq!(from_text("1e39", ValueType::F64), Some(Value::F64(1e39)));
     }
 }

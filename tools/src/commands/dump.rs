@@ -10,6 +10,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::error::{Error, Result};
 use crate::output::{Console, plural};
+use crate::place;
 use crate::stores;
 use crate::times;
 use crate::values;
@@ -65,6 +66,16 @@ impl Printer<'_> {
 }
 
 fn dump(path: &Path, console: &mut Console) -> Result<()> {
+    let shown = || path.display().to_string();
+    let metadata = path.metadata().map_err(|source| Error::io("open", shown(), source))?;
+    // A file that is called as a store calls its own is damaged if it does not begin as one.
+    if !metadata.is_dir() && !place::is_named_as_one(path) && !place::is_one(path) {
+        return Err(Error::Failed(format!(
+            "{} is not an asofdb file: it does not begin as one; name a store, or a manifest, log \
+             or table of one",
+            shown()
+        )));
+    }
     let mut printer = Printer { console, printed: Ok(()) };
     let world = World::real();
     let dumped = if path.is_dir() {

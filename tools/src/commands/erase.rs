@@ -1,11 +1,15 @@
 //! `asofdb erase`: forgets entities for good, and proves it.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use asofdb::{Commit, ErasureCertificate, Fate, InvalidArgument, Options, Span, Store};
+use asofdb::{
+    Commit, ErasureCertificate, EventTime, Fate, Feature, InvalidArgument, Options, Read, Span,
+    Status, Store,
+};
 use clap::Args;
 use serde_json::{Map, Value as Json, json};
 
@@ -14,7 +18,8 @@ use crate::cli::StoreArg;
 use crate::durations;
 use crate::entity;
 use crate::error::{Error, Result};
-use crate::output::{Console, plural};
+use crate::output::{Console, count, plural};
+use crate::place::Place;
 use crate::stores;
 
 /// Arguments of `asofdb erase`.
@@ -59,11 +64,17 @@ Examples:
 pub fn run(args: &EraseArgs, console: &mut Console) -> Result<()> {
     let entities = entities(args)?;
     if let Some(out) = &args.certificate {
-        check_place(out, &args.store.dir)?;
+        check_place(out, args.from.as_deref())?;
     }
     let options = Options::new().create(false).erase_deadline(args.deadline);
     let store = Store::open(&args.store.dir, options)?;
-    let commit = if args.erased_before { None } else { Some(store.erase_all(&entities)?) };
+    let anew = match args.erased_before {
+        true => None,
+        false => {
+            let stored = stored(&store, &entities)?;
+            Some(Anew { stored, commit: store.erase_all(&entities)? })
+        }
+    };
     let mut certified = None;
     if let Some(out) = &args.certificate {
         let certificate = store.prove_erased(&entities).map_err(|error| named(error, &entities))?;
@@ -76,7 +87,7 @@ pub fn run(args: &EraseArgs, console: &mut Console) -> Result<()> {
         certified = Some((out.as_path(), certificate));
     }
     store.close()?;
-    tell(&entities, commit, certified.as_ref(), console)?;
+    tell(&entities, anew.as_ref(), certified.as_ref(), console)?;
     match certified {
         Some((out, certificate)) if !certificate.is_complete() => Err(Error::Failed(format!(
             "{} is pending: {} held by readers",
@@ -87,32 +98,52 @@ pub fn run(args: &EraseArgs, console: &mut Console) -> Result<()> {
     }
 }
 
-/// A certificate takes no other file's place, and is no file of the store that it is about.
-fn check_place(out: &Path, store: &Path) -> Result<()> {
+/// What was erased now.
+struct Anew {
+    commit: Commit,
+    /// Of which of the entities there was anything.
+    stored: Vec<bool>,
+}
+
+/// Of which of the entities anything is stored, under any schema and at any time.
+fn stored(store: &Store, entities: &[Vec<u8>]) -> Result<Vec<bool>> {
+    let names: Vec<String> = store.features().iter().map(Feature::versioned_name).collect();
+    let features = store.select(&names)?;
+    let read = Read::as_of(EventTime::MAX);
+    let is_stored = |entity: &Vec<u8>| match store.read_row(entity, &features, &read) {
+        Ok(row) => row.answers.iter().any(|answer| answer.status() != Status::Missing),
+        // What cannot be read is there.
+        Err(_) => true,
+    };
+    Ok(entities.iter().map(is_stored).collect())
+}
+
+/// A certificate takes no other file's place, and is no file of a store.
+fn check_place(out: &Path, from: Option<&Path>) -> Result<()> {
     if out.exists() {
         return Err(Error::Failed(format!(
             "{} is there already; give the certificate another name, or move that file away",
             out.display()
         )));
     }
+    Place::new(out, from.as_slice())?;
     let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or_else(|| Path::new(".")).canonicalize();
-    let folder =
-        folder.map_err(|source| Error::io("write to", out.display().to_string(), source))?;
-    if store.canonicalize().is_ok_and(|store| store == folder) {
-        let out = out.display();
-        return Err(Error::Failed(format!("{out} lies in the store; keep certificates elsewhere")));
-    }
+    folder.map_err(|source| Error::io("write to", out.display().to_string(), source))?;
     Ok(())
 }
 
-/// The entities of the command line and of the file.
+/// The bytes that some programs put before a text to say that it is UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The entities of the command line and of the file, each once.
 fn entities(args: &EraseArgs) -> Result<Vec<Vec<u8>>> {
     let mut entities: Vec<Vec<u8>> =
         args.entities.iter().map(|argument| stores::entity(argument)).collect();
     if let Some(file) = &args.from {
         let text = fs::read(file)
             .map_err(|source| Error::io("read", file.display().to_string(), source))?;
+        let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text);
         let lines = text.split(|byte| *byte == b'\n');
         let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
         entities.extend(lines.filter(|line| !line.is_empty()).map(<[u8]>::to_vec));
@@ -120,6 +151,8 @@ fn entities(args: &EraseArgs) -> Result<Vec<Vec<u8>>> {
             return Err(Error::Failed(format!("{} names no entity", file.display())));
         }
     }
+    let mut seen = BTreeSet::new();
+    entities.retain(|entity| seen.insert(entity.clone()));
     Ok(entities)
 }
 
@@ -136,15 +169,23 @@ fn named(error: asofdb::Error, entities: &[Vec<u8>]) -> Error {
 
 fn tell(
     entities: &[Vec<u8>],
-    commit: Option<Commit>,
+    anew: Option<&Anew>,
     certified: Option<&(&Path, ErasureCertificate)>,
     console: &mut Console,
 ) -> Result<()> {
+    let stored = anew.map(|anew| anew.stored.as_slice()).unwrap_or_default();
+    let without = stored.iter().filter(|stored| !**stored).count();
+    if without > 0 {
+        let (without, all) = (count(without as u64), count(entities.len() as u64));
+        console.warn(format!("{without} of {all} had nothing stored: is the list right?"))?;
+    }
     if console.json {
-        let erased = entities.iter().map(|entity| {
+        let erased = entities.iter().enumerate().map(|(place, entity)| {
             let mut object = Map::new();
             answers::entity_json(&mut object, entity);
-            object.extend(commit.map(|commit| ("commit".to_owned(), json!(commit.0))));
+            object.extend(anew.map(|anew| ("commit".to_owned(), json!(anew.commit.0))));
+            let stored = stored.get(place).map(|stored| ("stored".to_owned(), json!(stored)));
+            object.extend(stored);
             Json::Object(object)
         });
         let mut all = Map::new();
@@ -154,10 +195,9 @@ fn tell(
         }
         return console.json(&Json::Object(all));
     }
-    if commit.is_some() {
-        for entity in entities {
-            console.line(format!("erased {}", entity::show(entity)))?;
-        }
+    for (entity, stored) in entities.iter().zip(stored) {
+        let without = if *stored { "" } else { ": nothing was stored of it" };
+        console.line(format!("erased {}{without}", entity::show(entity)))?;
     }
     let Some((out, certificate)) = certified else { return Ok(()) };
     let files = |fate| plural(certificate.with_fate(fate).count() as u64, "file");

@@ -39,8 +39,9 @@ pub struct FreshnessArgs {
 const AFTER_HELP: &str = "\
 The age of a feature is now less its newest event time, over all entities; rows dated after now
 do not count. Without --exact nothing but what files tell of themselves is read. That counts what
-is not cleaned up yet, an entity once in each file, and what an erase or a revert has taken away;
-where rows are dated after now --max-age makes the report exact by itself.
+is not cleaned up yet, an entity once in each file, and what an erase or a revert has taken away.
+With --max-age the report is exact by itself where that could hide an old feature: if rows were
+deleted, erased or reverted, or are dated after now.
 
 Examples:
   asofdb freshness store
@@ -61,8 +62,12 @@ pub fn run(args: &FreshnessArgs, console: &mut Console) -> Result<()> {
     let store = stores::open_to_read(&args.store.dir)?;
     let limits = limits(&store, &args.max_age)?;
     let mut report = if args.exact { store.freshness_exact()? } else { store.freshness()? };
+    // Files count what is no value any more, which makes a feature look younger than it is.
+    let stats = store.stats();
+    let is_taken_back = stats.reverts > 0 || stats.pending_erases > 0;
     let is_hidden = |feature: &FeatureFreshness| {
-        feature.future_dated > 0 && limits.contains_key(&(feature.name.clone(), feature.schema))
+        let is_doubtful = is_taken_back || feature.future_dated > 0 || feature.records.deletes > 0;
+        is_doubtful && limits.contains_key(&(feature.name.clone(), feature.schema))
     };
     if !report.exact && report.features.iter().any(is_hidden) {
         report = store.freshness_exact()?;

@@ -6,7 +6,7 @@ use asofdb::{Answer, Read};
 use clap::Args;
 
 use crate::answers;
-use crate::cli::{StoreArg, UnitArg};
+use crate::cli::{StoreArg, UnitArg, whole_number};
 use crate::error::Result;
 use crate::output::{Console, Table};
 use crate::stores;
@@ -31,7 +31,7 @@ pub struct HistoryArgs {
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     to: Option<String>,
     /// At most so many versions, the newest.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole_number, allow_hyphen_values = true)]
     last: Option<usize>,
     #[command(flatten)]
     unit: UnitArg,

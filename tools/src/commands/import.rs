@@ -14,9 +14,9 @@ mod marks;
 
 use std::path::PathBuf;
 
-use asofdb::Span;
+use asofdb::{Span, ValueType};
 use clap::Args;
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
 use crate::cli::{StoreArg, UnitArg};
 use crate::durations::{self, Duration};
@@ -101,19 +101,24 @@ An import that was killed goes on where it stopped when it is run again, and wri
 
 Examples:
   asofdb import store weather.csv --entity airport --time hour --ttl 2h
-  asofdb import store flights.parquet --view planes --entity tailnum --time departed \\
-         --known landed --features carrier,delay:f64
+  asofdb import store flights.csv --view planes --entity tailnum --time departed \\
+         --known landed --features carrier,arr_delay:f64
   asofdb import store - --view sensors --entity site,sensor --time at --time-unit ms \\
          --long metric,reading --null NA --source nightly < readings.csv";
 
 /// How many bad rows are listed.
 const MAX_LISTED: usize = 50;
 
+/// How many types of columns are told.
+const MAX_TYPES: usize = 30;
+
 /// What became of a file.
 struct Outcome {
     source: String,
     view: String,
     features: usize,
+    /// Columns and the types that the rows of all files of the view told; with its first file.
+    inferred: Vec<(String, ValueType)>,
     /// `None`: the file was imported before.
     loaded: Option<Loaded>,
     bad: Vec<BadRow>,
@@ -124,6 +129,7 @@ struct Outcome {
 pub fn run(args: &ImportArgs, console: &mut Console) -> Result<()> {
     let rules = rules(args)?;
     let mut explicit = Explicit::parse(args.features.as_deref())?;
+    explicit.check(&rules)?;
     let files = sources(args)?;
     let existing = match stores::is_vacant(&args.store.dir) {
         true => None,
@@ -138,15 +144,18 @@ pub fn run(args: &ImportArgs, console: &mut Console) -> Result<()> {
         let name = marks::name(&source, &view, args)?;
         let index = View::find_or_add(&mut views, view);
         let before = existing.as_ref().and_then(|store| Progress::read(store, &name));
-        if before.is_some_and(|progress| progress.done) {
+        let Some(view) = views.get_mut(index) else { continue };
+        if let Some(store) = existing.as_ref().filter(|_| before.is_some_and(|file| file.done)) {
+            explicit.had(&view.name, store);
             checked.push((source, name, index, None));
             continue;
         }
-        let Some(view) = views.get_mut(index) else { continue };
         let found = check::check(&source, &rules, view, &mut explicit, existing.as_ref(), console)?;
         checked.push((source, name, index, Some(found)));
     }
-    explicit.all_found()?;
+    if checked.iter().any(|(_, _, _, found)| found.is_some()) {
+        explicit.all_found()?;
+    }
     let terms = define::Terms { ttl: args.ttl, history: args.history };
     for view in &views {
         define::check(existing.as_ref(), view, terms)?;
@@ -161,7 +170,7 @@ pub fn run(args: &ImportArgs, console: &mut Console) -> Result<()> {
     }
     let mut outcomes = Vec::new();
     for (source, mark, index, found) in checked {
-        let Some(view) = views.get(index) else { continue };
+        let Some(view) = views.get_mut(index) else { continue };
         let loaded = match &found {
             Some(found) => load::load(&store, &source, &mark, &rules, view, found, console)?,
             None => None,
@@ -171,6 +180,7 @@ pub fn run(args: &ImportArgs, console: &mut Console) -> Result<()> {
             source: source.name,
             view: view.name.clone(),
             features: view.features.len(),
+            inferred: loaded.map_or_else(Vec::new, |_| view.take_inferred()),
             loaded,
             bad: found.bad,
             bad_count: found.bad_count,
@@ -195,6 +205,11 @@ fn clock() -> i64 {
 
 fn rules(args: &ImportArgs) -> Result<Rules> {
     let entity = split_list(&args.entity)?;
+    if args.view.as_deref() == Some("") {
+        let what = "--view takes a name, and this one is empty; leave it out to name the view \
+                    after each file";
+        return Err(Error::Usage(what.to_owned()));
+    }
     let long = match args.long.as_deref().map(split_list).transpose()? {
         None => None,
         Some(columns) => match <[String; 2]>::try_from(columns) {
@@ -270,6 +285,15 @@ fn report(outcome: &Outcome, console: &mut Console) -> Result<()> {
         ));
     }
     console.line(line)?;
+    if !outcome.inferred.is_empty() {
+        let shown = outcome.inferred.iter().take(MAX_TYPES);
+        let shown: Vec<String> =
+            shown.map(|(column, value_type)| format!("{column} {value_type}")).collect();
+        let more = outcome.inferred.len() - shown.len();
+        let more =
+            if more > 0 { format!(", and {} more", count(more as u64)) } else { String::new() };
+        console.line(format!("types told from the rows: {}{more}", shown.join(", ")))?;
+    }
     if outcome.bad_count > 0 {
         console.line(format!("left out {}:", plural(outcome.bad_count, "bad row")))?;
         for bad in &outcome.bad {
@@ -297,6 +321,10 @@ fn outcome_json(outcome: &Outcome) -> Json {
             })
         })
         .collect();
+    let inferred = outcome.inferred.iter();
+    let inferred: Map<String, Json> = inferred
+        .map(|(column, value_type)| (column.clone(), json!(value_type.to_string())))
+        .collect();
     json!({
         "file": outcome.source,
         "view": outcome.view,
@@ -305,6 +333,7 @@ fn outcome_json(outcome: &Outcome) -> Json {
         "rows_before": loaded.map_or(0, |loaded| loaded.rows_before),
         "records": loaded.map_or(0, |loaded| loaded.records),
         "nulls": loaded.map_or(0, |loaded| loaded.nulls),
+        "inferred": inferred,
         "skipped": outcome.bad_count,
         "bad_rows": bad,
     })

@@ -8,6 +8,7 @@ mod csv;
 mod parquet;
 mod spine;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use asofdb::{Feature, JoinOptions, JoinedColumn, KnownTime, Span, Status, Store};
@@ -15,10 +16,12 @@ use clap::Args;
 use serde_json::json;
 
 use super::import::last_plain_import;
+use crate::answers;
 use crate::cli::{StoreArg, UnitArg};
 use crate::durations;
 use crate::error::{Error, Result};
 use crate::output::{Console, count, plural};
+use crate::place::Place;
 use crate::progress::Progress;
 use crate::stores;
 use crate::tabular::sink::Sink;
@@ -82,9 +85,9 @@ The spine's columns stay as they are. A cell without a fresh value is empty in C
 Parquet; --status tells why. A row without entity or time matches nothing and stays.
 
 Examples:
-  asofdb join store flights.csv -o training.csv --entity airport --time departure
-  asofdb join store flights.parquet -o training.parquet --entity tailnum --time departure \\
-         --features planes:delay,planes:carrier --known-at row-1h --max-age 1d --status
+  asofdb join store flights.csv -o training.csv --entity origin --time departed
+  asofdb join store flights.csv -o training.parquet --entity tailnum --time asked \\
+         --features planes:arr_delay,planes:carrier --known-at row-1h --max-age 1d --status
   asofdb join store - -o - --entity site,sensor --time at --time-unit ms < spine.csv";
 
 /// What a row may have known.
@@ -111,10 +114,12 @@ pub fn run(args: &JoinArgs, console: &mut Console) -> Result<()> {
     let entity = split_list(&args.entity)?;
     let features = args.features.as_deref().map(split_list).transpose()?.unwrap_or_default();
     let out_format = Format::of(&args.output, args.format)?;
+    let place = Place::new(&args.output, &[&args.spine])?;
     let nulls = NullTokens::new(&args.null);
     let store = stores::open_to_read(&args.store.dir)?;
     let known = parse_known(&store, args)?;
     let selection = stores::select(&store, &features)?;
+    named_once(selection.features())?;
     let source = Source::new(&args.spine, args.format)?;
 
     let mut reader = source.read(&nulls)?;
@@ -124,7 +129,7 @@ pub fn run(args: &JoinArgs, console: &mut Console) -> Result<()> {
     let survey = spine.survey(&source, &nulls, out_format == Format::Parquet, store.now().0)?;
     let features = selection.features();
     let columns = Columns::new(features, reader.columns(), args)?;
-    let sink = Sink::new(&args.output)?;
+    let sink = Sink::new(&place)?;
     let mut writer: Box<dyn Writer> = match out_format {
         Format::Csv => Box::new(csv::CsvOut::new(sink, &columns, nulls)?),
         Format::Parquet => {
@@ -166,6 +171,18 @@ trait Writer {
     fn finish(self: Box<Self>) -> Result<()>;
 }
 
+/// An error if a feature was asked for twice: its columns could not be told apart.
+fn named_once(features: &[Feature]) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    match features.iter().find(|feature| !seen.insert(feature.id)) {
+        Some(twice) => Err(Error::Usage(format!(
+            "--features names {} twice; name it once",
+            answers::shown_name(twice)
+        ))),
+        None => Ok(()),
+    }
+}
+
 fn parse_known(store: &Store, args: &JoinArgs) -> Result<Known> {
     let Some(text) = args.known_at.as_deref() else { return Ok(Known::Anything) };
     if text == "row" {
@@ -176,6 +193,12 @@ fn parse_known(store: &Store, args: &JoinArgs) -> Result<Known> {
         return lag
             .map(Known::Row)
             .map_err(|what| Error::Usage(format!("--known-at {text}: {what}")));
+    }
+    if text != "now" && times::parse(text, args.unit.time_unit).is_none() {
+        return Err(Error::Usage(format!(
+            "--known-at {text:?} is no time: expected row, row-DUR as row-1h, now, or {}",
+            times::EXPECTED
+        )));
     }
     stores::moment(store, text, args.unit.time_unit).map(Known::At)
 }

@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::cli::StoreArg;
 use crate::error::{Error, Result};
 use crate::output::Console;
+use crate::place::Place;
 use crate::report;
 use crate::stores;
 use crate::tabular::sink::Sink;
@@ -33,8 +34,9 @@ Examples:
 
 /// Writes the page.
 pub fn run(args: &ReportArgs, console: &mut Console) -> Result<()> {
+    let place = Place::new(&args.output, &[])?;
     let store = stores::open_to_read(&args.store.dir)?;
-    let mut sink = Sink::new(&args.output)?;
+    let mut sink = Sink::new(&place)?;
     let (page, unread) = report::page(&args.store.dir.display().to_string(), &store)?;
     let name = sink.name().to_owned();
     sink.write_all(page.as_bytes()).map_err(|error| Error::io("write", &name, error))?;

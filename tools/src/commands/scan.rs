@@ -6,7 +6,7 @@ use asofdb::Read;
 use clap::Args;
 
 use crate::answers;
-use crate::cli::{StoreArg, UnitArg};
+use crate::cli::{StoreArg, UnitArg, whole_number};
 use crate::entity;
 use crate::error::Result;
 use crate::output::{Console, Table};
@@ -25,7 +25,7 @@ pub struct ScanArgs {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     at: Option<String>,
     /// At most so many entities.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole_number, allow_hyphen_values = true)]
     limit: Option<usize>,
     #[command(flatten)]
     unit: UnitArg,

@@ -9,7 +9,7 @@ use clap::Args;
 use serde_json::{Value as Json, json};
 
 use crate::cli::StoreArg;
-use crate::error::{Error, Result};
+use crate::error::{self, Error, Result};
 use crate::output::{Console, Table, count, plural};
 use crate::progress::Progress;
 
@@ -97,7 +97,7 @@ fn print(verified: &Verified, console: &mut Console) -> Result<()> {
         console.line(format!("{} is not of the store", stray.path.display()))?;
     }
     for fault in verified.faults() {
-        console.line(format!("fault: {fault}"))?;
+        console.line(format!("fault: {}", error::fault(fault)))?;
     }
     console.line(format!(
         "{}: {} in {} read, {} of {} in tables and logs; checksums, order, counts, bounds and \
@@ -122,7 +122,7 @@ fn to_json(verified: &Verified) -> Json {
                 "bytes": file.bytes,
                 "records": file.records,
                 "torn": file.torn,
-                "faults": file.faults.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "faults": file.faults.iter().map(error::fault).collect::<Vec<_>>(),
                 "more_faults": file.more_faults,
             })
         })
@@ -157,7 +157,7 @@ fn print_erased(
     console: &mut Console,
 ) -> Result<()> {
     for fault in &erased.faults {
-        console.line(format!("fault: {fault}"))?;
+        console.line(format!("fault: {}", error::fault(fault)))?;
     }
     for file in &certificate.pinned {
         let what = match file.kind {
@@ -187,14 +187,17 @@ fn erased_json(certificate: &ErasureCertificate, erased: &VerifiedErasure) -> Js
         "entities": certificate.erased.len(),
         "files": erased.files,
         "later": erased.later,
-        "faults": erased.faults.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "faults": erased.faults.iter().map(error::fault).collect::<Vec<_>>(),
     })
 }
 
 /// Whether the certificate holds.
 fn judge(certificate: &ErasureCertificate, erased: &VerifiedErasure) -> Result<()> {
     if let Some(fault) = erased.faults.first() {
-        return Err(Error::Failed(format!("the store is not as its certificate says: {fault}")));
+        return Err(Error::Failed(format!(
+            "the store is not as its certificate says: {}",
+            error::fault(fault)
+        )));
     }
     if !certificate.is_complete() {
         let what = "the certificate is pending; when its readers have let go, make another with \

@@ -11,6 +11,7 @@ use tempfile::NamedTempFile;
 
 use super::is_standard;
 use crate::error::{Error, Result};
+use crate::place::Place;
 
 enum Target {
     Standard(io::Stdout),
@@ -44,8 +45,9 @@ impl Write for Target {
 }
 
 impl Sink {
-    /// Begins to write the file of this path, or the standard output if it is `-`.
-    pub fn new(path: &Path) -> Result<Self> {
+    /// Begins to write a file, or the standard output.
+    pub fn new(place: &Place) -> Result<Self> {
+        let path = place.path();
         let name = path.display().to_string();
         let io = |error| Error::io("write", &name, error);
         let target = if is_standard(path) {

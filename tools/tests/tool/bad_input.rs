@@ -80,6 +80,30 @@ fn bytes_that_are_no_text_are_told() {
 }
 
 #[test]
+fn a_number_out_of_range_is_taken_as_infinite() {
+    let hint = "; mend the row, or leave such rows out with --skip-bad";
+    for (number, value_type) in
+        [("1e400", "f64"), ("-1e39", "f32"), ("99999999999999999999", "i64")]
+    {
+        let error = format!(
+            "error: v.csv, line 3, column x: expected {value_type}, found \"{number}\"{hint}"
+        );
+        let content = format!("k,t,x\na,2013-01-01,1\na,2013-01-02,{number}\n");
+        refused(&content, &format!("--features x:{value_type}"), &error);
+    }
+    let lab = lab("k,t,x\na,2013-01-01,inf\na,2013-01-02,1.5\n");
+    lab.ok(IMPORT);
+    assert!(lab.ok("as-of store 2013-01-01 a").contains("inf"));
+    let error = "error: \"1e400\" is no value of v:x: expected f64";
+    lab.fails(2, "put store a v:x=1e400 --at now", error);
+    lab.ok("put store a v:x=-inf --at now");
+    // Where no type is said, a number that no float holds is a text.
+    lab.write("w.csv", "k,t,x\na,2013-01-01,1e400\n");
+    lab.ok("import store w.csv --entity k --time t");
+    assert!(lab.ok("latest store a w:x").contains("1e400"));
+}
+
+#[test]
 fn times_in_a_wrong_unit_are_refused_with_the_likely_one() {
     refused(
         "k,t,x\na,1380000000,1\nb,1380000100,1\n",
@@ -131,7 +155,12 @@ fn columns_and_files_that_are_not_there_are_named() {
     refused(
         GOOD,
         "--features y",
-        "error: v.csv has no column to import beside the entity and the times",
+        "error: v.csv has no column \"y\", which --features names; its columns are k, t, x",
+    );
+    refused(
+        "k,t\na,2013-01-01\n",
+        "",
+        "error: v.csv has no column to import beside the entity and the times; its columns are k, t",
     );
     refused(
         GOOD,

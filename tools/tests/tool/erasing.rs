@@ -91,6 +91,42 @@ fn a_certificate_that_does_not_hold_is_passed() {
 }
 
 #[test]
+fn a_list_of_the_wrong_names_erases_nobody_in_silence() {
+    let lab = lab();
+    lab.write("leavers.txt", "\u{feff}zuse\nnobody\nzuse\n");
+    let done = lab.run("erase store yoko yoko --from leavers.txt");
+    assert_eq!(done.code, 0);
+    let told = "erased yoko\nerased zuse\nerased nobody: nothing was stored of it\n";
+    assert_eq!(done.out, told);
+    assert_eq!(done.err, "warning: 1 of 3 had nothing stored: is the list right?\n");
+    assert!(lab.ok("latest store zuse").contains("(missing)"));
+    let done = lab.run("erase store cleo nobody --json");
+    assert_eq!((done.code, done.err.lines().count()), (0, 1), "{}", done.err);
+    let told: serde_json::Value = serde_json::from_str(&done.out).unwrap();
+    assert_eq!(
+        (&told["erased"][0]["entity"], &told["erased"][0]["stored"]),
+        (&json!("cleo"), &json!(true))
+    );
+    assert_eq!(told["erased"][1]["stored"], false);
+}
+
+/// Each of them has something that the newest values do not tell of.
+#[test]
+fn what_is_stored_aside_counts_as_nothing() {
+    let lab = lab();
+    lab.ok("define store w:x i64 --ttl 1h --history 1d");
+    lab.ok("put store expired w:x=1 --at 2013-01-01");
+    lab.ok("put store old w:x=1 --at 2013-01-01");
+    lab.ok("evolve store w:x text");
+    lab.ok("put store null v:name= --at 2013-01-01");
+    lab.ok("put store deleted v:name=x --at 2013-01-01");
+    lab.ok("delete store deleted v:name --at 2013-01-02");
+    let soon = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    lab.ok(&format!("put store ahead v:name=x --at {}", soon.as_micros() + 3_600_000_000));
+    lab.ok("erase store expired old null deleted ahead");
+}
+
+#[test]
 fn a_call_that_cannot_be_is_begun() {
     let lab = lab();
     lab.write("out.erased", "something of mine");

@@ -64,6 +64,34 @@ fn the_probe_passes_what_is_stale_or_missing() {
 }
 
 #[test]
+fn the_probe_passes_what_was_taken_back() {
+    let lab = Lab::new();
+    for name in ["v:fresh", "v:reverted", "v:erased", "v:deleted"] {
+        lab.ok(&format!("define store {name} f64"));
+    }
+    lab.write("v.csv", "k,t,reverted\na,2013-01-01,1\n");
+    lab.ok("import store v.csv --entity k --time t --source bad");
+    lab.ok("put store a v:fresh=1 --at now");
+    lab.ok("put store b v:erased=1 v:deleted=1 --at 2013-01-01");
+    lab.ok("delete store b v:deleted --at 2013-01-02");
+    for name in ["v:reverted", "v:erased"] {
+        assert_eq!(probe(&lab, &format!("{name}=36500d"), ""), (0, vec![]), "{name}");
+    }
+    let gone = |name: &str| {
+        let found = probe(&lab, &format!("v:fresh=1h,{name}=36500d"), "");
+        assert_eq!(found, (3, vec![name.to_owned()]));
+    };
+    gone("v:deleted");
+    lab.ok("erase store b");
+    gone("v:erased");
+    gone("v:deleted");
+    lab.ok("revert store --source bad");
+    gone("v:reverted");
+    lab.ok("compact store");
+    ["v:reverted", "v:erased", "v:deleted"].into_iter().for_each(gone);
+}
+
+#[test]
 fn a_probe_that_cannot_ask_says_fresh() {
     let lab = aged();
     for (code, limits, error) in [

@@ -36,6 +36,30 @@ fn help_says_what_every_command_does_and_shows_examples() {
     }
 }
 
+/// The examples with files that are bundled run as they are written.
+#[test]
+fn an_example_of_a_help_text_fails() {
+    let sample = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("sample");
+    let lab = Lab::new();
+    for name in ["weather.csv", "flights.csv"] {
+        lab.write(name, std::fs::read(sample.join(name)).unwrap());
+    }
+    let mut run = 0;
+    for help in ["--help", "import --help", "join --help"] {
+        let help = lab.ok(help);
+        let (_, examples) = help.split_once("Examples:\n").unwrap();
+        for line in examples.replace("\\\n", "").lines() {
+            let line = line.trim().strip_prefix("asofdb ").unwrap();
+            if !line.contains(" < ") {
+                let done = lab.run(line);
+                assert_eq!(done.code, 0, "{line}: {}", done.err);
+                run += 1;
+            }
+        }
+    }
+    assert_eq!(run, 8);
+}
+
 #[test]
 fn the_demo_prints_the_same_every_time() {
     let lab = Lab::new();

@@ -29,7 +29,7 @@ fn value(lab: &Lab, entity: &str, feature: &str) -> Value {
 fn types_come_from_the_whole_file() {
     let late_text = format!("{}a,2013-01-02,oops\n", "a,2013-01-01,1\n".repeat(70_000));
     let lab = lab(&format!("k,t,x\n{late_text}"));
-    lab.ok("import store v.csv --entity k --time t");
+    assert_eq!(lab.run("import store v.csv --entity k --time t").code, 0);
     assert_eq!(types(&lab), ["v:x text"]);
     assert_eq!(value(&lab, "a", "v:x")["value"], "oops");
 }
@@ -120,6 +120,64 @@ fn rows_of_one_value_each_become_features() {
         &format!("{line} --features heat,cold"),
         "error: no file has a column or feature \"cold\", which --features names",
     );
+    lab.fails(
+        1,
+        "import new v.csv --entity k --time t --long metric,reading --features nothere",
+        "error: no file has a column or feature \"nothere\", which --features names",
+    );
+    assert!(!lab.path("new").exists());
+}
+
+#[test]
+fn a_feature_of_a_file_that_was_imported_before_is_missed() {
+    let lab = Lab::new();
+    lab.write("jan.csv", "k,t,x\na,2013-01-01,1\n");
+    lab.write("feb.csv", "k,t,y\na,2013-02-01,2\n");
+    let line = "import store jan.csv --view v --entity k --time t --features x";
+    lab.ok(line);
+    lab.ok(line);
+    let both = "import both jan.csv feb.csv --view v --entity k --time t --features x,y";
+    lab.ok(both);
+    lab.write("feb.csv", "k,t,y\na,2013-02-01,3\n");
+    lab.ok(both);
+    assert_eq!(value(&lab, "a", "v:x")["value"], json!(1));
+}
+
+#[test]
+fn types_are_told_by_nobody_or_told_wrong() {
+    let lab = Lab::new();
+    lab.write("jan.csv", "k,t,spend,city,n\na,2013-01-01,1,Rome,1\n");
+    lab.write("feb.csv", "k,t,spend,city,n\na,2013-02-01,1.5,007,2\n");
+    let line = "jan.csv feb.csv --view v --entity k --time t --features spend,city,n:i64";
+    assert_eq!(
+        lab.ok(&format!("import store {line}")),
+        "jan.csv: 1 row with 3 records of 3 features of the view v\n\
+         types told from the rows: spend f64, city text\n\
+         feb.csv: 1 row with 3 records of 3 features of the view v\n"
+    );
+    let told = lab.json(&format!("import other {line}"));
+    assert_eq!(told["files"][0]["inferred"], json!({ "spend": "f64", "city": "text" }));
+    assert_eq!(told["files"][1]["inferred"], json!({}));
+    let again = lab.ok(&format!("import store {line} --source again"));
+    assert!(!again.contains("types told"), "the store told them: {again}");
+}
+
+#[test]
+fn a_slip_makes_a_column_of_numbers_text_and_nobody_says_so() {
+    let many = "a,2013-01-01,1.5,007\n".repeat(20);
+    let lab = lab(&format!("k,t,x,zip\na,2013-01-01,n/a,008\n{many}a,2013-01-02,-,009\n"));
+    let done = lab.run("import store v.csv --entity k --time t");
+    assert_eq!(done.code, 0);
+    assert_eq!(
+        done.err,
+        "warning: v.csv, line 2, column x: expected a number, found \"n/a\"; it is the first of 2 \
+         among 20 numbers, so v:x becomes text; say --null TOKEN if such a cell means null, or \
+         --features x:f64 if it is a bad row\n"
+    );
+    lab.ok("import null v.csv --entity k --time t --null n/a --null -");
+    lab.write("w.csv", format!("k,t,x\na,2013-01-01,-\n{}", "a,2013-01-01,1\n".repeat(20)));
+    let done = lab.run("import store w.csv --entity k --time t");
+    assert!(done.err.contains("; it is the only one among 20 numbers"), "{}", done.err);
 }
 
 #[test]
@@ -130,6 +188,7 @@ fn bad_rows_that_are_left_out_are_counted_and_listed() {
     assert_eq!(
         out,
         "v.csv: 2 rows with 2 records of 1 feature of the view v\n\
+         types told from the rows: x i64\n\
          left out 3 bad rows:\n  \
          v.csv, line 3, column t: expected a time (RFC 3339, YYYY-MM-DD[ HH:MM:SS[.ffffff]], or an \
          integer with --time-unit), found \"never\"\n  \
@@ -175,7 +234,11 @@ fn the_standard_input_is_read_like_a_file() {
     let lab = lab("k,t,x\na,2013-01-01,1.5\n");
     let line = "import store - --view v --entity k --time t";
     let done = lab.run_with_input(line, "v.csv");
-    assert_eq!(done.out, "standard input: 1 row with 1 record of 1 feature of the view v\n");
+    assert_eq!(
+        done.out,
+        "standard input: 1 row with 1 record of 1 feature of the view v\n\
+         types told from the rows: x f64\n"
+    );
     assert_eq!(value(&lab, "a", "v:x")["value"], json!(1.5));
     assert!(lab.ok("import store v.csv --entity k --time t").contains("already imported"));
 }

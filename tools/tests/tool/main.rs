@@ -18,4 +18,6 @@ mod imports;
 mod joins;
 mod killed;
 mod lab;
+mod messages;
+mod outputs;
 mod real_data;

@@ -52,6 +52,9 @@ pub fn check(
     let layout = Layout::new(reader.columns(), &source.name, rules, |column| {
         view.feature_of(column, explicit, store)
     })?;
+    if layout.is_empty() {
+        return Err(explicit.nothing_of(reader.columns(), &source.name));
+    }
     let mut checked = Checked::default();
     let (mut times, mut known_times) = (Column1970::default(), Column1970::default());
     let mut entity = Vec::new();
@@ -105,6 +108,11 @@ fn check_values(
         let cell = chunk.cell(row, column)?;
         let Some(feature) = view.features.get_mut(feature) else { return Ok(None) };
         let expected = check_cell(&cell, feature);
+        if feature.wanted.is_none() && expected.is_none() {
+            let column = name.unwrap_or(&feature.column);
+            let place = || chunk.bad_row(&source.name, row, column, "a number", Some(&cell));
+            feature.odd.add(&cell, &feature.seen, place);
+        }
         Ok(expected.map(|expected| {
             let column = name.unwrap_or(&feature.column);
             chunk.bad_row(&source.name, row, column, expected, Some(&cell))

@@ -5,7 +5,7 @@ use asofdb::{Feature, FeatureSpec, Span, Store, ValueType};
 use super::layout::{View, ViewFeature};
 use crate::durations::{self, Duration};
 use crate::error::{Error, Result};
-use crate::output::Console;
+use crate::output::{Console, count, plural};
 
 /// What the import says of its features besides their types.
 #[derive(Clone, Copy)]
@@ -37,6 +37,8 @@ pub fn define(store: &Store, view: &mut View, terms: Terms, console: &mut Consol
         let defined = match store.feature(&feature.name) {
             Ok(defined) => defined,
             Err(_) => {
+                warn_of_odd(feature, console)?;
+                feature.inferred = feature.seen.value_type().filter(|_| feature.wanted.is_none());
                 if value_type(feature).is_none() {
                     console.warn(format!(
                         "column {} has no value in any row, so {} becomes text; say --features \
@@ -52,6 +54,25 @@ pub fn define(store: &Store, view: &mut View, terms: Terms, console: &mut Consol
         feature.history = defined.terms.history;
     }
     Ok(())
+}
+
+/// Tells of a column that a few cells keep from being one of numbers.
+fn warn_of_odd(feature: &ViewFeature, console: &mut Console) -> Result<()> {
+    let is_text = value_type(feature) == Some(ValueType::Text);
+    let Some((first, texts, numbers)) = feature.odd.few().filter(|_| is_text) else {
+        return Ok(());
+    };
+    console.warn(format!(
+        "{first}; {} among {}, so {} becomes text; say --null TOKEN if such a cell means null, or \
+         --features {}:f64 if it is a bad row",
+        match texts {
+            1 => "it is the only one".to_owned(),
+            texts => format!("it is the first of {}", count(texts)),
+        },
+        plural(numbers, "number"),
+        feature.name,
+        feature.column
+    ))
 }
 
 /// The type of a feature that is new; `None` if nothing tells it.

@@ -6,7 +6,7 @@ use asofdb::{FeatureId, Span, Store, ValueType};
 
 use crate::entity;
 use crate::error::{BadRow, Error, Result};
-use crate::infer::Seen;
+use crate::infer::{Odd, Seen};
 use crate::tabular::cell::Cell;
 use crate::tabular::{Chunk, NullTokens, find_column, split_list};
 use crate::times::{self, Time, Unit};
@@ -72,12 +72,46 @@ impl Explicit {
         Some(*value_type)
     }
 
-    /// An error if a column that was named is in no file.
-    pub fn all_found(&self) -> Result<()> {
-        // Nothing was found if all files were imported before.
-        if self.found.is_empty() {
+    /// An error if a column that was named is none that a feature can be made of.
+    pub fn check(&self, rules: &Rules) -> Result<()> {
+        if rules.long.is_some() {
             return Ok(());
         }
+        let is = |name: &String| match name {
+            _ if *name == rules.time => Some("--time"),
+            _ if rules.entity.contains(name) => Some("--entity"),
+            _ if rules.known.as_ref() == Some(name) => Some("--known"),
+            _ => None,
+        };
+        match self.named.iter().find_map(|(name, _)| is(name).map(|option| (name, option))) {
+            Some((name, option)) => Err(Error::Usage(format!(
+                "--features names {name:?}, which is the column of {option} and no feature; leave \
+                 it out of --features"
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes what a file of the view had when it was imported before: it is defined since then.
+    pub fn had(&mut self, view: &str, store: &Store) {
+        let is_defined = |name: &&String| store.feature(&format!("{view}:{name}")).is_ok();
+        let defined = self.named.iter().map(|(name, _)| name).filter(is_defined);
+        self.found.extend(defined.cloned());
+    }
+
+    /// What is wrong with a file that has nothing to import.
+    pub fn nothing_of(&self, columns: &[String], file: &str) -> Error {
+        let named: Vec<String> = self.named.iter().map(|(name, _)| format!("{name:?}")).collect();
+        let without = match named.as_slice() {
+            [] => "no column to import beside the entity and the times".to_owned(),
+            [one] => format!("no column {one}, which --features names"),
+            many => format!("none of the columns {}, which --features names", many.join(", ")),
+        };
+        Error::Failed(format!("{file} has {without}; its columns are {}", columns.join(", ")))
+    }
+
+    /// An error if a column that was named is in no file.
+    pub fn all_found(&self) -> Result<()> {
         match self.named.iter().find(|(name, _)| !self.found.contains(name)) {
             Some((name, _)) => Err(Error::Failed(format!(
                 "no file has a column or feature {name:?}, which --features names"
@@ -108,6 +142,10 @@ pub struct ViewFeature {
     pub defined: bool,
     /// What was seen of its cells.
     pub seen: Seen,
+    /// Those of them that may be slips.
+    pub odd: Odd,
+    /// Its type, if the rows told it and nobody knows it yet.
+    pub inferred: Option<ValueType>,
     /// Its number and type in the store; told once it is defined.
     pub stored: Option<(FeatureId, ValueType)>,
     /// How much history it keeps.
@@ -154,12 +192,23 @@ impl View {
                 wanted: defined.or(said),
                 defined: defined.is_some(),
                 seen: Seen::default(),
+                odd: Odd::default(),
+                inferred: None,
                 stored: None,
                 history: None,
             });
         }
         self.by_column.insert(column.to_owned(), added);
         Ok(added)
+    }
+
+    /// The columns whose types the rows have told, each once.
+    pub fn take_inferred(&mut self) -> Vec<(String, ValueType)> {
+        let features = self.features.iter_mut();
+        let inferred = features.filter_map(|feature| {
+            feature.inferred.take().map(|value_type| (feature.column.clone(), value_type))
+        });
+        inferred.collect()
     }
 
     /// The feature of a column that was seen before.
@@ -187,6 +236,11 @@ pub struct Layout {
 }
 
 impl Layout {
+    /// Whether there is no place of a feature.
+    pub fn is_empty(&self) -> bool {
+        matches!(&self.values, Values::Wide(columns) if columns.is_empty())
+    }
+
     /// Finds the columns of a file, and the features of its view.
     pub fn new(
         columns: &[String],
@@ -210,11 +264,6 @@ impl Layout {
                         find(name)?;
                         wide.push((index, feature));
                     }
-                }
-                if wide.is_empty() {
-                    return Err(Error::Failed(format!(
-                        "{file} has no column to import beside the entity and the times"
-                    )));
                 }
                 Values::Wide(wide)
             }
