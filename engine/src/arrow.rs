@@ -116,7 +116,7 @@ impl Joiner {
             // Of two schemas of one name each needs its own.
             let is_alone = all.iter().filter(|other| other.name == feature.name).count() == 1;
             let name = if is_alone { feature.name.clone() } else { feature.versioned_name() };
-            push(name.clone(), values(feature, answers));
+            push(name.clone(), values(feature, answers)?);
             if columns.status {
                 push(format!("{name}__status"), statuses(answers)?);
             }
@@ -181,14 +181,20 @@ impl<'a> Entities<'a> {
 /// A column of times in microseconds; what is finer is rounded down, so that no row sees what
 /// came after it.
 fn times_of(array: &ArrayRef, name: &str) -> Result<Int64Array> {
-    let scaled = |values: Int64Array, scale: i64| values.unary_opt(|at| at.checked_mul(scale));
+    let scaled = |values: Int64Array, scale: i64| {
+        let micros: Int64Array = values.unary_opt(|at| at.checked_mul(scale));
+        match micros.null_count() == values.null_count() {
+            true => Ok(micros),
+            false => Err(other(&format!("the time {name:?} has a moment beyond all microseconds"))),
+        }
+    };
     Ok(match array.data_type() {
         DataType::Int64 => array.as_primitive::<Int64Type>().clone(),
         DataType::Timestamp(TimeUnit::Second, _) => {
-            scaled(array.as_primitive::<TimestampSecondType>().reinterpret_cast(), 1_000_000)
+            scaled(array.as_primitive::<TimestampSecondType>().reinterpret_cast(), 1_000_000)?
         }
         DataType::Timestamp(TimeUnit::Millisecond, _) => {
-            scaled(array.as_primitive::<TimestampMillisecondType>().reinterpret_cast(), 1_000)
+            scaled(array.as_primitive::<TimestampMillisecondType>().reinterpret_cast(), 1_000)?
         }
         DataType::Timestamp(TimeUnit::Microsecond, _) => {
             array.as_primitive::<TimestampMicrosecondType>().reinterpret_cast()
@@ -206,9 +212,10 @@ fn times_of(array: &ArrayRef, name: &str) -> Result<Int64Array> {
     })
 }
 
-fn values(feature: &Feature, answers: &JoinedColumn) -> ArrayRef {
+fn values(feature: &Feature, answers: &JoinedColumn) -> Result<ArrayRef> {
+    check_len(feature, answers)?;
     let all = (0..answers.status().len()).map(|row| answers.value(row));
-    match feature.value_type {
+    Ok(match feature.value_type {
         ValueType::Bool => {
             let mut builder = BooleanBuilder::new();
             all.for_each(|value| builder.append_option(value.and_then(|value| value.as_bool())));
@@ -251,7 +258,23 @@ fn values(feature: &Feature, answers: &JoinedColumn) -> ArrayRef {
             all.for_each(|value| builder.append_option(value.as_ref().and_then(Value::as_bytes)));
             Arc::new(builder.finish())
         }
+    })
+}
+
+/// Refuses texts and bytes of which one column of Arrow does not hold all.
+fn check_len(feature: &Feature, answers: &JoinedColumn) -> Result<()> {
+    let len = |value: Value| {
+        let text = value.as_text().map(str::len);
+        text.or_else(|| value.as_bytes().map(|bytes| bytes.len())).unwrap_or(0)
+    };
+    let has_ends = matches!(feature.value_type, ValueType::Text | ValueType::Bytes);
+    let rows = if has_ends { answers.status().len() } else { 0 };
+    let all: usize = (0..rows).filter_map(|row| answers.value(row)).map(len).sum();
+    if i32::try_from(all).is_ok() {
+        return Ok(());
     }
+    let what = format!("{all} bytes of {} are more than a column of 2 GiB holds", feature.name);
+    Err(other(&format!("{what}; join fewer rows at once")))
 }
 
 fn statuses(answers: &JoinedColumn) -> Result<ArrayRef> {
@@ -268,4 +291,68 @@ fn ages(joined: &Joined, answers: &JoinedColumn, times: &Int64Array) -> ArrayRef
         Some(times.value(row).saturating_sub(event_time.0))
     });
     Arc::new(ages.collect::<Int64Array>())
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use arrow_array::{BinaryArray, StringArray, TimestampSecondArray};
+
+    use super::*;
+    use crate::read::how::JoinOptions;
+    use crate::types::options::Options;
+    use crate::types::spec::FeatureSpec;
+    use crate::world::sim::SimWorld;
+    use crate::{Batch, Durability, Store};
+
+    fn store() -> Result<Store> {
+        let options = Options::new().world(SimWorld::new(EventTime(1_000_000)).world());
+        let store = Store::open("/store", options)?;
+        store.define(FeatureSpec::new("v:f", ValueType::I64))?;
+        Ok(store)
+    }
+
+    fn put(store: &Store, name: &str, value: impl Into<Value>) -> Result<()> {
+        let mut batch = Batch::new();
+        batch.put("ant", name, EventTime(7), value);
+        store.write(batch, Durability::Buffered).map(drop)
+    }
+
+    fn join(store: &Store, names: &[&str], entity: ArrayRef, at: ArrayRef) -> Result<RecordBatch> {
+        let spine = RecordBatch::try_from_iter([("entity", entity), ("at", at)]);
+        let spine = spine.map_err(|error| other(&error))?;
+        let joiner = store.joiner(&store.select(names)?, JoinOptions::new())?;
+        joiner.join_record_batch(&spine, "entity", "at", ArrowColumns::new())
+    }
+
+    #[test]
+    fn two_schemas_of_one_name_share_a_column() {
+        let store = store().unwrap();
+        put(&store, "v:f", 3i64).unwrap();
+        store.evolve("v:f", ValueType::F64).unwrap();
+        put(&store, "v:f", 0.5).unwrap();
+        let entities: Vec<Option<&[u8]>> = vec![Some(b"ant"), None];
+        let at = Arc::new(Int64Array::from(vec![Some(9), Some(9)]));
+        let entity = Arc::new(BinaryArray::from(entities));
+        let joined = join(&store, &["v:f", "v:f@1"], entity, at).unwrap();
+        let told = |name: &str| joined.column_by_name(name).map(|column| column.null_count());
+        assert_eq!([told("v:f@2"), told("v:f@1"), told("v:f")], [Some(1), Some(1), None]);
+    }
+
+    #[test]
+    fn a_moment_beyond_all_microseconds_is_no_moment() {
+        let at = Arc::new(TimestampSecondArray::from(vec![Some(1), None, Some(i64::MAX / 1_000)]));
+        let entity = Arc::new(StringArray::from(vec!["ant"; 3]));
+        let refused = join(&store().unwrap(), &["v:f"], entity, at).unwrap_err().to_string();
+        assert!(refused.contains("beyond all microseconds"), "{refused}");
+    }
+
+    #[test]
+    fn more_text_than_a_column_holds_panics() {
+        let store = store().unwrap();
+        store.define(FeatureSpec::new("v:t", ValueType::Text)).unwrap();
+        put(&store, "v:t", "x".repeat(16 << 20)).unwrap();
+        let (entity, at) = (StringArray::from(vec!["ant"; 128]), Int64Array::from(vec![9; 128]));
+        let refused = join(&store, &["v:t"], Arc::new(entity), Arc::new(at)).unwrap_err();
+        assert!(refused.to_string().contains("join fewer rows"), "{refused}");
+    }
 }

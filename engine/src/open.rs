@@ -18,7 +18,6 @@ use asofdb_format::frame::FrameKind;
 use asofdb_format::hash::EraseKey;
 use asofdb_format::header::{FileKind, Header};
 use asofdb_format::ids::{Commit, FileNumber, StoreId};
-use asofdb_format::wire::narrow;
 
 use crate::files::blocks::Blocks;
 use crate::files::log::{FrameFile, FrameWriter, read_whole};
@@ -35,6 +34,7 @@ use crate::state::labels::Labels;
 use crate::state::live::{Found, Keeper, Manifest, State};
 use crate::state::manifest::{self, Loaded};
 use crate::state::memtable::Memtable;
+use crate::state::room;
 use crate::state::visible::Visible;
 use crate::sync::Shared;
 use crate::types::error::{Error, Result};
@@ -56,7 +56,10 @@ pub(crate) fn open(dir: &Path, mut options: Options) -> Result<Opened> {
     let read_only = options.read_only;
     let _span =
         tracing::info_span!(target: "asofdb", "open", dir = %dir.display(), read_only).entered();
-    options.memtable_bytes = options.memtable_bytes.min(narrow(Memtable::MOST_BYTES));
+    // Who works elsewhere later goes on writing to this store.
+    let absolute = options.world.disk.absolute(dir);
+    let dir = &absolute.map_err(|source| Error::io("find", dir, source))?;
+    options.memtable_bytes = room::memtable_bytes(&options);
     let monitor = Arc::new(Monitor::new(options.listener.clone()));
     options.world.disk = Metered::of(&options.world, &monitor);
     monitor.watched(open_any(dir, options, &monitor))

@@ -140,3 +140,57 @@ fn a_file_in_place_of_a_store_is_called_a_fault_of_the_disk() {
     }
     assert_eq!(std::fs::read(&file).unwrap(), b"user,ts\n");
 }
+
+/// A store that was opened by a relative path followed the process to where it worked next, wrote on in
+/// whatever directory had the same name there, and took its files away.
+#[test]
+fn who_works_elsewhere_later_writes_to_another_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let [here, there] = ["here", "there"].map(|name| dir.path().join(name));
+    for (place, value) in [(&here, 1.0), (&there, 7.0)] {
+        std::fs::create_dir(place).unwrap();
+        let store = Store::open(place.join("store"), Options::new()).unwrap();
+        store.define(FeatureSpec::new("v:f", ValueType::F64)).unwrap();
+        put(&store, "job", "ant", "v:f", hour(0), value);
+        store.close().unwrap();
+    }
+    let before = std::env::current_dir().unwrap();
+    std::env::set_current_dir(&here).unwrap();
+    let store = Store::open("store", Options::new()).unwrap();
+    put(&store, "job", "ant", "v:f", hour(1), 2.0);
+    std::env::set_current_dir(&there).unwrap();
+    put(&store, "job", "ant", "v:f", hour(2), 3.0);
+    store.flush().unwrap();
+    put(&store, "job", "ant", "v:f", hour(3), 4.0);
+    store.compact().unwrap();
+    store.close().unwrap();
+    std::env::set_current_dir(before).unwrap();
+    for (place, value) in [(&here, 4.0), (&there, 7.0)] {
+        let store = Store::open(place.join("store"), Options::new()).unwrap();
+        assert_eq!(store.latest("ant", "v:f").unwrap().as_f64(), Some(value));
+        store.close().unwrap();
+    }
+}
+
+/// A row names the first feature that is below its horizon in either time; a join once looked at all
+/// features by event time first.
+#[test]
+fn a_join_below_two_horizons_names_another_feature_than_a_row() {
+    let sim = SimWorld::new(hour(1_000));
+    let store = Store::open("/store", Options::new().world(sim.world())).unwrap();
+    for (name, hours) in [("v:long", 500), ("v:short", 100)] {
+        let spec = FeatureSpec::new(name, ValueType::F64).history(Span::from_hours(hours));
+        store.define(spec).unwrap();
+    }
+    let selection = store.select(&["v:long", "v:short"]).unwrap();
+    let (t, k) = (hour(800), asofdb::KnownTime(hour(400).0));
+    let row = store.read_row("ant", &selection, &Read::as_of(t).known_at(k)).unwrap_err();
+    let lag = Span::from_hours(400);
+    for options in [JoinOptions::new().known_at(k), JoinOptions::new().known_at_row(lag)] {
+        let joiner = store.joiner(&selection, options).unwrap();
+        let joined = joiner.join(&[Some(("ant", t))]).unwrap_err();
+        assert_eq!(joined.to_string(), row.to_string());
+    }
+    assert!(row.to_string().starts_with("v:long"), "{row}");
+    store.close().unwrap();
+}

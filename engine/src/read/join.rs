@@ -182,18 +182,19 @@ impl Joiner {
     }
 
     fn check_horizon(&self, t: i128, at: EventTime) -> Result<()> {
-        let below = |asked: i128| {
-            let is_below =
-                |ask: &&Ask| ask.horizon.is_some_and(|horizon| asked < i128::from(horizon.0));
-            let first = self.asks.iter().filter(is_below).min_by_key(|ask| ask.place)?;
-            Some((first, asked))
-        };
         let known = match self.options.known {
             JoinKnown::Anything => None,
             JoinKnown::At(k) => Some(i128::from(k.0)),
             JoinKnown::RowLess(lag) => Some(i128::from(at.0) - i128::from(lag.micros())),
         };
-        let Some((ask, asked)) = below(t).or_else(|| below(known?)) else { return Ok(()) };
+        let below = |ask: &Ask| {
+            let horizon = i128::from(ask.horizon?.0);
+            let known = known.filter(|known| *known < horizon);
+            Some(t).filter(|t| *t < horizon).or(known)
+        };
+        let asked = |ask| Some((ask, below(ask)?));
+        let first = self.asks.iter().filter_map(asked).min_by_key(|(ask, _)| ask.place);
+        let Some((ask, asked)) = first else { return Ok(()) };
         let name = self.features.features().get(ask.place).map(|feature| feature.name.clone());
         Err(Error::BelowHorizon {
             feature: name.unwrap_or_default(),

@@ -7,9 +7,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use asofdb_format::wire::wide;
+use asofdb_format::wire::{narrow, wide};
 
 use crate::state::live::State;
+use crate::state::memtable::Memtable;
 use crate::types::options::Options;
 
 /// Bytes a second that a writer may still write who is slowed the least.
@@ -55,9 +56,14 @@ pub(crate) fn most_memtables(options: &Options) -> usize {
 /// How much memory the memtables take at the most, about: their buckets are a part of it, and a
 /// batch goes into the last one whole.
 pub(crate) fn memory(options: &Options) -> u64 {
-    let count = wide(most_memtables(options)) + 2;
-    let each = wide(options.memtable_bytes);
+    let count = wide(most_memtables(options)).saturating_add(2);
+    let each = wide(memtable_bytes(options));
     (each + each / 16).saturating_mul(count)
+}
+
+/// How large a memtable grows.
+pub(crate) fn memtable_bytes(options: &Options) -> usize {
+    options.memtable_bytes.min(narrow(Memtable::MOST_BYTES))
 }
 
 /// What stands in the way of a batch of so many bytes.
@@ -75,8 +81,8 @@ pub(crate) fn room_for(state: &State, options: &Options, bytes: usize) -> Room {
     let slow_from = options.slow_recent_tables.max(options.max_recent_tables).max(2);
     let behind = part(tables, slow_from, most_tables(options));
     // Half of the memtables may wait before anybody is slowed for them.
-    let sealed =
-        part(sealed, options.max_sealed_memtables / 2 + 1, options.max_sealed_memtables + 1);
+    let most_sealed = options.max_sealed_memtables;
+    let sealed = part(sealed, most_sealed / 2 + 1, most_sealed.saturating_add(1));
     let behind = behind.max(sealed);
     if behind <= 0.0 {
         return Room::Free;
@@ -93,5 +99,5 @@ fn part(count: usize, from: usize, to: usize) -> f64 {
     if count < from {
         return 0.0;
     }
-    (count - from + 1) as f64 / (to.max(from) - from + 1) as f64
+    ((count - from) as f64 + 1.0) / ((to.max(from) - from) as f64 + 1.0)
 }

@@ -10,7 +10,7 @@
 use std::cmp::Ordering;
 use std::fmt::Debug;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -21,6 +21,11 @@ pub use super::real_disk::RealDisk;
 pub trait Disk: Send + Sync + Debug {
     /// Makes a directory and its parents; nothing happens if it is there.
     fn create_dir_all(&self, dir: &Path) -> io::Result<()>;
+    /// The path that means the same directory wherever the process works later: of one that is relative,
+    /// from where it works now. By default the path itself.
+    fn absolute(&self, dir: &Path) -> io::Result<PathBuf> {
+        Ok(dir.to_path_buf())
+    }
     /// The names of the files in a directory, in no order; directories in it are left out.
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
     /// Makes a new, empty file and opens it for writing; an error if there is one of this name.

@@ -8,7 +8,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use asofdb_format::wire::{narrow, wide};
@@ -28,6 +28,10 @@ pub struct RealDisk;
 impl Disk for RealDisk {
     fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
         fs::create_dir_all(here(dir))
+    }
+
+    fn absolute(&self, dir: &Path) -> io::Result<PathBuf> {
+        std::path::absolute(here(dir))
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {

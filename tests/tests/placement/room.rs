@@ -40,6 +40,18 @@ fn try_write_waits_or_writes_where_there_is_no_room() {
     store.close().unwrap();
 }
 
+/// Counts without end were added to, and came to nothing.
+#[test]
+fn options_without_end_overflow() {
+    let sim = SimWorld::new(EventTime(NOW));
+    let endless = options(&sim).max_sealed_memtables(usize::MAX).memtable_bytes(usize::MAX);
+    assert!(endless.memory_budget() > 1 << 60, "{}", endless.memory_budget());
+    let store = open(endless.stop_recent_tables(usize::MAX).slow_recent_tables(0));
+    write_hour(&store, "hourly");
+    store.flush().unwrap();
+    store.close().unwrap();
+}
+
 #[test]
 fn flushed_tables_grow_beyond_the_bound() {
     let sim = SimWorld::new(EventTime(NOW));
