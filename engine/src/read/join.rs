@@ -40,6 +40,27 @@ use crate::types::error::{Error, Result};
 use crate::types::spec::Feature;
 
 /// Joins parts of a spine against features, all seen from one commit.
+///
+/// ```
+/// use asofdb::{Batch, Durability, EventTime, FeatureSpec, JoinOptions, Options, Store, ValueType};
+/// # fn main() -> asofdb::Result<()> {
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let store = Store::open(dir.path().join("store"), Options::new())?;
+/// store.define(FeatureSpec::new("customer:spend_30d", ValueType::F64))?;
+/// let hour = |n: i64| EventTime(1_700_000_000_000_000 + n * 3_600_000_000);
+/// let mut batch = Batch::new();
+/// batch.put("customer-7", "customer:spend_30d", hour(1), 42.5);
+/// batch.put("customer-7", "customer:spend_30d", hour(3), 43.0);
+/// store.write(batch, Durability::Buffered)?;
+/// let joiner = store.joiner(&store.select_all(), JoinOptions::new())?;
+/// let spine = [Some(("customer-7", hour(2))), Some(("customer-7", hour(0))), None];
+/// let joined = joiner.join(&spine)?;
+/// let spend = joined.column(0).unwrap();
+/// let told: Vec<_> = (0..3).map(|row| spend.value(row).and_then(|value| value.as_f64())).collect();
+/// assert_eq!(told, [Some(42.5), None, None]);
+/// # store.close()
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Joiner {
     keeper: Arc<Keeper>,

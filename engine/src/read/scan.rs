@@ -12,6 +12,24 @@ use crate::types::error::Result;
 
 /// Entities that have anything to answer, each with its row, ascending by hash of the entity. The
 /// state is pinned when the scan begins; memory stays bounded by the memtables.
+///
+/// ```
+/// use asofdb::{Batch, Durability, EventTime, FeatureSpec, Options, Read, Store, ValueType};
+/// # fn main() -> asofdb::Result<()> {
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let store = Store::open(dir.path().join("store"), Options::new())?;
+/// store.define(FeatureSpec::new("customer:spend_30d", ValueType::F64))?;
+/// let mut batch = Batch::new();
+/// batch.put("customer-7", "customer:spend_30d", EventTime(1_700_000_000_000_000), 42.5);
+/// batch.put("shop-1", "customer:spend_30d", EventTime(1_700_000_000_000_000), 7.0);
+/// store.write(batch, Durability::Buffered)?;
+/// for found in store.scan(&store.select_all(), &Read::latest(), b"customer-")? {
+///     let (entity, row) = found?;
+///     assert_eq!((&entity[..], row.answers[0].as_f64()), (&b"customer-7"[..], Some(42.5)));
+/// }
+/// # store.close()
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Scan {
     plan: Plan,

@@ -47,6 +47,29 @@ impl Registry {
 /// A commit that reads can go on being seen from, until the last clone is dropped.
 ///
 /// It fixes commits and the meaning of feature names, not the clock.
+///
+/// ```
+/// use asofdb::{Batch, Durability, EventTime, FeatureSpec, Options, Read, Store, ValueType};
+/// # fn main() -> asofdb::Result<()> {
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let store = Store::open(dir.path().join("store"), Options::new())?;
+/// store.define(FeatureSpec::new("customer:spend_30d", ValueType::F64))?;
+/// let at = EventTime(1_700_000_000_000_000);
+/// let put = |value: f64| {
+///     let mut batch = Batch::new();
+///     batch.put("customer-7", "customer:spend_30d", at, value);
+///     store.write(batch, Durability::Buffered)
+/// };
+/// put(42.5)?;
+/// let before = store.snapshot()?;
+/// put(43.0)?;
+/// let read = Read::as_of(at);
+/// let seen = |read| store.read("customer-7", "customer:spend_30d", &read);
+/// assert_eq!(seen(read.clone().snapshot(&before))?.as_f64(), Some(42.5));
+/// assert_eq!(seen(read)?.as_f64(), Some(43.0));
+/// # store.close()
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Snapshot(Arc<Held>);
 

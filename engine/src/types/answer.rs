@@ -178,6 +178,26 @@ impl Answer {
 /// The moment of a read: what the clock said, and the newest commit it saw. The same read with
 /// [`Read::stamp`](crate::Read::stamp) gives the same answers; of [`Read::latest`](crate::Read::latest) that
 /// is [`Read::at`](crate::Read::at) it.
+///
+/// ```
+/// use asofdb::{Batch, Durability, EventTime, FeatureSpec, Options, Read, Store, ValueType};
+/// # fn main() -> asofdb::Result<()> {
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let store = Store::open(dir.path().join("store"), Options::new())?;
+/// store.define(FeatureSpec::new("customer:spend_30d", ValueType::F64))?;
+/// let put = |value: f64| {
+///     let mut batch = Batch::new();
+///     batch.put("customer-7", "customer:spend_30d", EventTime(1_700_000_000_000_000), value);
+///     store.write(batch, Durability::Buffered)
+/// };
+/// put(42.5)?;
+/// let served = store.latest("customer-7", "customer:spend_30d")?;
+/// put(43.0)?;
+/// let again = store.read("customer-7", "customer:spend_30d", &Read::at(served.stamp))?;
+/// assert_eq!(again.answer, served.answer);
+/// # store.close()
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stamp {
     /// What the clock said.
@@ -223,6 +243,27 @@ impl Row {
 }
 
 /// Versions of one entity's feature, newest first.
+///
+/// ```
+/// use asofdb::{Batch, Durability, EventTime, FeatureSpec, Options, Read, Store, ValueType};
+/// # fn main() -> asofdb::Result<()> {
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let store = Store::open(dir.path().join("store"), Options::new())?;
+/// store.define(FeatureSpec::new("customer:spend_30d", ValueType::F64))?;
+/// let hour = |n: i64| EventTime(1_700_000_000_000_000 + n * 3_600_000_000);
+/// let mut batch = Batch::new();
+/// for n in 0..5 {
+///     batch.put("customer-7", "customer:spend_30d", hour(n), n as f64);
+/// }
+/// store.write(batch, Durability::Buffered)?;
+/// let name = "customer:spend_30d";
+/// let newest = store.last_n("customer-7", name, 2, &Read::latest())?;
+/// assert_eq!(newest.answers.iter().map(|one| one.as_f64()).collect::<Vec<_>>(), [Some(4.0), Some(3.0)]);
+/// let between = store.range("customer-7", name, hour(1), hour(2), &Read::latest())?;
+/// assert_eq!(between.answers.len(), 2);
+/// # store.close()
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Versions {

@@ -88,6 +88,21 @@ impl FeatureSpec {
 }
 
 /// A change of a definition: what is `None` stays as it is.
+///
+/// ```
+/// use asofdb::{Alter, FeatureSpec, Options, Span, Store, ValueType};
+/// # fn main() -> asofdb::Result<()> {
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let store = Store::open(dir.path().join("store"), Options::new())?;
+/// store.define(FeatureSpec::new("customer:bio", ValueType::Text))?;
+/// let altered = store.alter("customer:bio", Alter::new().ttl(Some(Span::from_days(30))))?;
+/// assert_eq!(altered.terms.ttl, Some(Span::from_days(30)));
+/// let evolved = store.evolve("customer:bio", ValueType::Vector(384))?;
+/// assert_eq!((evolved.schema, evolved.versioned_name().as_str()), (2, "customer:bio@2"));
+/// assert_eq!(store.feature("customer:bio@1")?.value_type, ValueType::Text);
+/// # store.close()
+/// # }
+/// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Alter {

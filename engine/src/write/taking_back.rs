@@ -25,8 +25,23 @@ use crate::write::commit::Committer;
 /// What a revert is to take away.
 ///
 /// ```
-/// use asofdb::Revert;
-/// let what = Revert::source("nightly-job");
+/// use asofdb::{Batch, Durability, EventTime, FeatureSpec, Options, Revert, Store, ValueType};
+/// # fn main() -> asofdb::Result<()> {
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let store = Store::open(dir.path().join("store"), Options::new())?;
+/// store.define(FeatureSpec::new("customer:spend_30d", ValueType::F64))?;
+/// let put = |job: &str, value: f64| {
+///     let mut batch = Batch::new();
+///     batch.source(job);
+///     batch.put("customer-7", "customer:spend_30d", EventTime(1_700_000_000_000_000), value);
+///     store.write(batch, Durability::Buffered)
+/// };
+/// put("job of Monday", 42.5)?;
+/// put("job of Tuesday", 0.0)?;
+/// assert_eq!(store.revert(Revert::source("job of Tuesday"))?.batches, 1);
+/// assert_eq!(store.latest("customer-7", "customer:spend_30d")?.as_f64(), Some(42.5));
+/// # store.close()
+/// # }
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
