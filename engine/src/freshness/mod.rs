@@ -43,7 +43,8 @@ pub struct FreshnessReport {
     pub stamp: Stamp,
     /// Every schema of every feature that is not retired, by name and schema number.
     pub features: Vec<FeatureFreshness>,
-    /// Tables that do not tell ages, as they need not: what they hold is missing in `entities`, `ages`, `expired_share` and `next_expiry` of an estimate.
+    /// Tables that do not tell ages, as they need not: what they hold is missing in `entities`, `ages`,
+    /// `expired_share` and `next_expiry` of an estimate.
     pub silent_tables: usize,
 }
 

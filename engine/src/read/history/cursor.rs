@@ -291,7 +291,13 @@ impl<'h, 'p> Older<'h, 'p> {
         let column = chunk.column(place).map_err(malformed)?;
         let values = Beside::of(&column).map_err(malformed)?;
         let index = column.up_to(ask.t);
-        Ok(Some(Self { bytes, column, orders: OnceCell::new(), values, index }))
+        let orders = OnceCell::new();
+        if !row.sees_all {
+            // Each revision will be asked about.
+            let all = chunk.orders(table.timeline()?).map_err(malformed)?;
+            orders.get_or_init(|| all);
+        }
+        Ok(Some(Self { bytes, column, orders, values, index }))
     }
 
     /// What tells of the revisions whether they are seen. Where all are it is seldom asked for, so that
