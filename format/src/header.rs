@@ -20,7 +20,8 @@ use crate::wire::{Decoded, Malformed, Reader, Writer};
 /// How long a header is.
 pub const HEADER_LEN: usize = 56;
 
-const MAGIC: &[u8; 6] = b"asofdb";
+/// What every file of a store but LOCK begins with.
+pub const MAGIC: &[u8; 6] = b"asofdb";
 
 /// What a file is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -6,11 +6,10 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use asofdb::inspect::{self, MAGIC};
+
 use crate::error::{Error, Result};
 use crate::tabular::is_standard;
-
-/// The bytes that every file of a store begins with, LOCK aside.
-const MAGIC: &[u8; 6] = b"asofdb";
 
 /// A file that may be written, or the standard output.
 #[derive(Clone, Debug)]
@@ -84,12 +83,7 @@ fn holds_store(dir: &Path) -> bool {
 
 /// Whether a file is called as a store calls its files.
 pub fn is_named_as_one(path: &Path) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let numbered = ["MANIFEST-", "LOG-", "TABLE-"];
-    let digits = numbered.iter().find_map(|kind| name.strip_prefix(kind));
-    let is_number =
-        |digits: &str| digits.len() >= 6 && digits.bytes().all(|digit| digit.is_ascii_digit());
-    name == "CURRENT" || digits.is_some_and(is_number)
+    path.file_name().and_then(|name| name.to_str()).is_some_and(inspect::is_named_as_one)
 }
 
 /// Whether a file begins as the files of a store do.

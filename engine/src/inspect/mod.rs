@@ -59,10 +59,11 @@ mod walk;
 use std::path::{Path, PathBuf};
 
 use asofdb_format::certificate::ErasureCertificate;
-pub use asofdb_format::header::FileKind;
+pub use asofdb_format::header::{FileKind, MAGIC};
 
 pub use self::find::{Found, Place, Searched};
 pub use self::item::{Field, Item};
+use crate::files::names;
 use crate::types::error::{Error, Result};
 use crate::world::World;
 
@@ -131,6 +132,17 @@ pub struct Stray {
     pub path: PathBuf,
     /// Its length.
     pub bytes: u64,
+}
+
+/// Whether a store calls a file of its own so: CURRENT, or a numbered manifest, log or table.
+///
+/// ```
+/// use asofdb::inspect::is_named_as_one;
+/// assert!(is_named_as_one("TABLE-000003") && !is_named_as_one("TABLE-3.csv"));
+/// ```
+#[must_use]
+pub fn is_named_as_one(name: &str) -> bool {
+    name == "CURRENT" || names::parse(name).is_some()
 }
 
 /// Reads every byte of a store and holds every cross-reference against what it refers to. It goes
