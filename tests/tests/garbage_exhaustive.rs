@@ -258,13 +258,8 @@ fn garbage_of_engine(model: &Model, file: &[usize]) -> Garbage {
         commit: Commit(revert.commit),
         what: state::taken::Reverted::Commits(revert.batches.iter().copied().map(Commit).collect()),
     });
-    let taken = state::taken::Taken {
-        key: EraseKey([0; 16]),
-        erased: BTreeMap::new(),
-        reverts: reverts.collect(),
-        newest_revert: Commit::MIN,
-        done: Commit::MIN,
-    };
+    let mut taken = state::taken::Taken::new(EraseKey([0; 16]));
+    reverts.for_each(|revert| taken.revert(revert));
     let limits = garbage::Limits {
         bounds: Bounds {
             horizon: bound(recorded.horizon),

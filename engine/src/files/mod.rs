@@ -7,5 +7,6 @@ pub(crate) mod names;
 pub(crate) mod pin;
 pub(crate) mod scan;
 pub(crate) mod spare;
+pub(crate) mod spared;
 pub(crate) mod table;
 mod turns;

@@ -32,6 +32,7 @@ use crate::files::blocks::{BlockPlace, Blocks};
 use crate::files::log::{check_header, open_error};
 use crate::files::names;
 use crate::files::pin::Pin;
+use crate::files::spared::Spared;
 use crate::sync::{AtomicBool, Ordering};
 use crate::types::error::{Error, Result};
 use crate::types::options::ReadMode;
@@ -57,6 +58,7 @@ pub(crate) struct Table {
     blocks: Arc<Blocks>,
     obsolete: AtomicBool,
     pin: Arc<Pin>,
+    pub(crate) spared: Spared,
 }
 
 /// Bytes of a table: borrowed from its map, or read.
@@ -127,6 +129,7 @@ impl Table {
             blocks: Arc::clone(blocks),
             obsolete: AtomicBool::new(false),
             pin,
+            spared: Spared::default(),
         })
     }
 

@@ -154,7 +154,7 @@ pub(super) fn find_entity(
     let mut search = Search {
         disk,
         now: world.clock.now(),
-        erased: picture.durable.taken.erase_of(entity),
+        erased: picture.durable.taken.ever_erased(entity),
         picture: &picture,
         entity,
         out,

@@ -47,7 +47,7 @@ pub(crate) fn answer_row(
     room: &mut RowRoom,
     out: &mut RowCells<'_>,
 ) -> Result<bool> {
-    let sees_all = view.sees_all(&row.table.top_order());
+    let sees_all = view.sees_all(row.table);
     let head = row.head()?;
     let are_same = asked.are(&head);
     if are_same

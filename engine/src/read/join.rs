@@ -361,7 +361,7 @@ impl Joiner {
         let times: Vec<_> = rows.iter().map(|row| row.t).collect();
         let span = times.iter().min().zip(times.iter().max());
         let is_held = span.is_some_and(|(min, max)| table_may_hold(row.table, (*min, *max), &view));
-        if !is_held || !view.sees_all(&row.table.top_order()) {
+        if !is_held || !view.sees_all(row.table) {
             return Ok(false);
         }
         let Some(opened) = answer_many(row, asked, &times, &mut room.many, (columns, first))?

@@ -6,6 +6,7 @@ use asofdb_format::ids::{Commit, EventTime, KnownTime, SourceId, Span};
 use asofdb_format::revision::Order;
 use asofdb_format::value::Kind;
 
+use crate::files::table::Table;
 use crate::state::taken::Taken;
 use crate::types::answer::Status;
 
@@ -44,19 +45,42 @@ impl<'a> View<'a> {
                 || !self.taken.is_reverted(order.commit, source(), self.seen_from))
     }
 
-    /// Whether a commit alone tells if the read sees a revision.
+    /// Whether a commit alone may tell that the read sees a revision.
     #[inline]
-    pub(crate) fn sees_by_commit(&self) -> bool {
-        self.known_at.is_none() && self.erased.is_none() && self.taken.reverts.is_empty()
+    pub(crate) const fn sees_by_commit(&self) -> bool {
+        self.known_at.is_none()
     }
 
-    /// Whether the read surely sees every revision that is above `top` in none of the three.
+    /// Whether the read, if it [sees by commit](Self::sees_by_commit), surely sees what has this commit:
+    /// nothing that is taken away is as new as the last that takes away.
     #[inline]
-    pub(crate) fn sees_all(&self, top: &Order) -> bool {
+    pub(crate) fn surely_sees(&self, commit: Commit) -> bool {
+        commit <= self.seen_from
+            && commit >= self.taken.newest_revert
+            && self.erased.is_none_or(|erase| commit >= erase)
+    }
+
+    /// Whether the read surely sees every revision of a table.
+    #[inline]
+    pub(crate) fn sees_all(&self, table: &Table) -> bool {
+        self.sees_all_below(&table.top_order())
+            && (self.taken.reverts.is_empty() || self.is_spared(table))
+    }
+
+    /// Whether no revert takes anything of a table, as far as its metadata tells.
+    fn is_spared(&self, table: &Table) -> bool {
+        let commits = (table.entry.min_commit, table.entry.max_commit);
+        let holds = |source| table.meta.sources.contains_key(&source);
+        table.spared.by(self.taken.newest_revert, || self.taken.spares(commits, holds))
+    }
+
+    /// Whether the read surely sees every revision that is above `top` in none of the three and that no
+    /// revert takes away.
+    #[inline]
+    fn sees_all_below(&self, top: &Order) -> bool {
         top.commit <= self.seen_from
             && self.known_at.is_none_or(|known_at| top.known_time <= known_at)
             && self.erased.is_none()
-            && self.taken.reverts.is_empty()
     }
 }
 
@@ -136,12 +160,10 @@ mod tests {
             known_time: KnownTime(known_time),
             commit: Commit(commit),
         };
-        let none = Taken::new(EraseKey([7; 16]));
-        let mut reverted = none.clone();
-        reverted.revert(Revert { commit: Commit(5), what: Reverted::Source(SourceId(1)) });
+        let taken = &Taken::new(EraseKey([7; 16]));
         let (mut whole, mut parts) = (0, 0);
         for (seen_from, known_at) in moments.iter().flat_map(|a| moments.map(|b| (*a, b))) {
-            for (erased, taken) in [(None, &none), (Some(Commit(4)), &none), (None, &reverted)] {
+            for erased in [None, Some(Commit(4))] {
                 for known_at in [None, Some(KnownTime(known_at))] {
                     let view = View { seen_from: Commit(seen_from), known_at, erased, taken };
                     for (known, commit) in moments.iter().flat_map(|a| moments.map(|b| (*a, b))) {
@@ -149,7 +171,7 @@ mod tests {
                             (0..=known).flat_map(|k| (0..=commit).map(move |c| order(k, c)));
                         let sees = |order: Order| view.sees(&order, || SourceId(1));
                         let all = below.map(sees).fold(true, |all, sees| all & sees);
-                        let told = view.sees_all(&order(known, commit));
+                        let told = view.sees_all_below(&order(known, commit));
                         assert!(!told || all, "{view:?} {known} {commit}");
                         if told { whole += 1 } else { parts += usize::from(!all) }
                     }
@@ -157,6 +179,38 @@ mod tests {
             }
         }
         assert!(whole > 20 && parts > 20, "{whole} {parts}");
+    }
+
+    /// Of a record in memory a commit is told at once, its source and known time are not.
+    #[test]
+    fn what_is_surely_seen_no_erase_or_revert_took_away() {
+        let mut reverted = Taken::new(EraseKey([7; 16]));
+        let kept = reverted.clone();
+        for (commit, source) in [(3, 2), (5, 1)] {
+            let what = Reverted::Source(SourceId(source));
+            reverted.revert(Revert { commit: Commit(commit), what });
+        }
+        let (mut sure, mut gone) = (0, 0);
+        for taken in [&kept, &reverted] {
+            for (erased, seen_from) in
+                [None, Some(Commit(4))].iter().flat_map(|e| (0..9).map(move |s| (e, s)))
+            {
+                let view =
+                    View { seen_from: Commit(seen_from), known_at: None, erased: *erased, taken };
+                for (commit, source) in (0..9).flat_map(|c| (0..3).map(move |s| (c, s))) {
+                    let order = Order {
+                        event_time: EventTime(1),
+                        known_time: KnownTime(commit),
+                        commit: Commit(commit),
+                    };
+                    let told = view.sees_by_commit() && view.surely_sees(order.commit);
+                    let sees = view.sees(&order, || SourceId(source));
+                    assert!(!told || sees, "{view:?} {commit} {source}");
+                    if told { sure += 1 } else { gone += usize::from(!sees) }
+                }
+            }
+        }
+        assert!(sure > 100 && gone > 100, "{sure} {gone}");
     }
 
     #[test]

@@ -205,7 +205,7 @@ impl Several<'_, '_> {
             }
             match feature.newest_value() {
                 Some((Number { event_time, commit, bits, .. }, _))
-                    if event_time <= t && commit <= self.view.seen_from =>
+                    if event_time <= t && self.view.surely_sees(commit) =>
                 {
                     are_newer &= self.out.take_newer_number(place, event_time.0, bits);
                 }
@@ -246,7 +246,7 @@ impl Several<'_, '_> {
             let is_newer = match newest {
                 Newest::Nothing => true,
                 Newest::Number(Number { event_time, kind, bits, commit })
-                    if commit <= view.seen_from =>
+                    if view.surely_sees(commit) =>
                 {
                     put_newer_number(ask, (event_time, kind, bits), out)
                 }

@@ -142,7 +142,7 @@ impl Durable {
                 self.catalog.record(*id, *bounds);
             }
             Edit::Erase(commit, entity) => {
-                self.taken.erased.insert(*entity, *commit);
+                self.taken.erase(*entity, *commit);
                 self.took(*commit);
             }
             Edit::ErasesDone(commit) => self.taken.done = self.taken.done.max(*commit),

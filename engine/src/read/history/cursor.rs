@@ -39,7 +39,7 @@ impl<'p> Rows<'p> {
         entity: &[u8],
         view: &View<'_>,
     ) -> Result<Self> {
-        let sees_all = view.sees_all(&table.top_order());
+        let sees_all = view.sees_all(table);
         let mut rows = table.rows(hash, entity)?.map(|row| {
             let row = row?;
             Ok(Row { row, sees_all, chunk: OnceCell::new() })

@@ -29,7 +29,7 @@ pub(crate) fn answer_group(
 ) -> Result<bool> {
     let head = row.head()?;
     let are_same = asked.are(&head);
-    if !views.first.sees_all(&row.table.top_order()) {
+    if !views.first.sees_all(row.table) {
         let places = Places::new(are_same);
         return seen::answer((row, &head), (asked, places), views, group, &mut room.spells, cells);
     }

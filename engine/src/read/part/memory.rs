@@ -70,7 +70,7 @@ fn falling(
 fn number_seen(numbers: Option<&mut Falling<'_>>, t: EventTime, view: &View<'_>) -> Newest {
     let Some(numbers) = numbers else { return Newest::More };
     match numbers.number_up_to(t) {
-        Newest::Number(number) if number.commit > view.seen_from => Newest::More,
+        Newest::Number(number) if !view.surely_sees(number.commit) => Newest::More,
         newest => newest,
     }
 }
