@@ -1,12 +1,10 @@
 """Joins of generated sets, made with `asofdb`, DuckDB, pandas, and Feast's formula, and compared cell for cell.
 
-    cargo build --release --bin asofdb
-    python -m venv target/venv && target/venv/bin/pip install -r tests/differential/requirements.txt
-    target/venv/bin/python tests/differential/duckdb_asof.py --tool target/release/asofdb
+    SEED=1 tests/differential/run 20
 
 A set is drawn from a seed: rows of features, of which no two have the same entity and time (for such ties the witnesses
 have no rule), and a spine in no order, with rows twice, with entities that nobody knows, and with times at the very
-edges: a feature's own time and the TTL after it, and a microsecond beside. `--seed N --sets 1` replays one set.
+edges: a feature's own time and the TTL after it, and a microsecond beside. `SEED=N tests/differential/run 1` replays one set.
 
 The witnesses know nothing of asofdb: DuckDB's ASOF JOIN, pandas' merge_asof, and what Feast's dask store does, here in
 plain pandas: merge on the entity, filter on the times, sort, drop duplicates but the last.

@@ -9,25 +9,39 @@
 //! - a door is passed over only where the question cannot be put to it.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
 use asofdb::{
-    Answer, Cells, Error, EventTime, Feature, JoinOptions, KnownTime, Read as Asked, Row,
-    RowReader, Selection, Sequence, Snapshot, Span, Stamp, Status, Store, Value, Vector, Versions,
+    Answer, Cells, Error, EventTime, Feature, InvalidArgument, JoinOptions, KnownTime,
+    Read as Asked, Row, RowReader, Selection, Sequence, Snapshot, Span, Stamp, Status, Store,
+    Value, Vector, Versions,
 };
+
+use bytes::Bytes;
 
 use crate::question::{Question, Read, Reader};
 
+/// Where a question stands.
+#[derive(Clone, Copy)]
+pub enum Stand<'s> {
+    /// At the newest commit.
+    Newest,
+    /// At that of a snapshot.
+    Snapshot(&'s Snapshot),
+    /// Where an earlier answer stood.
+    Stamp(Stamp),
+}
+
 /// Asks `read` of the feature that its name means now, and of all others that can be read beside it, through every
-/// door. `asked` is the same question in the library's words, seen from `snapshot` if there is one.
+/// door. `asked` is the same question in the library's words, and says where it stands.
 ///
 /// Tells how two doors differ, if they do.
 pub fn agree(
     store: &Store,
     read: &Read,
     asked: &Asked,
-    snapshot: Option<&Snapshot>,
+    stand: Stand<'_>,
     readers: &Readers,
 ) -> Result<(), String> {
     if !matches!(read.question, Question::Latest | Question::AsOf(_)) {
@@ -61,7 +75,7 @@ pub fn agree(
     }
     readers_agree(store, readers, asked, entity, (&names, &features), &answers)?;
     same("scan", &in_scan(&answers), scan(store, &features, asked, entity))?;
-    joins_agree(store, read, &features, stamp, snapshot, &answers)
+    joins_agree(store, read, &features, stamp, stand, &answers)
 }
 
 /// Readers that are kept from question to question, by the features that they read: what they found
@@ -241,20 +255,32 @@ fn in_scan(answers: &[Answer]) -> Option<Vec<Answer>> {
     has_any.then(|| answers.to_vec())
 }
 
+/// What a scan of all entities tells of one, if it tells the same as a scan of the names that begin as this
+/// one's, and of each other what is told of it alone.
 fn scan(
     store: &Store,
     features: &Selection,
     asked: &Asked,
     entity: &[u8],
 ) -> Result<Option<Vec<Answer>>, Error> {
-    let mut found = None;
-    for row in store.scan(features, asked, entity)? {
-        let (name, row) = row?;
-        if name == entity {
-            found = Some(row.answers);
+    let rows = |prefix: &[u8]| store.scan(features, asked, prefix)?.collect::<Result<Vec<_>, _>>();
+    let all = rows(b"")?;
+    let wrong = |what: &str| Error::InvalidArgument(InvalidArgument::Other(what.to_owned()));
+    let names: BTreeSet<&[u8]> = all.iter().map(|(name, _)| &**name).collect();
+    if names.len() != all.len() {
+        return Err(wrong("a scan tells an entity twice"));
+    }
+    let begin_so = all.iter().filter(|(name, _)| name.starts_with(entity));
+    let told = |(name, row): &(Bytes, Row)| (name.clone(), row.answers.clone());
+    if !rows(entity)?.iter().map(told).eq(begin_so.map(told)) {
+        return Err(wrong("a scan of a prefix is no part of a scan of all"));
+    }
+    for (name, row) in &all {
+        if store.read_row(name, features, asked)?.answers != row.answers {
+            return Err(wrong("a scan tells of an entity what is not told of it alone"));
         }
     }
-    Ok(found)
+    Ok(all.into_iter().find(|(name, _)| name == entity).map(|(_, row)| row.answers))
 }
 
 /// What a join or a reader tells of a cell.
@@ -265,13 +291,9 @@ fn joins_agree(
     read: &Read,
     features: &Selection,
     stamp: Stamp,
-    snapshot: Option<&Snapshot>,
+    stand: Stand<'_>,
     answers: &[Answer],
 ) -> Result<(), String> {
-    // A join stands at the newest commit or at a snapshot.
-    if matches!(read.options.reader, Reader::Stamp(_)) {
-        return Ok(());
-    }
     let t = match read.question {
         Question::AsOf(t) => EventTime(t),
         _ => stamp.now,
@@ -286,9 +308,11 @@ fn joins_agree(
     if let Some(max_age) = read.options.max_age.and_then(Span::from_micros) {
         options = options.max_age(max_age);
     }
-    if let Some(snapshot) = snapshot {
-        options = options.snapshot(snapshot);
-    }
+    options = match stand {
+        Stand::Newest => options,
+        Stand::Snapshot(snapshot) => options.snapshot(snapshot),
+        Stand::Stamp(stamp) => options.stamp(stamp),
+    };
     let alone: Vec<Cell> = answers.iter().map(told).collect();
     let Some(k) = read.options.known_at else {
         return same_in_join("join", store, read, features, options, t, &alone);

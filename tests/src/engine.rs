@@ -7,22 +7,24 @@
 //! - whatever the engine refuses for a reason that no rule knows is [`Outcome::Failed`].
 
 mod background;
+mod calls;
 mod convert;
 mod reads;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use asofdb::world::clock::Clock;
 use asofdb::world::sim::{CrashPolicy, SimWorld};
 use asofdb::{
-    Batch, Commit, Durability, Error, EventTime, FeatureSpec, KnownTime, Options, Revert, Snapshot,
-    Span, Stamp, Store, ValueType,
+    Batch, Commit, Durability, Error, EventTime, FeatureSpec, Options, Revert, Snapshot, Span,
+    Stamp, Store, ValueType,
 };
 
 use self::background::Background;
+use self::calls::Calls;
 pub use self::convert::{answer, value};
-use self::convert::{done, other_value, refused, terms};
-use crate::answer::{Kind, Outcome, Refusal, Value};
+use self::convert::{done, refused, terms};
+use crate::answer::{Outcome, Refusal};
 use crate::doors::Readers;
 use crate::model::Bounds;
 use crate::parked;
@@ -42,6 +44,7 @@ pub struct Engine {
     stamps: BTreeMap<String, Stamp>,
     /// The commits of the batches that were written, in order, and their sources.
     written: Vec<(Commit, Option<String>)>,
+    calls: Calls,
     every_door: bool,
     readers: Readers,
     copies: bool,
@@ -80,6 +83,7 @@ impl Engine {
             stamps: BTreeMap::new(),
             written: Vec::new(),
             background: Background::default(),
+            calls: Calls::default(),
             every_door: false,
             readers: Readers::default(),
             copies: false,
@@ -156,24 +160,6 @@ impl Engine {
         }
     }
 
-    fn put(&self, batch: &mut Batch, put: &Put) -> Result<(), Outcome> {
-        let at = EventTime(put.e);
-        match &put.kind {
-            Kind::Value(Value::I64(number)) => batch.put(&put.entity, &put.feature, at, *number),
-            Kind::Value(Value::Other(bytes)) => {
-                let feature = self.store.feature(&put.feature).map_err(refused)?;
-                let value = other_value(feature.value_type, bytes);
-                batch.put(&put.entity, &put.feature, at, value)
-            }
-            Kind::Null => batch.put_null(&put.entity, &put.feature, at),
-            Kind::Deleted => batch.delete(&put.entity, &put.feature, at),
-        };
-        if let Some(known) = put.known {
-            batch.known(KnownTime(known));
-        }
-        Ok(())
-    }
-
     /// Goes on in another world. The store that was open ends in the old one, where nobody looks at
     /// what it does any more.
     fn go_down(&mut self, after: SimWorld) {
@@ -211,6 +197,7 @@ impl Engine {
         let mut other = Engine::of(sim, options, store);
         other.stamps = self.stamps.clone();
         other.written = self.written.clone();
+        other.calls = self.calls.without_more();
         Ok(other)
     }
 }
@@ -276,13 +263,13 @@ impl Subject for Engine {
             batch.source(source);
         }
         for put in puts {
-            if let Err(outcome) = self.put(&mut batch, put) {
-                return outcome;
+            if let Err(error) = self.put(&mut batch, put) {
+                return refused(error);
             }
         }
         self.make_room();
         let durability = if synced { Durability::Synced } else { Durability::Buffered };
-        match self.store.write(batch, durability) {
+        match self.write_marked(batch, durability) {
             Ok(commit) => self.written.push((commit, source.map(str::to_owned))),
             Err(error) => return refused(error),
         }
@@ -325,6 +312,7 @@ impl Subject for Engine {
             Ok(()) => {
                 let newest = self.store.stats().newest_commit;
                 self.written.retain(|(commit, _)| *commit <= newest);
+                self.lose_marks(newest);
                 match self.store.write(Batch::new(), Durability::Synced) {
                     Ok(commit) => self.written.push((commit, None)),
                     Err(error) => return refused(error),
@@ -363,17 +351,22 @@ impl Subject for Engine {
     }
 
     fn erase(&mut self, entity: &[u8]) -> Outcome {
-        done(self.store.erase(entity))
+        self.erase_in_a_way(entity)
     }
 
     fn revert(&mut self, source: &str) -> Outcome {
-        done(self.store.revert(Revert::source(source)))
+        let of_source = self.written.iter().filter(|(_, of)| of.as_deref() == Some(source));
+        let taken: BTreeSet<Commit> = of_source.map(|(commit, _)| *commit).collect();
+        self.revert_in_a_way(Revert::source(source), |commit| taken.contains(&commit))
     }
 
     fn revert_batches(&mut self, places: &[usize]) -> Outcome {
         let commits = places.iter().map(|place| self.written.get(*place).map(|it| it.0));
-        match commits.collect::<Option<Vec<Commit>>>() {
-            Some(commits) => done(self.store.revert(Revert::commits(commits))),
+        match commits.collect::<Option<BTreeSet<Commit>>>() {
+            Some(commits) => {
+                let what = Revert::commits(commits.iter().copied());
+                self.revert_in_a_way(what, |commit| commits.contains(&commit))
+            }
             None => Outcome::Refused(Refusal::NothingToRevert),
         }
     }

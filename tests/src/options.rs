@@ -1,9 +1,14 @@
 //! Random options of a store, over every one that may not change an answer.
 //!
+//! `max_ahead`, which refuses writes, is left out, and `clock_check`, by which threads of the background wake, for
+//! here it has none. Both have tests of their own.
+//!
 //! Invariant: a seed gives the same options for ever.
 
 use std::fmt;
+use std::sync::Arc;
 
+use asofdb::events::EventListener;
 use asofdb::{Error, Options, ReadMode, Span};
 
 use crate::engine::Engine;
@@ -25,6 +30,8 @@ pub struct Setting {
     pub copies: bool,
     /// Whether the program's clock jumps.
     pub clock_jumps: bool,
+    /// Each step makes one of the calls that do the same, drawn from this seed; none: the plainest.
+    pub calls: Option<u64>,
 }
 
 impl Setting {
@@ -65,7 +72,10 @@ impl Setting {
             Some(2) => 32_000,
             _ => 8 << 20,
         });
-        Setting { options, mode, background, every_door, copies, clock_jumps }
+        let calls = background.filter(|seed| seed / 6 % 2 == 0);
+        let options =
+            if calls.is_some() { options.listener(Some(Arc::new(Hears))) } else { options };
+        Setting { options, mode, background, every_door, copies, clock_jumps, calls }
     }
 
     /// A new store under this setting.
@@ -75,12 +85,22 @@ impl Setting {
         let engine = if self.every_door { engine.through_every_door() } else { engine };
         let engine = if self.copies { engine.read_from_copies() } else { engine };
         let engine = if self.clock_jumps { engine.telling_recorded() } else { engine };
+        let engine = match self.calls {
+            Some(seed) => engine.through_every_call(seed),
+            None => engine,
+        };
         Ok(match self.background {
             Some(seed) => engine.stepped_at_random(seed),
             None => engine,
         })
     }
 }
+
+/// Is told of everything, and does nothing.
+#[derive(Debug)]
+struct Hears;
+
+impl EventListener for Hears {}
 
 /// The longest commit lease that is drawn: after a crash commits start later by no more.
 pub const LONGEST_LEASE: Span = Span::from_secs(1);
@@ -114,6 +134,9 @@ impl fmt::Display for Setting {
         )?;
         if let Some(seed) = self.background {
             write!(out, ", background work drawn from {seed}")?;
+        }
+        if self.calls.is_some() {
+            out.write_str(", by every call")?;
         }
         if self.copies {
             out.write_str(", copies are read")?;

@@ -26,12 +26,19 @@ impl Place {
         let out = path.display();
         // A pipe or a device loses nothing when it is written to.
         let own = path.is_file().then(|| identity(path)).flatten();
-        let is_own = |input: &&Path| !is_standard(input) && identity(input) == own;
+        let named = |input: &Path| match is_standard(input) {
+            true => identity(Path::new("/dev/stdin")),
+            false => identity(input),
+        };
+        let is_own = |input: &&Path| named(input) == own;
         if own.is_some()
             && let Some(input) = inputs.iter().copied().find(is_own)
         {
             let what = match input == path {
                 true => "this command reads it".to_owned(),
+                false if is_standard(input) => {
+                    "it is the standard input, which this command reads".to_owned()
+                }
                 false => format!("it is {}, which this command reads", input.display()),
             };
             return Err(Error::Failed(format!(

@@ -13,7 +13,7 @@
 //!     cargo test -p asofdb --release --lib interleavings -- --nocapture
 //! ```
 //!
-//! `LOOM_MAX_PREEMPTIONS=4` tries more; `LOOM_LOG=1 LOOM_LOCATION=1` tells the steps of a failure.
+//! `LOOM_MAX_PREEMPTIONS=4` tries more, `ASOFDB_PREEMPTIONS=2` at most so many; `LOOM_LOG=1 LOOM_LOCATION=1` tells the steps of a failure.
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod deletion;
@@ -31,7 +31,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 fn explore(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
     let runs = Arc::new(AtomicUsize::new(0));
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound.get_or_insert(preemptions);
+    let at_most = std::env::var("ASOFDB_PREEMPTIONS").ok().and_then(|text| text.parse().ok());
+    builder.preemption_bound.get_or_insert(preemptions.min(at_most.unwrap_or(usize::MAX)));
     // Opening a store takes many steps, though nobody is there to interleave with.
     builder.max_branches = 100_000;
     let bound = builder.preemption_bound.unwrap_or_default();

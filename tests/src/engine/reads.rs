@@ -6,7 +6,7 @@ use asofdb::{Answer as Found, Error, EventTime, KnownTime, Read as EngineRead, S
 use super::convert::{answer, refusal, span};
 use super::{DIR, Engine};
 use crate::answer::{Outcome, Refusal};
-use crate::doors;
+use crate::doors::{self, Stand};
 use crate::question::{Question, Read, Reader};
 
 /// Why a read is not answered.
@@ -72,14 +72,22 @@ impl Engine {
             false => None,
         };
         let store = copy.as_ref().unwrap_or(&self.store);
+        if let Some(how) = self.marks_differ(store) {
+            return Err(Unanswered::Told(Outcome::Failed(how)));
+        }
         if self.every_door {
             let passing = doors::Readers::default();
             let readers = if copy.is_some() { &passing } else { &self.readers };
-            let snapshot = match &read.options.reader {
-                Reader::Snapshot(name) => self.snapshots.get(name),
-                _ => None,
+            let stand = match &read.options.reader {
+                Reader::Newest => Stand::Newest,
+                Reader::Snapshot(name) => {
+                    self.snapshots.get(name).map_or(Stand::Newest, Stand::Snapshot)
+                }
+                Reader::Stamp(name) => {
+                    self.stamps.get(name).map_or(Stand::Newest, |stamp| Stand::Stamp(*stamp))
+                }
             };
-            let agreed = doors::agree(store, read, &asked, snapshot, readers);
+            let agreed = doors::agree(store, read, &asked, stand, readers);
             agreed.map_err(|how| Unanswered::Told(Outcome::Failed(how)))?;
         }
         let (entity, feature) = (&read.entity, read.feature.as_str());

@@ -53,6 +53,12 @@ fn an_output_destroys_what_the_command_reads() {
             assert_eq!(done.code, 1, "{name}");
             assert!(done.err.contains("which this command reads"), "{name}: {}", done.err);
         }
+        let done = lab.run_with_input("join store - --entity k --time t -o spine.csv", "spine.csv");
+        assert_eq!(
+            done.err,
+            "error: cannot write spine.csv: it is the standard input, which this command reads, and it \
+             would be lost; give the output another name\n"
+        );
     }
     assert_eq!(lab.read("spine.csv"), "k,t\na,2013-01-02\n");
 }
