@@ -8,6 +8,19 @@ use asofdb_format::header::{FileKind, HEADER_LEN, Header};
 
 use crate::stores::Lab;
 
+/// The sections of a table that hold anything in one of the small stores.
+pub const SECTIONS: [&str; 9] = [
+    "history",
+    "far",
+    "heads",
+    "directory",
+    "metadata",
+    "checksums",
+    "freshness",
+    "timeline",
+    "hints",
+];
+
 /// Parts of an undamaged file, with where each begins.
 pub struct Parts(Vec<(usize, &'static str)>);
 
@@ -43,8 +56,7 @@ impl Parts {
                         return;
                     };
                     let Some((_, Field::Count(len))) = field("bytes") else { return };
-                    let known = ["history", "far", "heads", "directory", "metadata", "checksums"];
-                    if let Some(name) = known.iter().find(|known| *known == name) {
+                    if let Some(name) = SECTIONS.iter().find(|known| *known == name) {
                         parts.push((place(*start), name));
                         end = end.max(place(start + len));
                     }

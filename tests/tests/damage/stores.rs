@@ -8,6 +8,7 @@
 //! | `killed` | a table, sealed logs, and a log that ends with batches that were not synced, an erase among them |
 //! | `reopened` | closed cleanly: one log of what an earlier process left, marks, commits that a crash took |
 //! | `bare` | closed cleanly: definitions and an erase, and no data |
+//! | `numbers` | closed cleanly: entities of numbers alone, side by side in their chunks, with nulls, deletes and what came late |
 //! | `large` | killed: tables of many pages, with histories in compressed blocks, and logs too long to be copied |
 
 use std::cell::OnceCell;
@@ -388,6 +389,50 @@ fn bare() -> Lab {
     maker.end("bare", true)
 }
 
+/// Numbers lie side by side in the chunk of an entity that has nothing else.
+fn numbers() -> Lab {
+    let features = vec!["v:count", "v:price", "v:noise", "v:large"];
+    let times = [0, 1, 12, 13, 40].map(hour).to_vec();
+    let entities = vec!["ant", "bee", "cat", "nobody"];
+    let about = About { entities, features, times, ..About::default() };
+    let mut maker = Maker::new(&about, Sizes { table: 1 << 20, ..small_of(7) });
+    for (name, value_type) in [
+        ("v:count", ValueType::I64),
+        ("v:price", ValueType::F64),
+        ("v:noise", ValueType::F64),
+        ("v:large", ValueType::I64),
+    ] {
+        maker.define(FeatureSpec::new(name, value_type));
+    }
+    maker.changed();
+    for n in 0..14 {
+        maker.sim.clock.set(EventTime(hour(n).0 + 60));
+        let mut batch = Batch::new();
+        for (entity, key) in (0..).zip(["ant", "bee", "cat"]) {
+            let value = entity * 100 + n * n;
+            batch.put(key, "v:count", hour(n), value).put(
+                key,
+                "v:price",
+                hour(n),
+                f64_of(value) / 100.0,
+            );
+            batch.put(key, "v:noise", hour(n), f64_of(value + 2).sqrt());
+            match (entity, n % 5) {
+                (2, 3) => batch.put_null(key, "v:large", hour(n)),
+                (2, 4) => batch.delete(key, "v:large", hour(n)),
+                _ => batch.put(key, "v:large", hour(n), i64::MAX - value),
+            };
+        }
+        maker.write(batch, Durability::Synced, false);
+    }
+    let mut late = Batch::new();
+    late.put("bee", "v:count", hour(1), 77).put("bee", "v:price", hour(40), 0.5);
+    maker.sim.clock.set(hour(41));
+    maker.write(late, Durability::Synced, false);
+    maker.store.compact().unwrap();
+    maker.end("numbers", true)
+}
+
 /// Tables of many pages with deep histories, and logs that are too long to be copied.
 pub fn large() -> Lab {
     let about = About {
@@ -448,5 +493,5 @@ pub fn large() -> Lab {
 
 /// All small stores.
 pub fn small() -> Vec<Lab> {
-    vec![tables(), pages(), killed(), reopened(), bare()]
+    vec![tables(), pages(), killed(), reopened(), bare(), numbers()]
 }

@@ -74,6 +74,11 @@ impl Tally {
         *self.counts.entry(("harmless".to_owned(), reason)).or_default() += 1;
     }
 
+    /// Whether some kind of damage was tried.
+    pub fn has_tried(&self, of: &str) -> bool {
+        self.counts.keys().any(|(tried, _)| tried == of)
+    }
+
     /// How many trials there were.
     pub fn tried(&self) -> u64 {
         self.tried
