@@ -63,9 +63,11 @@ pub enum Command {
     Alter(commands::alter::AlterArgs),
     /// Give a feature another type under its next schema number.
     Evolve(commands::evolve::EvolveArgs),
+    /// End a feature.
+    Retire(commands::retire::RetireArgs),
     /// Forget entities for good.
     Erase(commands::erase::EraseArgs),
-    /// Undo a bad load by the label of its source.
+    /// Undo a bad load by the label of its source, or by its commits.
     Revert(commands::revert::RevertArgs),
     /// The shape of a store, as a picture in text.
     Stats(commands::stats::StatsArgs),
@@ -99,6 +101,7 @@ impl Command {
             Self::Define(args) => commands::define::run(args, console),
             Self::Alter(args) => commands::alter::run(args, console),
             Self::Evolve(args) => commands::evolve::run(args, console),
+            Self::Retire(args) => commands::retire::run(args, console),
             Self::Erase(args) => commands::erase::run(args, console),
             Self::Revert(args) => commands::revert::run(args, console),
             Self::Stats(args) => commands::stats::run(args, console),

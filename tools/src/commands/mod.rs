@@ -17,6 +17,7 @@ pub mod join;
 pub mod latest;
 pub mod put;
 pub mod report;
+pub mod retire;
 pub mod revert;
 pub mod scan;
 pub mod stats;

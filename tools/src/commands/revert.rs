@@ -1,6 +1,6 @@
-//! `asofdb revert`: undoes a bad load by the label of its source.
+//! `asofdb revert`: undoes a bad load by the label of its source, or by its commits.
 
-use asofdb::Revert;
+use asofdb::{Commit, Revert};
 use clap::Args;
 use serde_json::json;
 
@@ -16,8 +16,11 @@ pub struct RevertArgs {
     #[command(flatten)]
     store: StoreArg,
     /// The label that the batches were written with.
-    #[arg(long, value_name = "LABEL")]
-    source: String,
+    #[arg(long, value_name = "LABEL", required_unless_present = "commit")]
+    source: Option<String>,
+    /// The commits of the batches, as `history --json` and `dump` tell them; may be given again.
+    #[arg(long, value_name = "COMMIT", conflicts_with = "source")]
+    commit: Vec<i64>,
     /// Only tell what would be taken away.
     #[arg(long)]
     dry_run: bool,
@@ -28,11 +31,15 @@ What the batches had replaced is there again. What is read at an earlier stamp s
 
 Examples:
   asofdb revert store --source nightly-2013-06-03 --dry-run
-  asofdb revert store --source nightly-2013-06-03";
+  asofdb revert store --source nightly-2013-06-03
+  asofdb revert store --commit 1370217600000000";
 
 /// Reverts, or tells what would be reverted.
 pub fn run(args: &RevertArgs, console: &mut Console) -> Result<()> {
-    let what = Revert::source(args.source.as_str());
+    let (what, told) = match &args.source {
+        Some(source) => (Revert::source(source), format!(" with the source {source:?}")),
+        None => (Revert::commits(args.commit.iter().copied().map(Commit)), String::new()),
+    };
     let (store, reverted, verb) = if args.dry_run {
         let store = stores::open_to_read(&args.store.dir)?;
         let reverted = store.revert_dry_run(what)?;
@@ -44,7 +51,7 @@ pub fn run(args: &RevertArgs, console: &mut Console) -> Result<()> {
     };
     store.close()?;
     let line = format!(
-        "{verb} {} in {} batch{} of {} with the source {:?}",
+        "{verb} {} in {} batch{} of {}{told}",
         plural(reverted.records, "record"),
         count(reverted.batches),
         if reverted.batches == 1 { "" } else { "es" },
@@ -53,12 +60,12 @@ pub fn run(args: &RevertArgs, console: &mut Console) -> Result<()> {
         } else {
             format!("{} entities", count(reverted.entities))
         },
-        args.source
     );
     console.say(
         line,
         &json!({
             "source": args.source,
+            "commits": args.commit,
             "dry_run": args.dry_run,
             "commit": reverted.commit.map(|commit| commit.0),
             "batches": reverted.batches,

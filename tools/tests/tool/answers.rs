@@ -171,6 +171,41 @@ fn schemas_never_mix() {
 }
 
 #[test]
+fn a_feature_that_is_retired_is_still_known_by_its_name() {
+    let lab = Lab::new();
+    lab.ok("define store v:x i64");
+    lab.ok("put store e v:x=7 --at 2013-01-01");
+    lab.ok("evolve store v:x text");
+    assert_eq!(lab.ok("retire store x"), "retired v:x\n");
+    for name in ["v:x", "v:x@1"] {
+        assert!(lab.run(&format!("latest store e {name}")).err.contains("v:x"), "{name}");
+    }
+    assert_eq!(lab.run("retire store v:x").code, 1);
+    lab.ok("define store v:x i64");
+    assert!(lab.ok("latest store e v:x").contains("(missing)"));
+}
+
+#[test]
+fn a_batch_cannot_be_undone_without_a_label() {
+    let lab = Lab::new();
+    lab.ok("define store v:x i64");
+    lab.ok("put store e v:x=1 --at 2013-01-01");
+    let bad = lab.json("put store e v:x=666 --at 2013-01-01")["commit"].as_i64().unwrap();
+    let revert = format!("revert store --commit {bad}");
+    assert_eq!(
+        lab.ok(&format!("{revert} --dry-run")),
+        "would take away 1 record in 1 batch of 1 entity\n"
+    );
+    assert!(lab.ok("latest store e v:x").contains("666"));
+    assert_eq!(lab.ok(&revert), "took away 1 record in 1 batch of 1 entity\n");
+    assert!(lab.ok("latest store e v:x").contains(" 1"));
+    let again = lab.run(&revert);
+    assert!(again.code == 1 && again.err.contains(&bad.to_string()), "{}", again.err);
+    assert_eq!(lab.run("revert store").code, 2);
+    assert_eq!(lab.run(&format!("{revert} --source bad")).code, 2);
+}
+
+#[test]
 fn what_is_erased_is_never_seen_again() {
     let lab = five();
     assert_eq!(lab.ok("erase store e"), "erased e\n");

@@ -2,7 +2,7 @@
 
 use crate::lab::{Lab, golden};
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 21] = [
     "import",
     "put",
     "delete",
@@ -15,6 +15,7 @@ const COMMANDS: [&str; 20] = [
     "define",
     "alter",
     "evolve",
+    "retire",
     "erase",
     "revert",
     "stats",
