@@ -14,7 +14,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::faults::{Fault, Faults, Operation};
+use super::faults::{Fault, Faults, Hit, Operation};
 use super::file::Content;
 use super::handle::{SimFile, SimLock};
 use super::names::{Names, Node, plain};
@@ -147,7 +147,13 @@ impl SimDisk {
     /// How many operations went wrong as planned.
     #[must_use]
     pub fn faults_hit(&self) -> u64 {
-        self.state.lock().faults.hits()
+        u64::try_from(self.state.lock().faults.hits().len()).unwrap_or(u64::MAX)
+    }
+
+    /// The operations that went wrong as planned, in their order.
+    #[must_use]
+    pub fn hits(&self) -> Vec<Hit> {
+        self.state.lock().faults.hits().to_vec()
     }
 
     /// From now on writes down each operation: its number, or `-` if it is not armed, what it

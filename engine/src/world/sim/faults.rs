@@ -6,9 +6,9 @@
 
 use std::fmt::{self, Arguments};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// What is done to a disk. Asking for the length of an open file is not among it and never fails.
+/// What is done to a disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Operation {
     /// `Disk::create_dir_all`.
@@ -39,6 +39,8 @@ pub enum Operation {
     TakeRoomBack,
     /// `FileWriter::sync`.
     Sync,
+    /// `FileReader::len`.
+    Len,
     /// `FileReader::read_at`.
     ReadAt,
 }
@@ -47,7 +49,7 @@ impl Operation {
     /// Whether it changes what is on the disk or makes it durable.
     #[must_use]
     pub const fn writes(self) -> bool {
-        !matches!(self, Self::List | Self::Open | Self::Map | Self::ReadAt)
+        !matches!(self, Self::List | Self::Open | Self::Map | Self::Len | Self::ReadAt)
     }
 }
 
@@ -105,6 +107,17 @@ impl fmt::Display for Injected {
 
 impl std::error::Error for Injected {}
 
+/// An operation that went wrong as planned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// What was done.
+    pub operation: Operation,
+    /// The file or directory; of a rename, the name that was to go.
+    pub path: PathBuf,
+    /// How it went wrong.
+    pub fault: Fault,
+}
+
 type Armed = Box<dyn Fn(Operation, &Path) -> bool + Send>;
 
 /// The plans, the count, and what was seen.
@@ -113,7 +126,7 @@ pub(super) struct Faults {
     plans: Vec<Plan>,
     armed: Option<Armed>,
     count: u64,
-    hits: u64,
+    hits: Vec<Hit>,
     trace: Option<Vec<String>>,
 }
 
@@ -139,7 +152,9 @@ impl Faults {
         } else {
             None
         };
-        self.hits = self.hits.saturating_add(u64::from(fault.is_some()));
+        if let Some(fault) = fault {
+            self.hits.push(Hit { operation, path: path.to_owned(), fault });
+        }
         if let Some(trace) = &mut self.trace {
             let mut line = if armed { number.to_string() } else { "-".to_owned() };
             line.push_str(&format!(" {operation:?} {}{detail}", path.display()));
@@ -175,8 +190,8 @@ impl Faults {
         self.count
     }
 
-    pub const fn hits(&self) -> u64 {
-        self.hits
+    pub fn hits(&self) -> &[Hit] {
+        &self.hits
     }
 
     pub fn start_trace(&mut self) {
@@ -203,7 +218,9 @@ mod tests {
         faults.plan(1, false, Fault::NoSpace);
         faults.plan(3, true, Fault::NoSpace);
         assert_eq!(run(&mut faults, &[Operation::Sync; 5]), [false, true, false, true, true]);
-        assert_eq!((faults.count(), faults.hits()), (5, 3));
+        assert_eq!((faults.count(), faults.hits().len()), (5, 3));
+        let hit = Hit { operation: Operation::Sync, path: "/x".into(), fault: Fault::NoSpace };
+        assert_eq!(faults.hits()[0], hit);
         faults.clear();
         assert_eq!(run(&mut faults, &[Operation::Sync; 1]), [false]);
     }

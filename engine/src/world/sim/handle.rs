@@ -85,6 +85,8 @@ impl FileWriter for SimFile {
 
 impl FileReader for SimFile {
     fn len(&self) -> io::Result<u64> {
+        let (_state, fault) = self.count(Operation::Len, format_args!(""));
+        Fault::report(fault)?;
         Ok(length(&self.file.lock()))
     }
 

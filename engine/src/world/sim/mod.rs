@@ -37,7 +37,7 @@ use std::sync::Arc;
 use asofdb_format::ids::EventTime;
 
 pub use self::disk::{CrashPolicy, SimDisk};
-pub use self::faults::{Fault, Injected, Operation};
+pub use self::faults::{Fault, Hit, Injected, Operation};
 pub use self::rng::Rng;
 use super::World;
 use super::clock::{Clock, ManualClock};

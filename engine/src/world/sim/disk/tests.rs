@@ -218,6 +218,7 @@ fn every_operation(disk: &SimDisk) -> Vec<bool> {
     let writer = created.unwrap_or_else(|_| Box::new(disk.opened(a.clone(), Arc::default())));
     failed.push(writer.append(b"x").is_err());
     failed.push(writer.sync().is_err());
+    failed.push(there.as_ref().is_ok_and(|there| there.len().is_err()));
     failed.push(there.is_ok_and(|there| there.read_at(0, &mut [0]).is_err()));
     failed.push(disk.create_dir_all(&dir).is_err());
     failed.push(disk.list(&dir).is_err());
@@ -234,9 +235,9 @@ fn every_operation(disk: &SimDisk) -> Vec<bool> {
 #[test]
 fn every_operation_can_be_made_to_fail_once() {
     let disk = SimDisk::new();
-    assert_eq!(every_operation(&disk), [false; 13]);
-    assert_eq!(disk.operations(), 13, "every operation has a number");
-    for number in 0..13 {
+    assert_eq!(every_operation(&disk), [false; 14]);
+    assert_eq!(disk.operations(), 14, "every operation has a number");
+    for number in 0..14 {
         let disk = SimDisk::new();
         disk.fail_at(number, Fault::Error(io::ErrorKind::PermissionDenied));
         let failed = every_operation(&disk);
