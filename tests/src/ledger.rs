@@ -2,6 +2,7 @@
 //! reopened store against: every batch that was acknowledged as durable is there, batches are there
 //! whole or not at all, none without those before it, nothing is there that was not written, what
 //! was erased or reverted stays away, and stamps answer what they answered or say that they cannot.
+//! Of the feature that the clock takes from, what lies at or below its horizon may be gone.
 #![expect(
     clippy::indexing_slicing,
     clippy::panic,
@@ -9,22 +10,31 @@
     reason = "a test fails by panicking"
 )]
 
+mod batches;
+mod coverage;
+mod workload;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::path::Path;
 
 use asofdb::world::disk::Disk;
-use asofdb::world::sim::{Rng, SimWorld};
+use asofdb::world::sim::{Injected, SimWorld};
 use asofdb::{
-    Alter, Batch, Commit, Durability, Error, EventTime, FeatureSpec, Options, Read, Revert, Span,
-    Stamp, Store, Value, ValueType, inspect,
+    Answer, Commit, Error, EventTime, Feature, KnownTime, Options, Read, ReadMode, Snapshot, Span,
+    Store, ValueType, inspect,
 };
+
+use self::batches::{AGED, ENTITIES, Fate, NUMBER, Row, Stood, Taken, What, Written};
+pub use self::coverage::{Coverage, Deed, Deeds};
+use self::workload::{GOOD, PROGRESS};
 
 /// When the simulated worlds begin.
 pub const BEGIN: EventTime = EventTime(1_700_000_000_000_000);
 
+/// How much history the feature that the clock takes from keeps, in microseconds.
+const HISTORY: i64 = 2_000;
+
 const DIR: &str = "/store";
-const ENTITIES: [&str; 4] = ["ant", "bee", "cat", "dog"];
 
 /// Options under which a few batches fill a memtable and a few memtables are merged.
 pub fn small(sim: &SimWorld) -> Options {
@@ -56,115 +66,44 @@ pub fn open(sim: &SimWorld) -> asofdb::Result<Store> {
     Store::open(DIR, small(sim))
 }
 
+/// Opens it so that its tables are read in this way.
+pub fn open_reading(sim: &SimWorld, mode: ReadMode) -> asofdb::Result<Store> {
+    Store::open(DIR, small(sim).read_mode(mode))
+}
+
 /// Every file of a world's store is whole and fits the others.
 pub fn verify(sim: &SimWorld) {
     let verified = inspect::verify(Path::new(DIR), &sim.world(), &mut |_, _| {}).unwrap();
     assert!(verified.is_clean(), "{:?}", verified.files);
 }
 
-/// How often a workload did what can go wrong in a way of its own.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Coverage {
-    /// Operations of the disk, by their names.
-    pub operations: BTreeMap<String, usize>,
-    /// Logs that were begun.
-    pub logs: usize,
-    /// Manifests that were written anew.
-    pub manifests: usize,
-    /// Tables that were made.
-    pub tables: usize,
-    /// Tables that a merge replaced.
-    pub replaced: usize,
+/// An error of a disk that fails is that of the disk, or tells that there was one: nobody is told
+/// that what was written is damaged.
+pub fn check_clean(error: &Error) {
+    let planned = match error {
+        Error::Io { source, .. } => source.get_ref().is_some_and(|inner| inner.is::<Injected>()),
+        Error::Poisoned { .. } => true,
+        _ => false,
+    };
+    assert!(planned, "{error:?}");
 }
 
-impl Coverage {
-    /// Of a traced disk.
-    pub fn of(sim: &SimWorld) -> Coverage {
-        let mut coverage = Coverage::default();
-        for line in sim.disk.take_trace() {
-            let mut words = line.split_whitespace().skip(1);
-            let (Some(operation), Some(path)) = (words.next(), words.next()) else { continue };
-            *coverage.operations.entry(operation.to_owned()).or_default() += 1;
-            match operation {
-                "Create" if path.contains("LOG-") => coverage.logs += 1,
-                "Create" if path.contains("MANIFEST-") => coverage.manifests += 1,
-                "Create" if path.contains("TABLE-") => coverage.tables += 1,
-                "Remove" if path.contains("TABLE-") => coverage.replaced += 1,
-                _ => {}
-            }
-        }
-        coverage
-    }
-
-    /// Whether logs and the manifest rotated, memtables were flushed and tables merged.
-    pub fn is_wide(&self) -> bool {
-        self.logs > 2 && self.manifests > 2 && self.tables > 2 && self.replaced > 2
-    }
-}
-
-impl fmt::Display for Coverage {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Coverage { operations, logs, manifests, tables, replaced } = self;
-        let names = operations.iter().map(|(name, count)| format!("{count} {name}"));
-        let names: Vec<String> = names.collect();
-        write!(
-            out,
-            "{logs} logs, {manifests} manifests, {tables} tables of which {replaced} were merged; {}",
-            names.join(", ")
-        )
-    }
-}
-
-/// What is known of whether something is in the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    /// It was acknowledged as durable.
-    Sure,
-    /// It was acknowledged as buffered, or failed in a way that leaves it open.
-    Open,
-    /// A crash took it, or nothing can tell whether it did.
-    Gone,
-}
-
+/// A feature that is surely defined.
 #[derive(Clone, Debug)]
-struct Written {
-    /// As large as the order of writing; values tell it.
-    id: i64,
-    source: Option<&'static str>,
-    entities: Vec<usize>,
-    features: Vec<String>,
-    commit: Option<Commit>,
-    fate: Fate,
+struct Known {
+    /// `None`: it is not known.
+    description: Option<String>,
+    value_type: ValueType,
+    /// Whether it is the newest schema of its name.
+    newest: bool,
 }
 
-impl Written {
-    /// Every batch has an event time of its own, late ones among them.
-    fn event_time(&self) -> EventTime {
-        EventTime(BEGIN.0 + self.id * 7_919 % 10_007)
-    }
-
-    fn value(&self, feature: &str) -> Value {
-        if feature == "v:number" {
-            return Value::I64(self.id);
-        }
-        let length = usize::try_from(self.id * 37 % 500).unwrap_or(0);
-        Value::from(format!("{feature} {} {}", self.id, "x".repeat(length)))
-    }
-}
-
-/// Something that takes batches away.
+/// A snapshot, what was taken away when it was, and what it told.
 #[derive(Clone, Debug)]
-struct Taken {
-    /// The batches written before it.
-    before: usize,
-    what: What,
-    fate: Fate,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum What {
-    Entity(usize),
-    Source(&'static str),
+struct Held {
+    snapshot: Snapshot,
+    taken: usize,
+    numbers: Vec<Answer>,
 }
 
 /// What the store acknowledged.
@@ -172,12 +111,41 @@ enum What {
 pub struct Ledger {
     batches: Vec<Written>,
     taken: Vec<Taken>,
-    /// Features and the newest description of each; `None`: it is not known.
-    features: BTreeMap<String, Option<String>>,
+    /// Features with their schema numbers.
+    features: BTreeMap<String, Known>,
     /// Features whose definition failed.
-    open_features: BTreeSet<String>,
-    stamps: Vec<(Stamp, usize, Vec<Option<i64>>)>,
+    open_features: BTreeMap<String, Known>,
+    /// How many names were thought of.
+    names: usize,
+    /// Names of which retiring failed.
+    open_retired: BTreeSet<String>,
+    stamps: Vec<Stood>,
+    held: Option<Held>,
     newest: Option<Commit>,
+    /// The latest moment that the clock has told.
+    latest: Option<EventTime>,
+    deeds: Deeds,
+}
+
+/// Whether a row is in the store, as far as that can be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    /// It is, and has this commit.
+    There(Commit),
+    Away,
+    /// The horizon has passed it.
+    Unknown,
+}
+
+/// The rows that were found, each as the newest of its version: (entity, feature, event time) to what orders
+/// revisions and which row it is.
+type Found<'l> = BTreeMap<(usize, &'l str, EventTime), (KnownTime, Commit, &'l Row)>;
+
+/// What is known of a batch after a check.
+struct Verdict {
+    index: usize,
+    fate: Fate,
+    commit: Option<Commit>,
 }
 
 impl Ledger {
@@ -191,14 +159,39 @@ impl Ledger {
         self.newest = Some(commit);
     }
 
-    /// Whether a row is taken away: surely, perhaps (`None`), or not.
-    fn is_taken(&self, index: usize, entity: usize) -> Option<bool> {
+    fn saw_time(&mut self, store: &Store) {
+        self.latest = self.latest.max(Some(store.now()));
+    }
+
+    /// No horizon of the feature that the clock takes from is higher.
+    fn horizon(&self) -> i64 {
+        self.latest.map_or(i64::MIN, |latest| latest.0 - HISTORY)
+    }
+
+    fn add_feature(&mut self, name: String, known: Known) {
+        for (other, old) in &mut self.features {
+            old.newest &= plain(other) != plain(&name);
+        }
+        self.open_features.remove(&name);
+        self.features.insert(name, known);
+    }
+
+    /// Forgets retired features and all that was written of them.
+    fn remove_features(&mut self, names: &BTreeSet<String>) {
+        self.features.retain(|name, _| !names.contains(plain(name)));
+        for batch in &mut self.batches {
+            batch.rows.retain(|row| !names.contains(plain(&row.feature)));
+        }
+    }
+
+    /// Whether a row of an entity, or a mark, is taken away: surely, perhaps (`None`), or not.
+    fn is_taken(&self, index: usize, entity: Option<usize>) -> Option<bool> {
         let mut open = false;
         for taken in self.taken.iter().filter(|taken| index < taken.before) {
-            let source = self.batches.get(index).and_then(|batch| batch.source);
             let hit = match taken.what {
-                What::Entity(erased) => erased == entity,
-                What::Source(reverted) => source == Some(reverted),
+                What::Entity(erased) => entity == Some(erased),
+                What::Source(reverted) => self.batches[index].source == Some(reverted),
+                What::Batch(reverted) => index == reverted,
             };
             if hit && taken.fate == Fate::Sure {
                 return Some(true);
@@ -208,177 +201,74 @@ impl Ledger {
         if open { None } else { Some(false) }
     }
 
-    fn define(&mut self, store: &Store, name: &str) -> asofdb::Result<()> {
-        let value_type = if name == "v:number" { ValueType::I64 } else { ValueType::Text };
-        match store.define(FeatureSpec::new(name, value_type)) {
-            Ok(feature) => {
-                self.saw(feature.since);
-                self.features.insert(name.to_owned(), Some(String::new()));
-                self.open_features.remove(name);
-                self.all_sure();
-                Ok(())
-            }
-            Err(error) => {
-                if !self.features.contains_key(name) {
-                    self.open_features.insert(name.to_owned());
-                }
-                Err(error)
-            }
+    /// Looks for a row at the known time of its batch, where no later correction hides it.
+    fn look(&self, store: &Store, batch: &Written, row: &Row) -> asofdb::Result<Seen> {
+        let (at, horizon) = (batch.event_time, self.horizon());
+        let is_aged = row.feature == AGED;
+        if is_aged && at.0 <= horizon {
+            return Ok(Seen::Unknown);
         }
-    }
-
-    fn write(&mut self, store: &Store, rng: &mut Rng) -> asofdb::Result<()> {
-        let durability = *rng.choose(&[Durability::Buffered, Durability::Synced]).unwrap();
-        let id = i64::try_from(self.batches.len()).unwrap() + 1;
-        let mut written = Written {
-            id,
-            source: *rng.choose(&[None, None, Some("good"), Some("bad")]).unwrap(),
-            // An empty batch is only a commit, which nothing but a sync makes durable.
-            entities: match (0..ENTITIES.len()).filter(|_| rng.percent(60)).collect::<Vec<_>>() {
-                none if none.is_empty() => vec![0],
-                some => some,
-            },
-            features: self.features.keys().cloned().collect(),
-            commit: None,
-            fate: Fate::Open,
+        // Below the horizon no known time can be asked about.
+        let known = batch.known().filter(|known| !is_aged || known.0 > horizon);
+        let hidden = if is_aged && known.is_none() { Seen::Unknown } else { Seen::Away };
+        let read = Read::as_of(at);
+        let read = known.map_or(read.clone(), |known| read.known_at(known));
+        let reading = store.read(ENTITIES[row.entity], &row.feature, &read)?;
+        let Some(origin) = reading.origin().filter(|origin| origin.event_time == at) else {
+            return Ok(Seen::Away);
         };
-        let mut batch = Batch::new();
-        if let Some(source) = written.source {
-            batch.source(source);
+        let is_own = match batch.commit {
+            Some(commit) => origin.commit == commit,
+            None => self.batches.iter().all(|other| other.commit != Some(origin.commit)),
+        };
+        if !is_own {
+            return Ok(hidden);
         }
-        for entity in &written.entities {
-            for feature in &written.features {
-                let value = written.value(feature);
-                batch.put(ENTITIES[*entity], feature, written.event_time(), value);
-            }
-        }
-        let done = store.write(batch, durability);
-        if let Ok(commit) = done {
-            self.saw(commit);
-            written.commit = Some(commit);
-        }
-        let refused = matches!(done, Err(Error::Poisoned { .. } | Error::InvalidArgument(_)));
-        if !refused {
-            self.batches.push(written);
-        }
-        if done.is_ok() && durability == Durability::Synced {
-            self.all_sure();
-        }
-        done.map(drop)
-    }
-
-    fn take(&mut self, what: What, done: asofdb::Result<Option<Commit>>) -> asofdb::Result<()> {
-        let before = self.batches.len();
-        match done {
-            Ok(Some(commit)) => {
-                self.saw(commit);
-                self.taken.push(Taken { before, what, fate: Fate::Sure });
-                self.all_sure();
-                Ok(())
-            }
-            Err(Error::InvalidArgument(_)) | Ok(None) => Ok(()),
-            Err(error) => {
-                if !matches!(error, Error::Poisoned { .. }) {
-                    self.taken.push(Taken { before, what, fate: Fate::Open });
-                }
-                Err(error)
-            }
-        }
-    }
-
-    /// Takes a stamp and writes down what it answers.
-    fn stamp(&mut self, store: &Store) -> asofdb::Result<()> {
-        let stamp = store.stamp()?;
-        let answers = numbers(store, stamp)?;
-        self.stamps.push((stamp, self.taken.len(), answers));
-        Ok(())
-    }
-
-    /// Does one thing that the seed draws.
-    pub fn step(&mut self, sim: &SimWorld, store: &Store, rng: &mut Rng) -> asofdb::Result<()> {
-        for name in ["v:number", "v:text"] {
-            if !self.features.contains_key(name) {
-                self.define(store, name)?;
-            }
-        }
-        match rng.below(100) {
-            0..60 => self.write(store, rng)?,
-            60..64 => {
-                store.sync()?;
-                self.all_sure();
-            }
-            64..70 => {
-                store.flush()?;
-                self.all_sure();
-            }
-            70..73 => {
-                store.compact()?;
-                self.all_sure();
-            }
-            73..80 => while store.step()? {},
-            80..83 => {
-                let name = format!("v:text{}", self.features.len());
-                self.define(store, &name)?;
-            }
-            83..86 => {
-                let text = format!("{} {}", self.batches.len(), "words ".repeat(rng.index(9)));
-                let altered = store.alter("v:text", Alter::new().describe(&*text));
-                let known = altered.is_ok().then_some(text);
-                if !matches!(altered, Err(Error::Poisoned { .. })) {
-                    self.features.insert("v:text".to_owned(), known);
-                }
-                self.saw(altered?.since);
-                self.all_sure();
-            }
-            86..89 => {
-                let entity = rng.index(ENTITIES.len());
-                let done = store.erase(ENTITIES[entity]).map(Some);
-                self.take(What::Entity(entity), done)?;
-            }
-            89..92 => {
-                let done = store.revert(Revert::source("bad")).map(|reverted| reverted.commit);
-                self.take(What::Source("bad"), done)?;
-            }
-            92..96 => sim.clock.advance(Span::from_micros(1 << rng.below(12)).unwrap()),
-            96..98 => sim.clock.step_back(Span::from_micros(500).unwrap()),
-            _ => {}
-        }
-        self.stamp(store)
+        let same_source = origin.source.as_deref() == batch.source;
+        assert!(row.is(&reading.answer) && same_source, "batch {}: {row:?} {reading:?}", batch.id);
+        Ok(Seen::There(origin.commit))
     }
 
     /// Holds a store against the ledger. What it shows is sure from then on.
     pub fn check(&mut self, store: &Store) {
-        for (name, description) in &self.features {
-            let found = store.feature(name).unwrap();
-            let known = description.as_ref();
-            assert!(known.is_none_or(|known| *known == found.terms.description), "{name}");
-        }
-        let all = store.features();
-        for feature in &all {
-            let name = &feature.name;
-            let known = self.features.contains_key(name) || self.open_features.contains(name);
-            assert!(known, "{name} was invented");
-        }
-        let mut shown = 0;
+        self.saw_time(store);
+        // It is of another opening.
+        self.held = None;
+        self.check_features(store);
+        let mut found = Found::new();
+        let mut verdicts = Vec::new();
         let mut lost: Option<i64> = None;
-        for index in 0..self.batches.len() {
-            let batch = &self.batches[index];
-            let (mut there, mut away) = (Vec::new(), Vec::new());
-            for entity in &batch.entities {
-                let is_taken = self.is_taken(index, *entity);
-                for feature in &batch.features {
-                    let is_there = has(store, batch, *entity, feature);
-                    shown += usize::from(is_there);
-                    let row = format!("{} {feature}", ENTITIES[*entity]);
-                    match is_taken {
-                        Some(true) => {
-                            assert!(!is_there, "batch {} came back: {row}", batch.id);
-                        }
-                        Some(false) if is_there => there.push(row),
-                        Some(false) => away.push(row),
-                        None => {}
+        for (index, batch) in self.batches.iter().enumerate() {
+            let (mut there, mut away, mut commit) = (Vec::new(), Vec::new(), batch.commit);
+            let mut tell = |is_there: bool, is_taken: Option<bool>, what: String| match is_taken {
+                Some(true) => assert!(!is_there, "batch {} came back: {what}", batch.id),
+                Some(false) if is_there => there.push(what),
+                Some(false) => away.push(what),
+                None => {}
+            };
+            for row in &batch.rows {
+                let seen = self.look(store, batch, row).unwrap();
+                if seen == Seen::Unknown {
+                    continue;
+                }
+                if let Seen::There(found_commit) = seen {
+                    commit = Some(found_commit);
+                    let known = batch.imported.unwrap_or(KnownTime(found_commit.0));
+                    let version = (row.entity, row.feature.as_str(), batch.event_time);
+                    let newest = found.entry(version).or_insert((known, found_commit, row));
+                    if (newest.0, newest.1) < (known, found_commit) {
+                        *newest = (known, found_commit, row);
                     }
                 }
+                let what = format!("{} {}", ENTITIES[row.entity], row.feature);
+                let is_there = seen != Seen::Away;
+                tell(is_there, self.is_taken(index, Some(row.entity)), what);
+            }
+            if batch.marks {
+                let mark = store.mark(&batch.mark());
+                let value = batch.id.to_le_bytes();
+                assert!(mark.as_deref().is_none_or(|mark| mark == value), "batch {}", batch.id);
+                tell(mark.is_some(), self.is_taken(index, None), batch.mark());
             }
             let halves = there.is_empty() || away.is_empty();
             assert!(halves, "half of batch {}: {there:?} without {away:?}", batch.id);
@@ -393,121 +283,195 @@ impl Ledger {
             if !away.is_empty() && !gone && batch.commit.is_some() {
                 lost = lost.or(Some(batch.id));
             }
+            if batch.fate == Fate::Open {
+                let fate = if there.is_empty() { Fate::Gone } else { Fate::Sure };
+                verdicts.push(Verdict { index, fate, commit });
+            }
         }
-        assert_eq!(shown, count(store), "versions were invented");
+        self.check_versions(store, &found);
+        self.check_aged(store);
+        self.check_progress(store);
         self.check_stamps(store);
         // What is there now is read from now on.
-        self.settle(store);
+        for Verdict { index, fate, commit } in verdicts {
+            let batch = &mut self.batches[index];
+            batch.fate = fate;
+            if fate == Fate::Sure {
+                batch.commit = commit;
+            }
+        }
     }
 
-    /// Holds what an open store reads against the ledger, while a disk may fail under it: an error
-    /// is no wrong answer.
-    pub fn check_reads(&self, store: &Store) {
+    /// Features are there or not as was acknowledged; what was open is known from then on.
+    fn check_features(&mut self, store: &Store) {
+        let retired = |name: &&String| store.feature(name).is_err();
+        let retired: BTreeSet<String> = self.open_retired.iter().filter(retired).cloned().collect();
+        self.open_retired.clear();
+        self.remove_features(&retired);
+        let all = store.features();
+        for (name, known) in std::mem::take(&mut self.open_features) {
+            if all.iter().any(|feature| feature.versioned_name() == name) {
+                self.add_feature(name, known);
+            }
+        }
+        let names: BTreeMap<String, &Feature> =
+            all.iter().map(|feature| (feature.versioned_name(), feature)).collect();
+        for (name, known) in &self.features {
+            let Some(found) = names.get(name) else { panic!("{name} is lost") };
+            assert_eq!(
+                (found.value_type, found.newest),
+                (known.value_type, known.newest),
+                "{name}"
+            );
+            let told = &found.terms.description;
+            assert!(known.description.as_ref().is_none_or(|known| known == told), "{name}");
+        }
+        for name in names.keys() {
+            assert!(self.features.contains_key(name), "{name} was invented or came back");
+        }
+    }
+
+    /// All that is in the store, as a plain read tells it, is what was found row by row.
+    fn check_versions(&self, store: &Store, found: &Found<'_>) {
+        for feature in self.features.keys() {
+            let least = if feature == AGED { self.horizon().saturating_add(1) } else { i64::MIN };
+            for (entity, name) in ENTITIES.iter().enumerate() {
+                let (from, to) = (EventTime(least), EventTime::MAX);
+                let versions = store.range(name, feature, from, to, &Read::latest()).unwrap();
+                let key = |at| (entity, feature.as_str(), at);
+                let expected: Vec<_> = found.range(key(from)..=key(to)).rev().collect();
+                let same = versions.answers.len() == expected.len()
+                    && expected.iter().zip(&versions.answers).all(|((version, row), answer)| {
+                        let told = answer.origin().map(|origin| (origin.event_time, origin.commit));
+                        told == Some((version.2, row.1)) && row.2.is(answer)
+                    });
+                assert!(same, "{name} {feature}: {:?}, not {expected:?}", versions.answers);
+            }
+        }
+    }
+
+    /// Of what the clock takes nothing is there but what was written, whatever the horizon has passed.
+    fn check_aged(&self, store: &Store) {
+        if !self.features.contains_key(AGED) {
+            return;
+        }
+        for (entity, name) in ENTITIES.iter().enumerate() {
+            let versions = store.last_n(name, AGED, usize::MAX, &Read::latest()).unwrap();
+            for answer in &versions.answers {
+                let Some(origin) = answer.origin() else { panic!("{name}: a version of nothing") };
+                let is_written = self.batches.iter().enumerate().any(|(index, batch)| {
+                    batch.event_time == origin.event_time
+                        && batch.commit.is_none_or(|commit| commit == origin.commit)
+                        && self.is_taken(index, Some(entity)) != Some(true)
+                        && batch.rows.iter().any(|row| {
+                            row.entity == entity && row.feature == AGED && row.is(answer)
+                        })
+                });
+                assert!(is_written, "{name}: {answer:?} was invented or came back");
+            }
+        }
+    }
+
+    /// The mark that batches of one source share is as new as the newest of them.
+    fn check_progress(&self, store: &Store) {
+        let good = || self.batches.iter().filter(|batch| batch.source == Some(GOOD));
+        let least = good().filter(|batch| batch.fate == Fate::Sure).map(|batch| batch.id).max();
+        let told = store.mark(PROGRESS);
+        let told = good().find(|batch| told.as_deref() == Some(batch.id.to_le_bytes().as_slice()));
+        assert!(told.map(|batch| batch.id) >= least, "{told:?}, not {least:?}");
+        assert!(told.is_none_or(|batch| batch.fate != Fate::Gone), "{told:?} came back");
+    }
+
+    /// Holds what an open store reads against the ledger. An error is no wrong answer if the disk
+    /// failed under that very read, and the same read answers when it does not.
+    pub fn check_reads(&self, sim: &SimWorld, store: &Store) {
         for (index, batch) in self.batches.iter().enumerate() {
             if batch.fate != Fate::Sure {
                 continue;
             }
-            for entity in &batch.entities {
-                let Some(is_taken) = self.is_taken(index, *entity) else { continue };
-                let feature = "v:number";
-                match store.as_of(ENTITIES[*entity], feature, batch.event_time()) {
-                    Ok(reading) => {
-                        let is_there = reading.event_time() == Some(batch.event_time());
-                        assert_eq!(is_there, !is_taken, "batch {}", batch.id);
-                    }
-                    Err(Error::Io { .. }) => {}
-                    Err(error) => panic!("batch {}: {error}", batch.id),
+            for row in batch.rows.iter().filter(|row| row.feature == NUMBER) {
+                let Some(is_taken) = self.is_taken(index, Some(row.entity)) else { continue };
+                let before = sim.disk.faults_hit();
+                let mut seen = self.look(store, batch, row);
+                if let Err(error) = &seen
+                    && sim.disk.faults_hit() > before
+                {
+                    check_clean(error);
+                    seen = self.look(store, batch, row);
                 }
+                let is_there = seen.unwrap() != Seen::Away;
+                assert_eq!(is_there, !is_taken, "batch {}", batch.id);
             }
         }
     }
 
     fn check_stamps(&self, store: &Store) {
-        for (stamp, taken, before) in &self.stamps {
+        for Stood { stamp, taken, numbers: before } in &self.stamps {
             let sure = self.batches.iter().all(|batch| {
                 batch.fate == Fate::Sure || batch.commit.is_none_or(|commit| commit > stamp.commit)
             });
-            let now = match numbers(store, *stamp) {
+            let now = match numbers(store, &Read::as_of(EventTime::MAX).stamp(*stamp)) {
                 Ok(now) => now,
                 Err(Error::LostCommit { .. }) if !sure => continue,
                 Err(error) => panic!("{stamp:?}: {error}"),
             };
-            // An erase that failed may show itself at any later open.
-            let erased = |entity: usize| {
-                self.taken.iter().enumerate().any(|(index, erase)| {
-                    let later = index >= *taken || erase.fate == Fate::Open;
-                    later && matches!(erase.what, What::Entity(it) if it == entity)
-                })
-            };
-            for (entity, (before, now)) in before.iter().zip(&now).enumerate() {
-                let same = before == now || erased(entity);
-                assert!(same, "{stamp:?} {}: {before:?}, now {now:?}", ENTITIES[entity]);
-            }
+            self.check_numbers(&format!("{stamp:?}"), *taken, before, &now);
         }
     }
 
-    /// Makes up its mind about what was open.
-    fn settle(&mut self, store: &Store) {
-        for index in (0..self.batches.len()).rev() {
-            let batch = &self.batches[index];
-            if batch.fate != Fate::Open {
-                continue;
-            }
-            let visible: Vec<usize> = (batch.entities.iter().copied())
-                .filter(|entity| self.is_taken(index, *entity) == Some(false))
-                .collect();
-            let is_there = visible.first().is_some_and(|entity| {
-                batch.features.iter().any(|feature| has(store, batch, *entity, feature))
-            });
-            self.batches[index].fate = if is_there { Fate::Sure } else { Fate::Gone };
+    /// What was told is told again, but of entities that were erased since.
+    fn check_numbers(&self, what: &str, taken: usize, before: &[Answer], now: &[Answer]) {
+        // An erase that failed may show itself at any later open.
+        let erased = |entity: usize| {
+            self.taken.iter().enumerate().any(|(index, erase)| {
+                let later = index >= taken || erase.fate == Fate::Open;
+                later && matches!(erase.what, What::Entity(it) if it == entity)
+            })
+        };
+        for (entity, (before, now)) in before.iter().zip(now).enumerate() {
+            let same = before == now || erased(entity);
+            assert!(same, "{what} {}: {before:?}, now {now:?}", ENTITIES[entity]);
         }
-        for name in std::mem::take(&mut self.open_features) {
-            if store.feature(&name).is_ok() {
-                self.features.insert(name, None);
-            }
-        }
+    }
+
+    /// All that was written was made durable.
+    pub fn synced(&mut self) {
+        self.all_sure();
     }
 
     /// The store was closed without an error: all of it is durable.
     pub fn closed(&mut self) {
         self.all_sure();
+        self.held = None;
+        self.deeds.add(Deed::Close, 1);
     }
 
     /// How many batches are surely in the store.
     pub fn sure(&self) -> usize {
         self.batches.iter().filter(|batch| batch.fate == Fate::Sure).count()
     }
-}
 
-fn has(store: &Store, batch: &Written, entity: usize, feature: &str) -> bool {
-    let reading = store.as_of(ENTITIES[entity], feature, batch.event_time()).unwrap();
-    if reading.event_time() != Some(batch.event_time()) {
-        return false;
+    /// The newest commit that was acknowledged.
+    pub fn newest(&self) -> Option<Commit> {
+        self.newest
     }
-    assert_eq!(reading.value(), Some(&batch.value(feature)), "batch {}", batch.id);
-    true
+
+    /// How often each thing was done.
+    pub fn deeds(&self) -> &Deeds {
+        &self.deeds
+    }
 }
 
-/// How many versions there are.
-fn count(store: &Store) -> usize {
-    let features = store.features();
-    let of = |entity: &str| -> usize {
-        let versions = features.iter().map(|feature| {
-            let all = (EventTime::MIN, EventTime::MAX);
-            let read = Read::latest();
-            store.range(entity, &feature.name, all.0, all.1, &read).unwrap().answers.len()
-        });
-        versions.sum()
-    };
-    ENTITIES.iter().map(|entity| of(entity)).sum()
+/// The name of a feature without its schema number.
+fn plain(name: &str) -> &str {
+    name.split('@').next().unwrap_or(name)
 }
 
-/// The newest number of each entity, as a stamp sees it.
-fn numbers(store: &Store, stamp: Stamp) -> asofdb::Result<Vec<Option<i64>>> {
-    let read = Read::as_of(EventTime::MAX).stamp(stamp);
-    let of = |entity: &&str| match store.read(entity, "v:number", &read) {
-        Ok(reading) => Ok(reading.as_i64()),
-        Err(Error::UnknownFeature { .. }) => Ok(None),
+/// The newest number of each entity, as a read sees it.
+fn numbers(store: &Store, read: &Read) -> asofdb::Result<Vec<Answer>> {
+    let of = |entity: &&str| match store.read(entity, NUMBER, read) {
+        Ok(reading) => Ok(reading.answer),
+        Err(Error::UnknownFeature { .. }) => Ok(Answer::Missing),
         Err(error) => Err(error),
     };
     ENTITIES.iter().map(of).collect()

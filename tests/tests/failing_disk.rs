@@ -37,7 +37,7 @@ fn run(sim: &SimWorld, seed: u64) -> Ledger {
             assert!(matches!(error, Error::Poisoned { .. }), "{error}");
         }
         poisoned |= matches!(done, Err(Error::Poisoned { .. }));
-        ledger.check_reads(&store);
+        ledger.check_reads(sim, &store);
     }
     let closed = store.close();
     assert_eq!(closed.is_err(), poisoned || closed.is_err());
