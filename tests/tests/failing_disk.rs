@@ -42,7 +42,7 @@ impl Failing {
     /// Opens the store for this time of so many: reads of a table are operations of the disk only where
     /// it is not mapped.
     fn open(self, sim: &SimWorld, time: usize) -> asofdb::Result<Store> {
-        let mapped = self == Self::Writes || time % 2 == 0;
+        let mapped = self == Self::Writes || time.is_multiple_of(2);
         open_reading(sim, if mapped { ReadMode::Map } else { ReadMode::Pread })
     }
 
