@@ -17,9 +17,10 @@
 //! crc 0a1b2c3d
 //! ```
 //!
-//! Invariants: entities are named by their keyed hashes alone; each certificate has one form, so
-//! what was read is written as the same bytes; the last line is the CRC-32 of all before it, which
-//! finds damage and no forgery.
+//! Invariants: entities are named by their keyed hashes alone, and stand in the order of these;
+//! files stand in that of their numbers; each certificate has one form, so what was read is written
+//! as the same bytes; the last line is the CRC-32 of all before it, which finds damage and no
+//! forgery.
 
 use std::fmt::Write as _;
 
@@ -45,7 +46,7 @@ pub struct ErasureCertificate {
     pub next_file: FileNumber,
     /// The entities, ascending.
     pub erased: Vec<Erased>,
-    /// All files that the store had when the work began or has now, by number.
+    /// All files that the store had when the work began or has now, ascending by number.
     pub files: Vec<CertifiedFile>,
     /// Files of the directory that are not the store's: nobody has looked into them.
     pub others: Vec<OtherFile>,
@@ -239,11 +240,17 @@ impl ErasureCertificate {
             ("made", [moment]) => self.made = moment.parse().ok()?,
             ("deadline", [moment]) => self.deadline = moment.parse().ok()?,
             ("next", [number]) => self.next_file = FileNumber(number.parse().ok()?),
-            ("erased", [commit, entity]) => self.erased.push(Erased {
-                commit: Commit(commit.parse().ok()?),
-                entity: ErasedEntity(unhex(entity)?.try_into().ok()?),
-            }),
-            ("file", words) => self.files.push(CertifiedFile::of(words)?),
+            ("erased", [commit, entity]) => {
+                let commit = Commit(commit.parse().ok()?);
+                let entity = ErasedEntity(unhex(entity)?.try_into().ok()?);
+                let ascends = self.erased.last().is_none_or(|last| last.entity < entity);
+                self.erased.push(ascends.then_some(Erased { entity, commit })?);
+            }
+            ("file", words) => {
+                let file = CertifiedFile::of(words)?;
+                let ascends = self.files.last().is_none_or(|last| last.number < file.number);
+                self.files.push(ascends.then_some(file)?);
+            }
             ("pinned", words) => self.pinned.push(CertifiedFile::of(words)?),
             ("other", [len, name]) => self.others.push(OtherFile {
                 len: len.parse().ok()?,
@@ -319,7 +326,7 @@ mod tests {
                 file(FileKind::Table, 3, Some(7), Some(Fate::Rewritten)),
                 file(FileKind::Table, 4, Some(u32::MAX), Some(Fate::Absent)),
                 file(FileKind::Manifest, 9, None, Some(Fate::New)),
-                file(FileKind::Current, 9, None, Some(Fate::New)),
+                file(FileKind::Log, 11, None, Some(Fate::New)),
             ],
             others: vec![OtherFile { name: "my notes\n.txt".to_owned(), len: 4 }],
             pinned: vec![file(FileKind::Table, 3, Some(7), None)],
@@ -351,6 +358,21 @@ mod tests {
             }
             assert!(ErasureCertificate::decode(&text[..at]).is_err(), "cut at {at}");
         }
+    }
+
+    #[test]
+    fn lines_that_stand_twice_or_in_another_order_are_taken() {
+        let order = |change: &dyn Fn(&mut ErasureCertificate)| {
+            let mut certificate = one();
+            change(&mut certificate);
+            ErasureCertificate::decode(certificate.encode().as_bytes())
+        };
+        assert!(order(&|_| {}).is_ok());
+        let damaged = |line| Err(CertificateFault::Damaged { line });
+        assert_eq!(order(&|of| of.erased.reverse()), damaged(8));
+        assert_eq!(order(&|of| of.erased[1].entity = of.erased[0].entity), damaged(8));
+        assert_eq!(order(&|of| of.files.swap(0, 1)), damaged(10));
+        assert_eq!(order(&|of| of.files[4].number = FileNumber(9)), damaged(13));
     }
 
     #[test]
