@@ -1,9 +1,10 @@
 //! Directories of tables: any bytes are looked up in without a panic; in one that was written each
-//! row is found, in order, and nothing else.
+//! row is found, in order, and nothing else. Hints beside it are of lines that have a place.
 #![no_main]
 
 use asofdb_format::directory::{self, Directory, FIXED_LEN};
 use asofdb_format::hash::EntityHash;
+use asofdb_format::hint::{self, ChunkHint};
 use asofdb_fuzz::columns::MOST;
 use asofdb_fuzz::heap;
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
@@ -23,6 +24,18 @@ fn find(bytes: &[u8], directory: &Directory, hash: EntityHash) -> Option<Vec<u32
         }
     }
     Some(found)
+}
+
+/// The hints that any bytes are.
+fn hints(bytes: &[u8]) {
+    for word in bytes.chunks_exact(hint::HINT_LEN).take(MOST) {
+        let hint = ChunkHint(u32::from_le_bytes(word.try_into().unwrap()));
+        assert!(hint.start().is_multiple_of(64) && hint.start() < 1 << 32);
+        assert!(hint.len().is_none_or(|len| len < 63 * 64 && hint.is_empty() == (len == 0)));
+    }
+    let is_whole = bytes.len().is_multiple_of(hint::HINT_LEN);
+    assert_eq!(hint::is_of_length(bytes.len() as u64, bytes.len() / hint::HINT_LEN), is_whole);
+    assert!(!hint::is_of_length(bytes.len() as u64, usize::MAX));
 }
 
 fn read(bytes: &[u8]) {
@@ -74,5 +87,6 @@ fn written(u: &mut Unstructured<'_>) -> Result<()> {
 
 fuzz_target!(|bytes: &[u8]| {
     read(bytes);
+    hints(bytes);
     let _ = written(&mut Unstructured::new(bytes));
 });

@@ -19,26 +19,26 @@ fn short(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
     Ok(u.bytes(len.min(u.len()))?.to_vec())
 }
 
-fn text(u: &mut Unstructured<'_>) -> Result<String> {
+pub(crate) fn text(u: &mut Unstructured<'_>) -> Result<String> {
     Ok(String::from_utf8_lossy(&short(u)?).into_owned())
 }
 
 /// A list of a few things.
-fn few<T>(
+pub(crate) fn few<T>(
     u: &mut Unstructured<'_>,
     mut one: impl FnMut(&mut Unstructured<'_>) -> Result<T>,
 ) -> Result<Vec<T>> {
     (0..u.int_in_range(0..=4)?).map(|_| one(u)).collect()
 }
 
-fn maybe<T>(
+pub(crate) fn maybe<T>(
     u: &mut Unstructured<'_>,
     one: impl FnOnce(&mut Unstructured<'_>) -> Result<T>,
 ) -> Result<Option<T>> {
     Ok(if u.arbitrary()? { Some(one(u)?) } else { None })
 }
 
-fn commit(u: &mut Unstructured<'_>) -> Result<Commit> {
+pub(crate) fn commit(u: &mut Unstructured<'_>) -> Result<Commit> {
     moment(u).map(Commit)
 }
 
@@ -50,7 +50,7 @@ fn source(u: &mut Unstructured<'_>) -> Result<SourceId> {
     u.arbitrary().map(SourceId)
 }
 
-fn number(u: &mut Unstructured<'_>) -> Result<FileNumber> {
+pub(crate) fn number(u: &mut Unstructured<'_>) -> Result<FileNumber> {
     u.arbitrary().map(FileNumber)
 }
 
@@ -134,7 +134,7 @@ fn table_entry(u: &mut Unstructured<'_>) -> Result<TableEntry> {
 
 /// Any edit.
 pub fn edit(u: &mut Unstructured<'_>) -> Result<Edit> {
-    Ok(match u.int_in_range(0..=19)? {
+    Ok(match u.int_in_range(0..=22)? {
         0 => Edit::Store(EraseKey(u.arbitrary()?)),
         1 => Edit::AddTable(table_entry(u)?),
         2 => Edit::RemoveTable(number(u)?),
@@ -157,7 +157,10 @@ pub fn edit(u: &mut Unstructured<'_>) -> Result<Edit> {
         16 => Edit::RevertCommits(commit(u)?, few(u, commit)?),
         17 => Edit::Source(source(u)?, text(u)?),
         18 => Edit::Touch(source(u)?, feature(u)?, commit(u)?),
-        _ => Edit::Mark(commit(u)?, source(u)?, text(u)?, Bytes::from(short(u)?)),
+        19 => Edit::Mark(commit(u)?, source(u)?, text(u)?, Bytes::from(short(u)?)),
+        20 => Edit::LogSynced(number(u)?, u.arbitrary()?),
+        21 => Edit::ManifestSynced(number(u)?, u.arbitrary()?),
+        _ => Edit::ErasesDone(commit(u)?),
     })
 }
 
