@@ -3,17 +3,26 @@
 #![no_main]
 
 use asofdb_format::batch::{BatchReader, Entry, EntryEncoder, EntryValue};
+use asofdb_format::certificate::ErasureCertificate;
 use asofdb_format::chunk::{self, Chunk, ColumnInput};
+use asofdb_format::directory::{self, Directory};
 use asofdb_format::edit;
+use asofdb_format::frame::{self, FileEnd, FrameHead, FrameKind, Seed};
+use asofdb_format::freshness::{FeatureFreshness, Freshness, Gauge, POINTS};
 use asofdb_format::hash::EntityHash;
 use asofdb_format::head::{self, Head, HistoryPlace};
-use asofdb_format::ids::{EventTime, FeatureId, KnownTime};
+use asofdb_format::header::{FileKind, HEADER_LEN, Header};
+use asofdb_format::hint::{self, ChunkHint};
+use asofdb_format::ids::{Commit, EventTime, FeatureId, FileNumber, KnownTime, StoreId};
+use asofdb_format::ints::{self, Ints};
+use asofdb_format::lines::{self, Lists};
 use asofdb_format::meta::TableMeta;
 use asofdb_format::revision::{Order, Payload, Revision};
-use asofdb_format::timeline::Timeline;
+use asofdb_format::timeline::{Step, Timeline};
 use asofdb_format::value::Kind;
-use asofdb_fuzz::columns::{features, moment, numbers, payload, timeline};
-use asofdb_fuzz::{records, tables};
+use asofdb_format::wire::{Reader, Writer as _};
+use asofdb_fuzz::columns::{MOST, features, moment, numbers, payload, timeline};
+use asofdb_fuzz::{certificates, records, tables};
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 
@@ -152,13 +161,219 @@ fn whole_tables(u: &mut Unstructured<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Numbers and bytes of SPEC.md 4.1, and the header of 4.3.
+fn small_things(u: &mut Unstructured<'_>) -> Result<()> {
+    let (number, signed): (u64, i64) = (u.arbitrary()?, u.arbitrary()?);
+    let number = number >> u.int_in_range(0..=63)?;
+    let signed = signed >> u.int_in_range(0..=63)?;
+    let text: String = u.arbitrary()?;
+    let mut out = Vec::new();
+    out.put_varint(number);
+    let seven_bits_each = (u64::BITS - number.leading_zeros()).div_ceil(7).max(1);
+    assert_eq!(out.len(), seven_bits_each as usize);
+    out.put_zigzag(signed);
+    out.put_varint((signed << 1 ^ signed >> 63).cast_unsigned());
+    out.put_bytes(text.as_bytes());
+    let mut reader = Reader::new(&out);
+    assert_eq!((reader.varint(), reader.zigzag()), (Ok(number), Ok(signed)));
+    assert_eq!((reader.zigzag(), reader.text()), (Ok(signed), Ok(text.as_str())));
+    assert_eq!(reader.end(), Ok(()));
+    let kinds = [FileKind::Current, FileKind::Manifest, FileKind::Log, FileKind::Table];
+    let kind = *u.choose(&kinds)?;
+    let (store, file) = (StoreId(u.arbitrary()?), FileNumber(u.arbitrary()?));
+    let header = Header::new(kind, store, file, u.arbitrary()?);
+    let bytes = header.encode();
+    assert_eq!((bytes.len(), Header::decode(&bytes)), (HEADER_LEN, Ok(header)));
+    Ok(())
+}
+
+/// Frames behind a header, with the sums of SPEC.md 4.4.
+fn frames(u: &mut Unstructured<'_>) -> Result<()> {
+    let (store, number) = (StoreId(u.arbitrary()?), FileNumber(u.arbitrary()?));
+    let seed = Seed::of(store, number);
+    let mut file = vec![0; HEADER_LEN];
+    let mut written = Vec::new();
+    for _ in 0..u.int_in_range(0..=4)? {
+        let start = file.len();
+        let kind = if u.arbitrary()? { FrameKind::Batch } else { FrameKind::Edit };
+        let synced = u.int_in_range(0..=start as u64)?;
+        let commit = Commit(moment(u)?);
+        let head = FrameHead { kind, commit, synced, ceiling: Commit(moment(u)?) };
+        let payload: Vec<u8> = u.arbitrary()?;
+        frame::encode(&head, &[&payload], seed, start as u64, &mut file);
+        let bound = [&store.0[..], &number.0.to_le_bytes(), &start.to_le_bytes()].concat();
+        let sum = |end: usize| crc32fast::hash(&[&bound, &file[start + 8..end]].concat());
+        let sums = [sum(start + frame::FRAME_HEAD_LEN), sum(file.len())].map(u32::to_le_bytes);
+        assert_eq!(file[start..start + 8], sums.concat());
+        written.push((start as u64, head, payload));
+    }
+    let (frames, end) = frame::decode_all(&file, HEADER_LEN, seed);
+    let told = frames.iter().map(|frame| (frame.start, frame.head, frame.payload));
+    let written = written.iter().map(|(start, head, payload)| (*start, *head, payload.as_slice()));
+    assert!(end == FileEnd::Whole && told.eq(written));
+    Ok(())
+}
+
+/// Rows of a directory ascend by hash, and each is in the bucket of SPEC.md 4.8.
+fn directories(u: &mut Unstructured<'_>) -> Result<()> {
+    let near = u.arbitrary::<u64>()?;
+    let mut rows: Vec<(EntityHash, u32)> = Vec::new();
+    for _ in 0..u.int_in_range(0..=40)? {
+        let far = u.arbitrary::<u64>()? >> u.int_in_range(0..=63)?;
+        rows.push((EntityHash(near.wrapping_add(far)), u.arbitrary()?));
+    }
+    rows.sort_unstable();
+    let mut out = Vec::new();
+    directory::encode(&rows, &mut out);
+    let directory = Directory::decode(&out[..directory::FIXED_LEN], out.len() as u64).unwrap();
+    assert_eq!(directory.rows(), rows.len());
+    let (base, shift) = (rows.first().map_or(0, |row| row.0.0), out[8]);
+    let mut before = 0;
+    for (row, (hash, head)) in rows.iter().enumerate() {
+        let at = directory.row_at(row);
+        assert_eq!(Directory::row(&out[at..at + 8]), (hash.0 as u32, *head));
+        let bucket = (hash.0 - base) >> shift;
+        let place = directory::FIXED_LEN + 4 * bucket as usize;
+        assert_eq!(directory.bucket(*hash), Some(place));
+        let (from, to) = directory.bounds(&out[place..place + 8]).unwrap();
+        assert!((from..to).contains(&row) && before <= from);
+        before = from;
+    }
+    Ok(())
+}
+
+/// What tells how fresh features are: points ascend, and of many are those of SPEC.md 4.15.
+fn freshness(u: &mut Unstructured<'_>) -> Result<()> {
+    const THOUSANDTHS: [usize; POINTS] = [
+        0, 1, 2, 5, 10, 20, 30, 40, 50, 75, 100, 125, 150, 200, 250, 300, 350, 400, 450, 500, 550,
+        600, 650, 700, 750, 800, 850, 900, 950, 975, 990, 999, 1000,
+    ];
+    let mut gauge = Gauge::default();
+    let mut wanted = Vec::new();
+    let mut id = FeatureId(0);
+    for _ in 0..u.int_in_range(0..=3)? {
+        id = FeatureId(id.0 + u.int_in_range(1..=1 << 20)?);
+        let newest_known = KnownTime(moment(u)?);
+        gauge.known(id, newest_known);
+        let mut times = Vec::new();
+        for _ in 0..u.int_in_range(0..=60)? {
+            times.push(EventTime(moment(u)?));
+        }
+        times.iter().for_each(|time| gauge.newest(id, *time, Kind::Value));
+        gauge.newest(id, EventTime(moment(u)?), Kind::Deleted);
+        times.sort_unstable();
+        let (entities, last) = (times.len() as u64, times.len().saturating_sub(1));
+        let points = if times.len() <= POINTS {
+            times
+        } else {
+            THOUSANDTHS.map(|part| times[part * last / 1000]).to_vec()
+        };
+        wanted.push((id, FeatureFreshness { newest_known, entities, points }));
+    }
+    let freshness = gauge.finish();
+    assert_eq!(freshness.features, wanted);
+    assert_eq!(Freshness::decode(&freshness.encode()), Ok(freshness));
+    Ok(())
+}
+
+/// Steps of a timeline ascend by event time and by commit.
+fn timelines(u: &mut Unstructured<'_>) -> Result<()> {
+    let mut lists = [Vec::new(), Vec::new()];
+    let len = u.int_in_range(1..=40)?;
+    for list in &mut lists {
+        for _ in 0..len {
+            list.push(moment(u)?);
+        }
+        list.sort_unstable();
+        list.dedup();
+    }
+    let [times, commits] = &lists;
+    let steps = times.iter().zip(commits);
+    let steps: Vec<Step> = steps
+        .map(|(from, commit)| Step { commit: Commit(*commit), from: EventTime(*from) })
+        .collect();
+    let timeline = Timeline::of(steps.clone(), MOST);
+    assert!(timeline.steps().eq(steps), "all of them ascend");
+    assert_eq!(Timeline::decode(&timeline.encode()), Ok(timeline));
+    Ok(())
+}
+
+/// A hint tells the lines of SPEC.md 4.17 that hold a byte of the chunk.
+fn hints(u: &mut Unstructured<'_>) -> Result<()> {
+    let mut hints = Vec::new();
+    for _ in 0..u.int_in_range(0..=9)? {
+        let start = u.arbitrary::<u64>()? >> u.int_in_range(0..=63)?;
+        let chunk_len = u.arbitrary::<u32>()? >> u.int_in_range(0..=31)?;
+        let hint = ChunkHint::of(HistoryPlace { start, chunk_len, heap_len: u.arbitrary()? });
+        let is_told = chunk_len > 0 && start < 1 << 32;
+        let last = (start / 64, start.saturating_add(u64::from(chunk_len)).saturating_sub(1) / 64);
+        let lines = (last.1.saturating_sub(last.0) + 1).min(63);
+        assert_eq!(u64::from(hint.0), if is_told { last.0 << 6 | lines } else { 0 });
+        assert_eq!(hint.is_empty(), !is_told);
+        if is_told {
+            assert_eq!(hint.start(), start / 64 * 64);
+            assert_eq!(hint.len(), (lines < 63).then_some(64 * lines as usize));
+        }
+        hints.push(hint);
+    }
+    let bytes = hint::encode(&hints);
+    assert!(hint::is_of_length(bytes.len() as u64, hints.len()));
+    let words = bytes.chunks(4).map(|word| u32::from_le_bytes(word.try_into().unwrap()));
+    assert!(words.eq(hints.iter().map(|hint| hint.0)));
+    Ok(())
+}
+
+/// Integers, and several lists of them with one head (SPEC.md 4.11).
+fn integers(u: &mut Unstructured<'_>) -> Result<()> {
+    let mut counts = Vec::new();
+    let mut all = Vec::new();
+    for _ in 0..u.int_in_range(1..=5)? {
+        counts.push(u.int_in_range(1..=12)?);
+        for _ in 0..counts[counts.len() - 1] {
+            all.push(moment(u)?);
+        }
+    }
+    let (mut one, mut several) = (Vec::new(), Vec::new());
+    ints::encode(&all, &mut one);
+    lines::encode(Lists { all: &all, counts: &counts }, &mut several);
+    let (mut one, mut several) = (Reader::new(&one), Reader::new(&several));
+    let column = Ints::decode(&mut one, all.len()).unwrap();
+    let lists = Ints::decode(&mut several, all.len()).unwrap();
+    assert!(column.iter().eq(all.iter().copied()));
+    let within = counts.iter().flat_map(|count| 0..*count);
+    for (place, index) in within.enumerate() {
+        assert_eq!(lists.at(index, place), all[place]);
+    }
+    assert_eq!((one.left(), several.left()), (0, 0));
+    Ok(())
+}
+
+/// Certificates of erases, as SPEC.md 14 has them.
+fn certificate(u: &mut Unstructured<'_>) -> Result<()> {
+    let certificate = certificates::certificate(u)?;
+    let text = certificate.encode();
+    let hashes = text.lines().filter(|line| line.starts_with("erased "));
+    let hashes: Vec<_> = hashes.map(|line| line.rsplit_once(' ')).collect();
+    assert!(hashes.is_sorted_by_key(|line| line.map(|(_, hash)| hash)));
+    assert_eq!(ErasureCertificate::decode(text.as_bytes()), Ok(certificate));
+    Ok(())
+}
+
 fn one(u: &mut Unstructured<'_>) -> Result<()> {
-    match u.int_in_range(0..=5)? {
+    match u.int_in_range(0..=13)? {
         0 => edits(u),
         1 => batches(u),
         2 => metadata(u),
         3 => columns(u),
         4 => whole_tables(u),
+        5 => small_things(u),
+        6 => frames(u),
+        7 => directories(u),
+        8 => freshness(u),
+        9 => timelines(u),
+        10 => hints(u),
+        11 => integers(u),
+        12 => certificate(u),
         _ => {
             let entity = u.bytes(u.len())?;
             assert_eq!(EntityHash::of(entity).0, hash(entity));
