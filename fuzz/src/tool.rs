@@ -1,4 +1,5 @@
-//! The tool on files of any content: a file alone, or in the place of one in a small store.
+//! The tool on files of any content: a file alone, or in the place of one in a small store, or as the
+//! certificate of an erase that a store is held against.
 //!
 //! Nothing panics, hangs or takes more than [`MEMORY`]. Files may be given the checksums that they
 //! should have, so that what stands behind a checksum is reached too.
@@ -13,7 +14,7 @@ use std::rc::Rc;
 use asofdb_tools::{Cli, Console, Error};
 use clap::Parser as _;
 
-use crate::heap;
+use crate::{certificates, heap};
 
 /// What a command may take.
 pub const MEMORY: usize = 64 << 20;
@@ -72,47 +73,64 @@ pub fn folder() -> tempfile::TempDir {
     made.unwrap()
 }
 
-/// The bits of the first byte: JSON, checksums mended, alone or in a store, the store.
+/// The bits of the first byte: JSON, checksums mended, alone or in a store; then the store, and
+/// whether the file is a certificate beside it.
 const JSON: u8 = 1;
 const MENDED: u8 = 2;
 const ALONE: u8 = 4;
+const CERTIFICATE: u8 = 128;
+
+/// How many commands a byte chooses from, beside those that are always played.
+const COMMANDS: usize = 6;
 
 /// Plays an input: a byte of choices, a byte that tells the file and one of the commands, the file.
 pub fn play(bytes: &[u8]) {
     let Some(([choices, number], content)) = bytes.split_first_chunk::<2>() else { return };
-    let store = &STORES[usize::from(choices >> 3) % STORES.len()];
-    let (name, original) = store[usize::from(*number) % store.len()];
-    let content = if choices & MENDED == 0 {
-        Some(content.to_vec())
-    } else {
-        mend::mended(name, original, content)
+    let index = usize::from(choices >> 3) % STORES.len();
+    let store = &STORES[index];
+    let certificate = certificates::of_store(store).encode().into_bytes();
+    let is_certificate = choices & CERTIFICATE != 0;
+    let (name, original) = match store[usize::from(*number) % store.len()] {
+        _ if is_certificate => ("../certificate", certificate.as_slice()),
+        file => file,
+    };
+    let content = match choices & MENDED {
+        0 => Some(content.to_vec()),
+        _ if is_certificate => Some(certificates::mended(content)),
+        _ => mend::mended(name, original, content),
     };
     let Some(content) = content else { return };
     let folder = folder();
-    let dir = folder.path();
+    let (dir, proof) = (folder.path().join("store"), folder.path().join("certificate"));
+    std::fs::create_dir(&dir).unwrap();
     if choices & ALONE == 0 {
         for (name, bytes) in store.iter() {
             std::fs::write(dir.join(name), bytes).unwrap();
         }
     }
-    std::fs::write(dir.join(name), &content).unwrap();
     let path = dir.join(name);
-    let (path, dir) = (path.to_str().unwrap(), dir.to_str().unwrap());
+    std::fs::write(&proof, &certificate).unwrap();
+    std::fs::write(&path, &content).unwrap();
+    let [path, dir, proof] = [&path, &dir, &proof].map(|path| path.to_str().unwrap());
     let json = if choices & JSON == 0 { None } else { Some("--json") };
     let is_changed = content != original;
-    let others: [&[&str]; 5] = [
+    let held_against: &[&str] = &["verify", dir, "--erased", proof];
+    let others: [&[&str]; COMMANDS] = [
         &["dump", dir],
         &["dump", dir, "--entity", "entity-3"],
         &["features", dir],
         &["stats", dir],
         &["latest", dir, "entity-3"],
+        held_against,
     ];
-    let other = others[usize::from(number >> 3) % others.len()];
-    for command in [&["dump", path], &["verify", dir], other] {
+    let other = others[usize::from(number >> 3) % COMMANDS];
+    let (of_file, of_proof) = ([&["dump", path], &["verify", dir], other], [held_against]);
+    for command in if is_certificate { &of_proof[..] } else { &of_file[..] } {
         let words: Vec<&str> = command.iter().copied().chain(json).collect();
         let (said, result) = heap::at_most(MEMORY, || run(&words));
         let whole = !is_changed && choices & ALONE == 0;
-        assert!(!whole || result.is_ok(), "{command:?} of a whole store: {result:?}");
+        let fails = index == PENDING && command.contains(&"--erased");
+        assert!(!whole || result.is_err() == fails, "{command:?} of a whole store: {result:?}");
         // Of an entity that is nowhere JSON has no line.
         let may_be_silent = json.is_some() && command.contains(&"--entity");
         assert!(may_be_silent || result.is_err() || !said.is_empty(), "{command:?} says nothing");
@@ -136,10 +154,24 @@ const STORES: [&[File]; 4] = [
     store!("taken_back": "CURRENT" "LOG-000014" "MANIFEST-000002" "TABLE-000016" "TABLE-000017"),
 ];
 
-/// Inputs that leave each file of each store as it is, alone and not, mended and not.
+/// The store that still holds what was erased: it is not as a certificate says.
+const PENDING: usize = 3;
+
+/// The certificates of these stores.
+pub fn certificates() -> impl Iterator<Item = String> {
+    STORES.iter().map(|store| certificates::of_store(store).encode())
+}
+
+/// Inputs that leave each file of each store as it is, alone and not, mended and not, and its
+/// certificate.
 pub fn seeds() -> Vec<Vec<u8>> {
     let mut seeds = Vec::new();
     for (index, store) in STORES.iter().enumerate() {
+        let certificate = certificates::of_store(store).encode();
+        for choices in [MENDED, JSON] {
+            let choices = CERTIFICATE | choices | (index as u8) << 3;
+            seeds.push([&[choices, 0], certificate.as_bytes()].concat());
+        }
         for (number, (name, bytes)) in store.iter().enumerate() {
             // Of files alike one is enough.
             if index > 1 && *name == "CURRENT" || index != 0 && bytes.len() == 56 {
@@ -147,7 +179,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
             }
             for choices in [MENDED, ALONE | JSON] {
                 // With each of the commands in turn.
-                let command = (seeds.len() / 2 % 5) as u8;
+                let command = (seeds.len() / 2 % COMMANDS) as u8;
                 let file =
                     (0..8).find(|file| (command << 3 | file) as usize % store.len() == number);
                 let number = command << 3 | file.unwrap_or(0);

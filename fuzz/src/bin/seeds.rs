@@ -49,6 +49,9 @@ fn main() {
     noise(&seeds);
     programs(&seeds);
     large_tables(&seeds);
+    for text in tool::certificates() {
+        seeds.add("certificate", text.as_bytes());
+    }
     tool::seeds().iter().for_each(|seed| seeds.add("tool", seed));
     imports::seeds().iter().for_each(|seed| seeds.add("import", seed));
 }
@@ -137,7 +140,8 @@ fn small_things(seeds: &Seeds) {
 fn noise(seeds: &Seeds) {
     let mut rng = Rng::new(1);
     let targets = ["spec_roundtrip", "frame", "head", "chunk", "table", "ints", "values", "pages"];
-    for target in targets.into_iter().chain(["directory", "value", "header", "wire"]) {
+    for target in targets.into_iter().chain(["directory", "value", "header", "wire", "certificate"])
+    {
         for round in 0..24 {
             let len = 16 << (round % 6);
             // Small numbers choose more than large ones.
