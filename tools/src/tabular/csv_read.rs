@@ -8,8 +8,8 @@
 
 use std::io::{self, BufRead};
 
-use super::NullTokens;
 use super::cell::Cell;
+use super::{BYTE_ORDER_MARK, NullTokens};
 use crate::error::{BadRow, Error, Result};
 
 /// The longest row in bytes: a quote that is never closed must not take all memory.
@@ -201,8 +201,8 @@ impl<R: BufRead> CsvReader<R> {
     pub fn new(input: R, file: &str, nulls: NullTokens) -> Result<Self> {
         let mut rows = Rows { input, line: 1, after_cr: false, read: 0 };
         let io = |error| Error::io("read", file, error);
-        if rows.input.fill_buf().map_err(io)?.starts_with(b"\xef\xbb\xbf") {
-            rows.input.consume(3);
+        if rows.input.fill_buf().map_err(io)?.starts_with(BYTE_ORDER_MARK) {
+            rows.input.consume(BYTE_ORDER_MARK.len());
         }
         let mut header = CsvChunk::default();
         match rows.next(&mut header, &mut 0).map_err(io)? {

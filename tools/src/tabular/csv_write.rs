@@ -1,8 +1,9 @@
-//! Writing CSV: fields are quoted where they must be, and where a text would read as a null.
+//! Writing CSV: fields are quoted where they must be, and where a text would read as a null or as the
+//! mark that a file may begin with.
 
 use std::io::{self, Write};
 
-use super::NullTokens;
+use super::{BYTE_ORDER_MARK, NullTokens};
 
 /// Writes rows field by field.
 pub struct CsvWriter<W> {
@@ -19,7 +20,8 @@ impl<W: Write> CsvWriter<W> {
 
     /// A field that is text.
     pub fn text(&mut self, text: &[u8]) -> io::Result<()> {
-        let special = text.iter().any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r'));
+        let special = text.iter().any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r'))
+            || text.starts_with(BYTE_ORDER_MARK);
         self.field(text, special || self.nulls.contains(text))
     }
 
@@ -56,5 +58,26 @@ impl<W: Write> CsvWriter<W> {
     pub fn finish(mut self) -> io::Result<W> {
         self.out.flush()?;
         Ok(self.out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tabular::csv_read::CsvReader;
+
+    #[test]
+    fn a_name_is_read_as_another_one() {
+        let names = ["\u{feff}a", "a,b", "a\"b", "\"", "\r", "", "NA", "\u{feff}"];
+        for first in names {
+            let mut nulls = NullTokens::default();
+            nulls.add("NA");
+            let mut writer = CsvWriter::new(Vec::new(), nulls.clone());
+            [first, "x"].iter().for_each(|name| writer.text(name.as_bytes()).unwrap());
+            writer.end_row().unwrap();
+            let written = writer.finish().unwrap();
+            let reader = CsvReader::new(written.as_slice(), "x.csv", nulls).unwrap();
+            assert_eq!(reader.columns(), [first, "x"]);
+        }
     }
 }

@@ -19,6 +19,9 @@ use parquet_read::ParquetChunk;
 /// How many rows are read at once.
 pub const CHUNK_ROWS: usize = 65_536;
 
+/// What a CSV file may begin with, before its header.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// The form of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
