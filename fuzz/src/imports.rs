@@ -2,9 +2,10 @@
 //!
 //! Nothing panics or takes more than [`MEMORY`]. An import that ends in an error has written no
 //! row and defined nothing; one that does not has written what it says, which reads back, and done
-//! again it writes nothing.
+//! again it writes nothing. The file is then the spine of a join.
 
 mod csv;
+mod joined;
 mod parquet;
 
 use std::path::Path;
@@ -15,6 +16,7 @@ use serde_json::Value as Json;
 
 use crate::heap;
 use crate::tool::{folder, run};
+use joined::{BEFORE, BESIDE, KNOWN_AT, TO_PARQUET};
 
 /// What an import may take, the engine's memtables included.
 pub const MEMORY: usize = 256 << 20;
@@ -60,6 +62,10 @@ impl<'a> Asked<'a> {
         self.flags & bit != 0
     }
 
+    fn entity(&self) -> &'static str {
+        if self.is(TWO_ENTITIES) { "e,f" } else { "e" }
+    }
+
     fn unit(&self) -> &'static str {
         UNITS[usize::from(self.more >> 3 & 3)]
     }
@@ -79,7 +85,7 @@ impl<'a> Asked<'a> {
 
     fn words<'w>(&self, store: &'w str, file: &'w str, view: &'w str) -> Vec<&'w str> {
         let mut words = vec!["import", store, file, "--json", "--time", "t"];
-        words.extend(["--entity", if self.is(TWO_ENTITIES) { "e,f" } else { "e" }]);
+        words.extend(["--entity", self.entity()]);
         words.extend(["--view", view]);
         words.extend(["--time-unit", self.unit()]);
         let mut maybe = |asked: bool, option: &[&'static str]| {
@@ -126,6 +132,7 @@ pub fn play(bytes: &[u8]) {
             let again = outcome(&said);
             assert!(again["already_imported"] == true && again["rows"] == 0, "{again}");
             assert_eq!(records(&dir), number(&told, "records"), "it was imported twice");
+            joined::join(&dir, &file, &asked);
         }
     }
 }
@@ -192,7 +199,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
     let vectors = "e,t,a,b\nx,1,\"[1.0,2.5]\",0.1\ny,2,\"[-0.0,NaN]\",1e300\n";
     let typed = "e,t,a,b\nx,1,-5,word\nx,1,6,\ny,2,0,\"\"\n";
     let mut seeds = Vec::new();
-    let texts: [([u8; 3], &str); 10] = [
+    let texts: [([u8; 3], &str); 14] = [
         ([0, 0, 0], plain),
         ([SKIP_NULLS | TTL, 0, 4], plain),
         ([KNOWN | NULL_TOKEN, 0, 0], dates),
@@ -203,6 +210,10 @@ pub fn seeds() -> Vec<Vec<u8>> {
         ([SKIP_BAD, 4, 0], typed),
         ([0, 2, 8], typed),
         ([0, 5, 3], "e,t,a\nx,1,00ff\n"),
+        ([0, 0, BESIDE], plain),
+        ([KNOWN | NULL_TOKEN, 0, BESIDE | KNOWN_AT | TO_PARQUET], dates),
+        ([LONG | TWO_ENTITIES | SKIP_BAD, 16, BEFORE], long),
+        ([SKIP_BAD, 8, BESIDE | BEFORE], odd),
     ];
     for (options, text) in texts {
         seeds.push([&options[..], text.as_bytes()].concat());

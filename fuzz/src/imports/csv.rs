@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use asofdb::{Answer, EventTime, Store, Value, ValueType};
 
 /// A field, and whether it was quoted.
-type Field = (Vec<u8>, bool);
+pub type Field = (Vec<u8>, bool);
 
 /// The rows of a CSV file, by RFC 4180 and what the tool says of the rest: a quote within a field
 /// that does not begin with one is a character, empty lines are none, lines end in LF, CRLF or CR.
 /// A row that is broken is `None`, and so is what follows a quote that is never closed.
-fn rows(file: &[u8]) -> Vec<Option<Vec<Field>>> {
+pub fn rows(file: &[u8]) -> Vec<Option<Vec<Field>>> {
     let mut rest = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
     let mut rows = Vec::new();
     while !rest.is_empty() {
