@@ -4,7 +4,7 @@
 use std::sync::{Arc, Condvar, Mutex};
 
 /// A gate: a thread that comes waits until it is opened; others can wait until one came.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Gate(Arc<(Mutex<(bool, bool)>, Condvar)>);
 impl Gate {
     pub(crate) fn pass(&self) {

@@ -315,3 +315,105 @@ fn a_row_of_a_join_knows_what_was_known_after_its_lag() {
     assert_eq!(status(1), [Status::Value]);
     assert_eq!(status(2), [Status::Missing]);
 }
+
+/// The worker of flushes died after a writer had looked whether it was alive, and before it waited: nobody was left who
+/// would wake it.
+#[test]
+fn a_writer_waits_for_ever_for_a_worker_that_died() {
+    #[derive(Debug, Default)]
+    struct Between {
+        dies: Gate,
+        is_dead: Gate,
+    }
+    impl events::EventListener for Between {
+        fn stall_begun(&self, _: &events::StallBegun) {
+            self.dies.open();
+            self.is_dead.pass();
+        }
+        fn background_failed(&self, _: &events::BackgroundFailed) {
+            self.is_dead.open();
+        }
+    }
+    let sim = SimWorld::new(EventTime(T0));
+    let between = Arc::new(Between::default());
+    let dies = between.dies.clone();
+    let mut world = hooked(&sim, move |op, path| {
+        if op == "create" && path.to_string_lossy().contains("TABLE") {
+            dies.pass();
+            panic!("as the test wants it");
+        }
+    });
+    world.scheduler = Arc::new(Threads);
+    let options = options(&sim).world(world).listener(Some(between));
+    let store = Store::open(DIR, options.memtable_bytes(1).max_sealed_memtables(1)).unwrap();
+    store.define(FeatureSpec::new("v:f", ValueType::I64)).unwrap();
+    let writer = store.clone();
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let refused = (0..3).find_map(|n| put(&writer, "a", n, Durability::Buffered).err());
+        tell.send(refused).unwrap();
+    });
+    // So that a writer who waits for ever fails the test and does not hold it.
+    let refused = told.recv_timeout(std::time::Duration::from_secs(60)).expect("it waits");
+    assert!(matches!(refused, Some(Error::Io { op: "go on with", .. })), "{refused:?}");
+    let refused = put(&store, "a", 9, Durability::Buffered);
+    assert!(matches!(refused, Err(Error::Poisoned { .. })), "{refused:?}");
+}
+
+/// A sync of a parent that failed was passed over, and the name of a store was lost that had been said to be made.
+#[test]
+fn a_store_is_made_whose_name_a_power_cut_takes() {
+    let mut refused = 0;
+    for at in 0.. {
+        let sim = SimWorld::new(EventTime(T0));
+        // Nobody made the directories above it durable.
+        let dir = "/some/where/db";
+        sim.disk.arm(|operation, _| operation == Operation::SyncDir);
+        sim.disk.fail_at(at, Fault::Error(ErrorKind::Other));
+        let made = Store::open(dir, options(&sim)).and_then(|store| {
+            store.define(FeatureSpec::new("v:f", ValueType::I64))?;
+            put(&store, "a", 1, Durability::Synced)
+        });
+        if made.is_err() {
+            refused += 1;
+        } else {
+            let cut = sim.after_power_cut(1, CrashPolicy::STRICT);
+            let store = Store::open(dir, options(&cut).create(false));
+            assert_eq!(get(&store.unwrap(), "a"), Some(1), "sync {at} of a directory");
+        }
+        if sim.disk.faults_hit() == 0 {
+            break;
+        }
+    }
+    assert!(refused > 3, "three parents have names to keep: {refused}");
+}
+
+/// A sync did nothing where no batch had put anything, though such batches have commits that stamps tell.
+#[test]
+fn a_sync_after_batches_of_nothing_does_nothing() {
+    let sim = SimWorld::new(EventTime(T0));
+    let store = made(&sim);
+    let commits = [(); 2].map(|()| store.write(Batch::new(), Durability::Buffered).unwrap());
+    store.sync().unwrap();
+    let stamp = store.stamp().unwrap();
+    let sim = sim.after_power_cut(1, CrashPolicy::STRICT);
+    let store = open(&sim).unwrap();
+    assert_eq!(store.read("a", "v:f", &Read::at(stamp)).unwrap().answer, Answer::Missing);
+    let next = put(&store, "a", 1, Durability::Synced).unwrap();
+    assert!(next > commits[1], "{next:?} after {commits:?}");
+}
+
+/// A definition in the way was told with its spans in microseconds.
+#[test]
+fn a_definition_in_the_way_is_told_in_microseconds() {
+    let sim = SimWorld::new(EventTime(T0));
+    let store = open(&sim).unwrap();
+    let spec = |ttl, history| {
+        let spec = FeatureSpec::new("v:f", ValueType::I64).ttl(Span::from_hours(ttl));
+        spec.history(Span::from_days(history))
+    };
+    store.define(spec(2, 30)).unwrap();
+    let refused = store.define(spec(3, 30)).unwrap_err().to_string();
+    let told = "v:f is already defined as i64, ttl 2h, history 30d; ";
+    assert!(refused.starts_with(told), "{refused}");
+}
