@@ -1,5 +1,6 @@
-//! Files of frames whose checksums are right and whose content no store writes: opening refuses
-//! each, to read and to write, and `verify` tells of the same file.
+//! Files whose checksums are right and whose content no store writes: opening refuses frames and
+//! parts of a newer format, to read and to write, and `verify` tells of the same file; counts of a
+//! table that contradict one another stop nothing.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
@@ -15,6 +16,9 @@ use asofdb_format::frame::{self, FrameHead, FrameKind, Seed};
 use asofdb_format::hash::{EntityHash, EraseKey};
 use asofdb_format::header::{HEADER_LEN, Header};
 use asofdb_format::ids::{Commit, FeatureId, FileNumber, KnownTime, SourceId};
+use asofdb_format::meta::TableMeta;
+use asofdb_format::pages::PageSums;
+use asofdb_format::table::{FOOTER_LEN, Footer, Layout};
 use asofdb_format::value::Kind;
 
 const DIR: &str = "/db";
@@ -259,4 +263,112 @@ fn commits_that_fall_from_log_to_log_are_replayed() {
         }
     });
     is_refused(&sim, &log, "commit");
+}
+
+/// A store that was closed with all in one table.
+fn flushed() -> SimWorld {
+    let sim = SimWorld::new(EventTime(NOW));
+    let store = Store::open(DIR, options(&sim)).unwrap();
+    store.define(FeatureSpec::new("v:f", ValueType::Text)).unwrap();
+    put(&store, 1);
+    store.flush().unwrap();
+    store.close().unwrap();
+    sim
+}
+
+/// The checksum of what is no longer than a page.
+fn sum(bytes: &[u8]) -> Vec<u8> {
+    let mut sums = PageSums::default();
+    sums.update(bytes);
+    sums.finish()
+}
+
+/// Writes the table of a store anew, with checksums that are right up to the manifest's: what changes its
+/// bytes is told where they lie, and keeps their number.
+fn forge_table(sim: &SimWorld, change: impl FnOnce(&mut Vec<u8>, &Layout)) -> PathBuf {
+    let table = newest(sim, "TABLE");
+    let mut bytes = sim.disk.read_file(&table).unwrap();
+    let tail = bytes.len() - FOOTER_LEN;
+    let footer = Footer::decode(bytes.get(tail..).unwrap(), bytes.len() as u64).unwrap();
+    let within = |start, end| usize::try_from(start).unwrap()..usize::try_from(end).unwrap();
+    let sections = within(footer.sections.start, footer.sections.end());
+    let layout = footer.layout(bytes.get(sections.clone()).unwrap()).unwrap();
+    change(&mut bytes, &layout);
+    let mut pages = PageSums::default();
+    pages.update(bytes.get(within(0, layout.covered())).unwrap());
+    let sums = pages.finish();
+    let at = within(layout.checksums.start, layout.checksums.end());
+    bytes.get_mut(at).unwrap().copy_from_slice(&sums);
+    let of_sections = sum(bytes.get(sections).unwrap());
+    bytes.get_mut(tail + 12..tail + 16).unwrap().copy_from_slice(&of_sections);
+    bytes.get_mut(tail + 16..tail + 20).unwrap().copy_from_slice(&sum(&sums));
+    let identity = sum(bytes.get(tail..tail + 20).unwrap());
+    bytes.get_mut(tail + 20..tail + 24).unwrap().copy_from_slice(&identity);
+    sim.disk.write_file(&table, &bytes).unwrap();
+    let footer = Footer::decode(bytes.get(tail..).unwrap(), bytes.len() as u64).unwrap();
+    rewrite(sim, &newest(sim, "MANIFEST"), |frames| {
+        for (_, payload) in frames {
+            let mut edits = edit::decode_all(payload).unwrap();
+            for edit in &mut edits {
+                if let Edit::AddTable(entry) = edit {
+                    entry.identity = footer.identity;
+                }
+            }
+            *payload = edit::encode_all(&edits);
+        }
+    });
+    table
+}
+
+/// More nulls and deletes than there are revisions: an estimate of what is garbage fell below nothing.
+#[test]
+fn counts_that_contradict_one_another_overflow_an_estimate() {
+    let sim = flushed();
+    forge_table(&sim, |bytes, layout| {
+        let at = usize::try_from(layout.meta.start).unwrap();
+        let meta = bytes.get_mut(at..usize::try_from(layout.meta.end()).unwrap()).unwrap();
+        let mut told = TableMeta::decode(meta).unwrap();
+        for feature in told.features.values_mut() {
+            (feature.nulls, feature.deletes, feature.stubs) = (100, 100, 100);
+        }
+        meta.copy_from_slice(&told.encode());
+    });
+    let store = Store::open(DIR, options(&sim)).unwrap();
+    assert!(!store.step().unwrap(), "there is nothing to do");
+    println!("{} live bytes", store.metrics().estimated_live_bytes);
+    store.compact().unwrap();
+    assert_eq!(store.latest("a", "v:f").unwrap().as_text(), Some("x"));
+}
+
+/// `NewerFormat` told a version that no file has.
+#[test]
+fn a_part_of_a_newer_format_is_told_as_a_version() {
+    let is_told = |sim: &SimWorld, file: &Path| {
+        for read_only in [true, false] {
+            let opened = Store::open(DIR, options(&sim.after_kill()).read_only(read_only));
+            let refused = opened.unwrap_err();
+            let Error::NewerFormat { file: of, found: None, .. } = &refused else {
+                panic!("{refused:?}");
+            };
+            assert_eq!(of, file);
+            assert!(refused.to_string().contains(" has a part that it does not know"), "{refused}");
+        }
+    };
+    let sim = flushed();
+    let table = forge_table(&sim, |bytes, layout| {
+        let sections = usize::try_from(layout.checksums.end()).unwrap();
+        let sections = bytes.get_mut(sections..).unwrap();
+        // The freshness, which may be passed over, becomes what may not.
+        let at = sections.windows(2).position(|pair| pair == [8, 1]).unwrap();
+        sections.get_mut(at..at + 2).unwrap().copy_from_slice(&[77, 0]);
+    });
+    is_told(&sim, &table);
+    let sim = killed();
+    let manifest = newest(&sim, "MANIFEST");
+    rewrite(&sim, &manifest, |frames| {
+        let (head, _) = *frames.last().unwrap();
+        // Edits of even tags may not be passed over; this one is empty.
+        frames.push((head, vec![0xe8, 0x07, 0]));
+    });
+    is_told(&sim, &manifest);
 }
