@@ -212,3 +212,54 @@ fn a_log_whose_room_could_not_be_taken_back_is_sealed() {
     verify(&world);
     assert_eq!(latest(&open(&world)), Some(40));
 }
+
+/// A disk that is nearly full kept a part of the room, which others may need.
+#[test]
+fn a_full_disk_keeps_the_room_that_it_gave_in_part() {
+    let sim = new_world();
+    let store = synced(&sim, 0);
+    sim.disk.arm(|operation, _| operation == Operation::MakeRoom);
+    sim.disk.fail_at(sim.disk.operations(), Fault::ShortWrite);
+    for value in 1.. {
+        put(&store, value, Durability::Synced);
+        if sim.disk.faults_hit() > 0 {
+            break;
+        }
+    }
+    assert!(room(&sim).1 < NONE, "a part of the room is there: {:?}", room(&sim));
+}
+
+/// Room was made for a batch just before it was written: the disk took as many bytes of zeros first.
+#[test]
+fn a_large_batch_is_written_twice() {
+    const LARGE: usize = 1 << 20;
+    let sim = new_world();
+    let store = synced(&sim, 40);
+    store.define(FeatureSpec::new("v:t", ValueType::Text)).unwrap();
+    assert!(room(&sim).1 > 1_000);
+    sim.disk.start_trace();
+    let mut batch = Batch::new();
+    batch.put("e", "v:t", EventTime(1), "x".repeat(LARGE).as_str());
+    store.write(batch, Durability::Synced).unwrap();
+    let trace = sim.disk.take_trace();
+    let taken = trace.iter().filter_map(|line| {
+        let is_taken = line.contains("Append ") || line.contains("MakeRoom ");
+        line.rsplit(' ').next().filter(|_| is_taken)?.trim_start_matches('+').parse::<usize>().ok()
+    });
+    let taken: usize = taken.sum();
+    assert!((LARGE..LARGE + 1_000).contains(&taken), "{taken} bytes: {trace:?}");
+}
+
+/// Room was taken back by the name of a log and not through its open file, which not every system allows.
+#[test]
+fn a_log_that_is_being_written_is_cut_by_its_name() {
+    let sim = new_world();
+    sim.disk.arm(|operation, path| operation == Operation::Truncate && is_log(path));
+    sim.disk.fail_from(0, Fault::Error(ErrorKind::PermissionDenied));
+    let store = synced(&sim, 40);
+    assert!(room(&sim).1 > 1_000);
+    store.flush().unwrap();
+    put(&store, 41, Durability::Synced);
+    store.close().unwrap();
+    assert_eq!((latest(&open(&sim)), sim.disk.faults_hit()), (Some(41), 0));
+}
