@@ -1,12 +1,16 @@
 //! The work of an erase is done in time without being asked for.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use asofdb::world::World;
-use asofdb::{Options, Span, Store};
+use asofdb::{Durability, Options, Span, Store};
+use asofdb_tests::parked::{self, Parked};
 
 use crate::lab::{
-    DIR, OLD, OLD_BASE, VICTIMS, answers, check_certificate, define, fill, new_world, open, small,
+    DIR, OLD, OLD_BASE, VICTIMS, answers, check_certificate, define, fill, neighbours, new_world,
+    open, small, victims, write,
 };
 use crate::search::{Finds, Needles};
 use crate::{filled, find};
@@ -66,4 +70,35 @@ fn a_store_at_rest_sleeps_through_the_deadline() {
     let certificate = store.prove_erased(&VICTIMS).unwrap();
     check_certificate(&dir, &World::real(), &certificate);
     store.close().unwrap();
+}
+
+/// The work of erases waited for a flush that was under way, and held the lock of compaction meanwhile.
+#[expect(clippy::disallowed_methods, reason = "what waits for ever is to fail the test")]
+#[test]
+fn the_work_of_erases_waits_for_a_flush_that_stands_still() {
+    let sim = new_world();
+    let store = Store::open(DIR, small(parked::world(&sim))).unwrap();
+    define(&store);
+    let all: Vec<_> = victims(OLD).into_iter().chain(neighbours()).collect();
+    // Until a memtable waits for its flush, and the newest has something too.
+    let mut versions = 0;
+    while store.stats().memtables < 2 {
+        write(&store, &all, versions, Durability::Buffered);
+        versions += 1;
+    }
+    store.erase_all(&VICTIMS).unwrap();
+    sim.clock.advance(Span::from_hours(13));
+    let flush = Parked::begin(&sim, "asofdb-flush").unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    let scheduler = Arc::clone(&sim.scheduler);
+    std::thread::spawn(move || {
+        scheduler.step_named("asofdb-compact");
+        tell.send(()).unwrap();
+    });
+    told.recv_timeout(Duration::from_secs(60)).expect("a step of compaction waits for the flush");
+    assert_eq!(store.stats().pending_erases, 2, "what is in memory is still there");
+    flush.finish();
+    sim.scheduler.step_all();
+    assert_eq!(store.stats().pending_erases, 0);
+    assert_eq!(find(&sim, &Needles::new(OLD, OLD_BASE, versions).of_entities()), Finds::new());
 }

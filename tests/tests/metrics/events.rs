@@ -59,7 +59,8 @@ impl EventListener for Heard {
         self.hear(format!("compacted {} into {levels:?}, {dropped} dropped", event.inputs.len()));
     }
     fn stall_begun(&self, event: &StallBegun) {
-        self.hear(format!("stall at {}", event.memtables));
+        let (memtables, tables) = (event.memtables, event.recent_tables);
+        self.hear(format!("stall at {memtables} memtables, {tables} tables"));
     }
     fn stall_ended(&self, _: &StallEnded) {
         self.hear("stalled".to_owned());
@@ -304,4 +305,18 @@ fn a_listener_that_panics_takes_the_store_down() {
     assert_eq!(store.stats().records, 600);
     println!("{} panics", metrics.listener_panics);
     drop(std::panic::take_hook());
+}
+
+#[test]
+fn a_stall_for_tables_is_told_as_one_for_memtables() {
+    let sim = SimWorld::new(EventTime(NOW));
+    let (heard, options) = listened(&sim);
+    let store = open(options.max_recent_tables(2).stop_recent_tables(3));
+    for n in 0..3 {
+        put(&store, &["ant"], n);
+        store.flush().unwrap();
+    }
+    heard.take();
+    put(&store, &["ant"], 3);
+    assert_eq!(heard.take().first().map(String::as_str), Some("stall at 0 memtables, 3 tables"));
 }
