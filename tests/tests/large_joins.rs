@@ -6,7 +6,11 @@
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
+use asofdb::world::World;
+use asofdb::world::scheduler::{Manual, Scheduler, Work, Worker};
+use asofdb::world::sim::SimWorld;
 use asofdb::{
     Batch, Durability, Error, EventTime, FeatureSpec, JoinOptions, Options, Read, Span, Status,
     Store, ValueType,
@@ -526,4 +530,56 @@ fn a_text_of_the_first_microsecond_is_blank_beside_what_is_newer() {
             |name, first| vec![some(first), some(if name == feature { newer } else { first })];
         assert_eq!(told, [expected("a:text", "x"), expected("a:number", "1")], "newer: {feature}");
     }
+}
+
+/// A scheduler that counts the jobs of each call.
+#[derive(Debug, Default)]
+struct Counting(Manual, Mutex<Vec<usize>>);
+
+impl Scheduler for Counting {
+    fn start(&self, name: &str, work: Arc<dyn Work>) -> Box<dyn Worker> {
+        self.0.start(name, work)
+    }
+    fn runs_by_itself(&self) -> bool {
+        false
+    }
+    fn run_all(&self, jobs: Vec<Box<dyn FnOnce() + Send + '_>>) {
+        self.1.lock().unwrap().push(jobs.len());
+        self.0.run_all(jobs);
+    }
+    fn parallelism(&self) -> usize {
+        1
+    }
+}
+
+/// How many jobs each call made for a join of these rows.
+fn jobs(threads: usize, spine: &[Option<(Vec<u8>, EventTime)>]) -> Vec<usize> {
+    let scheduler = Arc::new(Counting::default());
+    let sim = SimWorld::new(EventTime(START));
+    let world = World { scheduler: scheduler.clone(), ..sim.world() };
+    let store = Store::open("/store", Options::new().world(world)).unwrap();
+    store.define(FeatureSpec::new("a:number", ValueType::I64)).unwrap();
+    let options = JoinOptions::new().threads(threads);
+    let joiner = store.joiner(&store.select_all(), options).unwrap();
+    scheduler.1.lock().unwrap().clear();
+    assert_eq!(joiner.join(spine).unwrap().rows(), spine.len());
+    std::mem::take(&mut scheduler.1.lock().unwrap())
+}
+
+/// Each bucket of a spine became a job, thousands of them, where no row came into any.
+#[test]
+fn a_spine_of_nothing_makes_a_job_for_every_bucket() {
+    let made = jobs(4, &vec![None; 300_000]);
+    assert!(made.iter().all(|jobs| *jobs <= 8), "{made:?}");
+}
+
+/// Who sorts a part of a spine looks at the rows of all: a thousand threads looked at it a thousand times.
+#[test]
+fn each_of_many_threads_looks_at_all_rows_of_a_spine() {
+    let row = |n: i64| Some((key(n), EventTime(START)));
+    let spine: Vec<_> = (0..70_000).map(row).collect();
+    let made = jobs(1_025, &spine);
+    let [taken, sorted, answered, ..] = &made[..] else { panic!("{made:?}") };
+    assert!((2..=8).contains(taken) && (2..=16).contains(sorted), "{made:?}");
+    assert!(*answered > 60, "as many threads as were asked for answer: {made:?}");
 }

@@ -7,7 +7,10 @@ use asofdb::world::World;
 use asofdb::world::clock::ManualClock;
 use asofdb::world::disk::RealDisk;
 use asofdb::world::scheduler::Manual;
-use asofdb::{Batch, Durability, EventTime, Feature, FeatureSpec, Options, Span, Store, ValueType};
+use asofdb::{
+    Batch, Durability, EventTime, Feature, FeatureSpec, JoinOptions, Options, Span, Store,
+    ValueType,
+};
 
 /// A store on the real disk, whose background work is done by the thread of the test: what the disk
 /// holds is not counted, and all that the store allocates is.
@@ -112,4 +115,30 @@ fn a_merge_into_many_windows_holds_the_heads_of_all() {
     assert!(counted.bytes_max <= most, "{} bytes held of {most}", counted.bytes_max);
     let row = store.latest(key(7), "m:f").unwrap();
     assert!(row.as_i64().is_some(), "{row:?}");
+}
+
+/// The answers to all rows were gathered entity by entity before they went to columns.
+#[test]
+fn a_join_holds_its_answers_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(&dir.path().join("store"), Options::new());
+    let (rows, features) = (200_000, 20);
+    let defined = define(&store, ValueType::I64, features);
+    let mut batch = Batch::new();
+    for entity in 0..1_000u64 {
+        for feature in &defined {
+            batch.put_id(entity.to_le_bytes(), feature.id, EventTime(1), entity.cast_signed());
+        }
+    }
+    store.write(batch, Durability::Buffered).unwrap();
+    let row = |n: u64| Some(((n / 2).to_le_bytes(), EventTime(5)));
+    let spine: Vec<_> = (0..rows).map(row).collect();
+    let joiner = store.joiner(&store.select_all(), JoinOptions::new().threads(1)).unwrap();
+    let mut joined = None;
+    let counted = allocation_counter::measure(|| joined = Some(joiner.join(&spine).unwrap()));
+    // Large answers are in maps, which are not counted; all that is, is the result's.
+    let beside = counted.bytes_max - u64::try_from(counted.bytes_current).unwrap();
+    let (most, answers) = (rows * 120 + (4 << 20), rows * features as u64 * 17);
+    println!("{beside} bytes beside the answers of {answers}, {most} at the most");
+    assert!(beside <= most && most < answers / 2, "{beside} bytes of {most}");
 }

@@ -287,6 +287,17 @@ mod tests {
         }
     }
 
+    /// All columns of a join shared one room: who kept one kept the memory of all.
+    #[test]
+    fn a_column_keeps_the_room_of_all_others() {
+        let own = MOST_SHARED / size_of::<u64>();
+        for rows in [FEW / 20 + 1, FEW, own / 3, own, own + 1] {
+            let rooms = Numbers::<u64>::rooms(20, rows);
+            let most = rooms.iter().map(|room| room.len()).max();
+            assert!(most <= Some(rows.max(own)), "{most:?} numbers for a column of {rows}");
+        }
+    }
+
     #[test]
     fn what_is_written_is_read_from_other_threads_too() {
         for len in [FEW, 3 * FEW + 5] {
