@@ -170,6 +170,45 @@ fn event_times_that_fall_are_told_otherwise_four_at_a_time() {
     }
 }
 
+/// A place of which some cells are there and some are not was written in part by those who answer four at a
+/// time, and left out by the others.
+#[test]
+fn a_place_that_is_there_in_part_is_written_in_part() {
+    // Four columns of two revisions each.
+    let bytes = [0, 128, 4, 0, 4, 1, 8, 9, 10, 0, 10, 0, 10, 0, 10, 0, 0, 2, 0, 0, 0, 0];
+    let chunk = Chunk::decode(&bytes).unwrap();
+    let mut starts = Vec::new();
+    chunk.starts(&mut starts);
+    let grid = chunk.grid(&starts).unwrap();
+    for (times, places) in [(1, [0, 1, 2, 3]), (3, [0, 1, 2, 3]), (3, [3, 1, 0, 2])] {
+        let times: Vec<EventTime> = (0..times).map(EventTime).collect();
+        let mut limits = Vec::new();
+        grid.limits(&times, &mut limits);
+        for (answer, cells) in
+            ANSWERS.into_iter().flat_map(|one| (0..13).map(move |len| (one, len)))
+        {
+            let (mut status, mut event_times, mut bits) =
+                (vec!['-'; cells], vec![-7; cells], vec![7; cells]);
+            let mut out =
+                Cells { status: &mut status, event_times: &mut event_times, bits: &mut bits };
+            let wanted = Wanted {
+                columns: &[0, 1, 2, 3],
+                places: &places,
+                newest: &[100; 4],
+                bits: &[9; 4],
+            };
+            let moments = Moments { times: &times, limits: &limits };
+            answer(&grid, wanted, moments, ('v', 'm'), &mut out).unwrap();
+            let whole = cells.min(4 * times.len()) / times.len() * times.len();
+            assert!(status[..whole].iter().all(|one| *one != '-'), "{places:?}, {cells} cells");
+            let rest = (&status[whole..], &event_times[whole..], &bits[whole..]);
+            let left = cells - whole;
+            let as_it_was = (&vec!['-'; left][..], &vec![-7; left][..], &vec![7; left][..]);
+            assert_eq!(rest, as_it_was, "{places:?}, {cells} cells");
+        }
+    }
+}
+
 /// What a moment says of all columns is so of one of them.
 pub fn check_moment(chunk: &Chunk<'_>, numbers: &NumberColumn<'_>, t: EventTime) {
     let up_to = |t| numbers.up_to(&chunk.moment(t));
