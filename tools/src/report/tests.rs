@@ -130,3 +130,30 @@ fn records_are_lost_between_what_was_and_what_is_to_come() {
     let fresh = features::freshness(&view);
     assert!(fresh.iter().all(|of| of.age == 0), "the newest counts");
 }
+
+/// An axis was drawn over the boxes, and of five minutes every moment was told as the same one or without seconds.
+#[test]
+fn an_axis_lies_over_the_boxes_or_hides_seconds() {
+    let store = store();
+    let day = Span::from_hours(24);
+    store.define(FeatureSpec::new("v:f", ValueType::I64).ttl(day).history(day)).unwrap();
+    for seconds in [0, 150, 300] {
+        let mut batch = Batch::new();
+        batch.put("ant", "v:f", EventTime(NOW - seconds * 1_000_000), 1i64);
+        store.write(batch, Durability::Buffered).unwrap();
+        store.flush().unwrap();
+    }
+    let (page, _) = page("short", &store).unwrap();
+    let mut plots = 0;
+    for plot in page.split("<svg viewBox").skip(1) {
+        let Some(last) = plot.rfind("class=\"axis\"") else { continue };
+        let first = plot.find("<rect").unwrap();
+        assert!(last < first, "an axis lies over a box: {plot}");
+        plots += 1;
+    }
+    assert!(plots >= 3, "{plots} plots have an axis");
+    // NOW is 22:13:20.
+    for moment in ["22:08:20", "22:10:50", "22:13:20"] {
+        assert!(page.contains(&format!(" {moment}</text>")), "{moment}: {page}");
+    }
+}
