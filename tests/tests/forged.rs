@@ -176,6 +176,7 @@ fn an_edit_that_names_nothing_or_contradicts_the_picture_is_taken() {
             "the type of a feature",
         ),
         (vec![Edit::ManifestSynced(FileNumber(2), 60)], "an edit of a manifest"),
+        (vec![Edit::NextFile(FileNumber((1 << 62) + 1))], "as many files as a store can have"),
     ];
     println!("{} pictures", cases.len());
     for (edits, words) in cases {
@@ -186,6 +187,25 @@ fn an_edit_that_names_nothing_or_contradicts_the_picture_is_taken() {
             frames.push((head, edit::encode_all(&edits)));
         });
         is_refused(&sim, &manifest, words);
+    }
+}
+
+/// A name is anybody's to give: counting on from the greatest number came to an end.
+#[test]
+fn a_file_with_the_last_of_all_numbers_ends_the_program() {
+    for kind in ["MANIFEST", "LOG", "TABLE"] {
+        for number in [u64::MAX, u64::MAX - 1, 1 << 62] {
+            let sim = killed();
+            let stranger = Path::new(DIR).join(format!("{kind}-{number}"));
+            sim.disk.write_file(&stranger, b"").unwrap();
+            let store = Store::open(DIR, options(&sim)).unwrap();
+            put(&store, 10);
+            store.compact().unwrap();
+            store.close().unwrap();
+            let verified = inspect::verify(Path::new(DIR), &sim.world(), &mut |_, _| {}).unwrap();
+            assert_eq!(verified.faults().count(), 0, "{kind} {number}");
+            assert!(sim.disk.read_file(&stranger).is_ok(), "a stranger's file is gone");
+        }
     }
 }
 

@@ -27,6 +27,10 @@ pub(crate) fn lock(dir: &Path) -> PathBuf {
     dir.join("LOCK")
 }
 
+/// A store does not come to so many files: a larger number in a name is a stranger's, or counting on from it
+/// would come to an end.
+pub(crate) const MOST_FILES: u64 = 1 << 62;
+
 const fn prefix(kind: FileKind) -> &'static str {
     match kind {
         FileKind::Current => "CURRENT-",
@@ -46,7 +50,8 @@ pub(crate) fn parse(name: &str) -> Option<(FileKind, FileNumber)> {
     [FileKind::Manifest, FileKind::Log, FileKind::Table].into_iter().find_map(|kind| {
         let digits = name.strip_prefix(prefix(kind))?;
         let number: u64 = digits.parse().ok()?;
-        (digits == format!("{number:06}")).then_some((kind, FileNumber(number)))
+        let is_one = number < MOST_FILES && digits == format!("{number:06}");
+        is_one.then_some((kind, FileNumber(number)))
     })
 }
 
@@ -60,6 +65,8 @@ mod tests {
         assert_eq!(path, Path::new("d/LOG-000007"));
         assert_eq!(parse("LOG-000007"), Some((FileKind::Log, FileNumber(7))));
         assert_eq!(parse("TABLE-1234567"), Some((FileKind::Table, FileNumber(1_234_567))));
+        assert_eq!(parse(&format!("LOG-{}", MOST_FILES - 1)).unwrap().1.0, MOST_FILES - 1);
+        assert_eq!(parse(&format!("LOG-{MOST_FILES}")), None);
         for stranger in ["LOG-7", "LOG-00000x", "LOG-0000007", "CURRENT", "LOCK", "x"] {
             assert_eq!(parse(stranger), None);
         }

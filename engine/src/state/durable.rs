@@ -10,6 +10,7 @@ use asofdb_format::hash::EraseKey;
 use asofdb_format::header::FileKind;
 use asofdb_format::ids::{Commit, FeatureId, FileNumber, SourceId};
 
+use crate::files::names;
 use crate::state::catalog::Catalog;
 use crate::state::commits::CommitSpans;
 use crate::state::memtable::Mark;
@@ -100,6 +101,9 @@ impl Durable {
             }
             Edit::RemoveLog(number) => {
                 self.logs.remove(number).ok_or("a log that is there")?;
+            }
+            Edit::NextFile(number) if number.0 > names::MOST_FILES => {
+                return Err("as many files as a store can have");
             }
             Edit::NextFile(number) => self.next_file = self.next_file.max(*number),
             Edit::Clock(newest, ceiling) => {
