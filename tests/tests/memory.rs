@@ -142,3 +142,23 @@ fn a_join_holds_its_answers_twice() {
     println!("{beside} bytes beside the answers of {answers}, {most} at the most");
     assert!(beside <= most && most < answers / 2, "{beside} bytes of {most}");
 }
+
+/// The heads of a table were copied together, and once more to be written.
+#[test]
+fn a_flush_holds_the_heads_of_its_table_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(&dir.path().join("store"), Options::new().memtable_bytes(32 << 20));
+    let feature = define(&store, ValueType::I64, 1).remove(0);
+    // Long names, so that the heads of the table are nearly all of it.
+    let mut batch = Batch::new();
+    for entity in 0..20_000u64 {
+        let name = [entity.to_le_bytes().as_slice(), &[7; 700]].concat();
+        batch.put_id(name, feature.id, EventTime(1), entity.cast_signed());
+    }
+    store.write(batch, Durability::Buffered).unwrap();
+    let counted = allocation_counter::measure(|| store.flush().unwrap());
+    let table = store.stats().table_bytes;
+    println!("{} bytes held at the most for a table of {table}", counted.bytes_max);
+    // Once, beside the next memtable and the directory.
+    assert!(counted.bytes_max < 2 * table, "{} bytes of {table}", counted.bytes_max);
+}
