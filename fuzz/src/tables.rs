@@ -93,8 +93,11 @@ pub fn read(bytes: &[u8], layout: &Layout) -> Option<Vec<Row>> {
         let start = at.start as usize;
         let chunk = history.get(start..start.checked_add(at.chunk_len as usize)?)?;
         let heap = history.get(start + chunk.len()..)?.get(..at.heap_len as usize)?;
-        let mut features =
-            if chunk.is_empty() { Vec::new() } else { chunk_columns(chunk, heap, &timeline).ok()? };
+        let mut features = if chunk.is_empty() {
+            Vec::new()
+        } else {
+            chunk_columns(chunk, heap, &timeline).ok()?
+        };
         for index in 0..head.len().min(MOST) {
             let revision = newest((&head, &timeline), index, &meta, near, far)?;
             let feature = head.feature(index);
