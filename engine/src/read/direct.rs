@@ -24,6 +24,7 @@ use crate::read::older::OlderVersions;
 use crate::read::plan::Ask;
 use crate::read::resolve::View;
 use crate::read::source::{LastBlock, Version, column_version, head_version};
+use crate::read::spared::sees_row;
 use crate::types::answer::Status;
 use crate::types::cells::RowCells;
 use crate::types::error::Result;
@@ -47,8 +48,8 @@ pub(crate) fn answer_row(
     room: &mut RowRoom,
     out: &mut RowCells<'_>,
 ) -> Result<bool> {
-    let sees_all = view.sees_all(row.table);
     let head = row.head()?;
+    let sees_all = sees_row(view, row, &head, asked.moments.0 < head.top_time())?;
     let are_same = asked.are(&head);
     if are_same
         && sees_all

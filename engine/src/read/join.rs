@@ -29,6 +29,7 @@ use crate::read::resolve::View;
 use crate::read::row::{table_may_hold, table_may_offer};
 use crate::read::selection::Selection;
 use crate::read::source::{Found, LastBlock, offer_memtable, offer_row};
+use crate::read::spared::sees_row;
 use crate::read::spine::{self, MANY_ROWS, Piece, SpineRow};
 use crate::state::live::{Keeper, State};
 use crate::state::memtable::EntityNode;
@@ -361,7 +362,12 @@ impl Joiner {
         let times: Vec<_> = rows.iter().map(|row| row.t).collect();
         let span = times.iter().min().zip(times.iter().max());
         let is_held = span.is_some_and(|(min, max)| table_may_hold(row.table, (*min, *max), &view));
-        if !is_held || !view.sees_all(row.table) {
+        if !is_held {
+            return Ok(false);
+        }
+        let head = row.head()?;
+        let are_older_asked = times.iter().any(|t| *t < head.top_time());
+        if !sees_row(&view, row, &head, are_older_asked)? {
             return Ok(false);
         }
         let Some(opened) = answer_many(row, asked, &times, &mut room.many, (columns, first))?

@@ -7,6 +7,7 @@
 //! | `plan` | pins the state, fixes the moment, checks the horizons |
 //! | `source` | the best revision that a memtable or a table can offer |
 //! | `resolve` | the rule: which revisions are seen, which of the five answers follows |
+//! | `spared` | the same of all of a row, where reverts take something of its table |
 //! | `row` | one entity, many features |
 //! | `asked` | the features of many reads, looked at once |
 //! | `ready` | the same and their terms, as long as they hold |
@@ -52,5 +53,6 @@ pub(crate) mod resolve;
 pub(crate) mod row;
 pub(crate) mod several;
 pub(crate) mod source;
+pub(crate) mod spared;
 pub(crate) mod spine;
 pub(crate) mod versions;

@@ -68,7 +68,8 @@ impl<'a> View<'a> {
     }
 
     /// Whether no revert takes anything of a table, as far as its metadata tells.
-    fn is_spared(&self, table: &Table) -> bool {
+    #[inline]
+    pub(crate) fn is_spared(&self, table: &Table) -> bool {
         let commits = (table.entry.min_commit, table.entry.max_commit);
         let holds = |source| table.meta.sources.contains_key(&source);
         table.spared.by(self.taken.newest_revert, || self.taken.spares(commits, holds))
@@ -77,7 +78,7 @@ impl<'a> View<'a> {
     /// Whether the read surely sees every revision that is above `top` in none of the three and that no
     /// revert takes away.
     #[inline]
-    fn sees_all_below(&self, top: &Order) -> bool {
+    pub(crate) fn sees_all_below(&self, top: &Order) -> bool {
         top.commit <= self.seen_from
             && self.known_at.is_none_or(|known_at| top.known_time <= known_at)
             && self.erased.is_none()

@@ -105,6 +105,15 @@ impl Taken {
         !self.reverts.iter().any(takes)
     }
 
+    /// Whether a revert may take something of a source.
+    #[inline]
+    pub(crate) fn may_take(&self, source: SourceId) -> bool {
+        self.reverts.iter().any(|revert| match &revert.what {
+            Reverted::Source(id) => *id == source,
+            Reverted::Commits(_) => true,
+        })
+    }
+
     /// The newest revert of a source, at which its earlier batches went.
     pub(crate) fn newest_revert_of(&self, source: SourceId) -> Option<Commit> {
         let of_source =
@@ -156,6 +165,9 @@ mod tests {
             for (first, last) in (0..6).flat_map(|first| (first..6).map(move |last| (first, last)))
             {
                 let told = taken.spares((Commit(first), Commit(last)), holds);
+                let kept = |s: &&SourceId| !taken.may_take(**s);
+                let is_whole = |s| !taken.is_reverted(Commit(last), s, Commit::MAX);
+                assert!(SOURCES.iter().filter(kept).all(|s| is_whole(*s)), "{taken:?} {last}");
                 let takes = |commit, source| {
                     holds(source) && taken.is_reverted(Commit(commit), source, Commit::MAX)
                 };

@@ -142,6 +142,19 @@ impl Orders<'_> {
         }
     }
 
+    /// Whether any revision is of a source that is looked for.
+    #[must_use]
+    pub fn has_any_of(&self, is_one: impl Fn(SourceId) -> bool) -> bool {
+        let is_one = |id: i64| is_one(SourceId(u32::try_from(id).unwrap_or(u32::MAX)));
+        match &self.sources {
+            None => is_one(0),
+            Some(all) => match all.constant() {
+                Some(one) => is_one(one),
+                None => all.iter().any(is_one),
+            },
+        }
+    }
+
     /// The source of the revision at a place among all.
     #[inline]
     fn source(&self, place: usize) -> SourceId {

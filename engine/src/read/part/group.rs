@@ -15,6 +15,7 @@ use crate::read::older::OlderVersions;
 use crate::read::part::{Group, Numbers, PartCells, Views, seen};
 use crate::read::plan::Ask;
 use crate::read::source::{LastBlock, Version, column_version, head_version};
+use crate::read::spared::sees_row;
 use crate::types::error::Result;
 
 /// Answers a group from the one row of a table that holds its entity; whether its older versions
@@ -29,7 +30,8 @@ pub(crate) fn answer_group(
 ) -> Result<bool> {
     let head = row.head()?;
     let are_same = asked.are(&head);
-    if !views.first.sees_all(row.table) {
+    let are_older_asked = group.times.iter().any(|t| *t < head.top_time());
+    if !sees_row(&views.first, row, &head, are_older_asked)? {
         let places = Places::new(are_same);
         return seen::answer((row, &head), (asked, places), views, group, &mut room.spells, cells);
     }
