@@ -37,7 +37,7 @@ def draw(rng):
     keys = set()
     for _ in range(rng.randint(20, 1_500)):
         keys.add((rng.choice(entities), BEGIN + rng.randint(0, length) * SECOND + rng.randint(-1, 1)))
-    keys = list(keys)
+    keys = sorted(keys)
     rng.shuffle(keys)
     nulls = rng.choice([0.0, 0.1, 0.6])
 
