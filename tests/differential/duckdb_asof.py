@@ -2,250 +2,74 @@
 
     SEED=1 tests/differential/run 20
 
-A set is drawn from a seed: rows of features, of which no two have the same entity and time (for such ties the witnesses
-have no rule), and a spine in no order, with rows twice, with entities that nobody knows, and with times at the very
-edges: a feature's own time and the TTL after it, and a microsecond beside. `SEED=N tests/differential/run 1` replays one set.
+`sets.py` draws the sets. `SEED=N tests/differential/run 1` replays one.
 
 The witnesses know nothing of asofdb: DuckDB's ASOF JOIN, pandas' merge_asof, and what Feast's dask store does, here in
-plain pandas: merge on the entity, filter on the times, sort, drop duplicates but the last.
+plain pandas: merge on the entity, filter on the times, sort, drop duplicates but the last. `feast_dask.py` has Feast
+itself.
 """
-
-import argparse
-import random
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
 
 import duckdb
 import pandas
 
-BEGIN = 1_700_000_000_000_000
-SECOND = 1_000_000
-TTL = 90 * SECOND
-FEATURES = ["amount", "count", "label"]
-CELLS = [*FEATURES, "event_time"]
-LABELS = ["", "plain", "with, comma", 'with "quotes"', "zwei\nZeilen", "ünïcode", "null", " space "]
+import sets
+
 NEVER = pandas.Timedelta(days=100_000)
 
 
-def draw(rng):
-    """Rows of features and of a spine, with times as integers of microseconds."""
-    entities = [f"e{number}" for number in range(rng.randint(1, 12))]
-    # From close together to further apart than the TTL.
-    length = rng.choice([600, 3_600, 36_000, 360_000])
-    keys = set()
-    for _ in range(rng.randint(20, 1_500)):
-        keys.add((rng.choice(entities), BEGIN + rng.randint(0, length) * SECOND + rng.randint(-1, 1)))
-    keys = sorted(keys)
-    rng.shuffle(keys)
-    nulls = rng.choice([0.0, 0.1, 0.6])
-
-    def cell(draw_value):
-        return None if rng.random() < nulls else draw_value()
-
-    features = pandas.DataFrame(
-        {
-            "entity": [entity for entity, _ in keys],
-            "event_time": [at for _, at in keys],
-            "created": [at + rng.choice([0, 1, 60, 600, 6_000]) * rng.choice([1, SECOND]) for _, at in keys],
-            "amount": pandas.array(
-                [cell(lambda: rng.choice([rng.gauss(0, 1e6), 0.0, -0.5, 1e-9])) for _ in keys],
-                dtype="Float64",
-            ),
-            "count": pandas.array([cell(lambda: rng.randint(-(2**40), 2**40)) for _ in keys], dtype="Int64"),
-            "label": pandas.array([cell(lambda: rng.choice(LABELS)) for _ in keys], dtype="string"),
-        }
-    )
-    rows = []
-    for _ in range(rng.randint(1, 1_000)):
-        entity, at = rng.choice(keys)
-        edge = rng.choice([0, TTL, 60 * SECOND, rng.randint(-400, 400) * SECOND])
-        row = (rng.choice([entity, entity, rng.choice(entities), "nobody"]), at + edge + rng.randint(-1, 1))
-        rows += [row] * rng.choice([1, 1, 1, 2])
-    rng.shuffle(rows)
-    spine = pandas.DataFrame(rows, columns=["entity", "t"])
-    spine.insert(0, "id", range(len(spine)))
-    return features, spine
-
-
-def with_times(frame):
-    """A copy with timestamps in place of integers."""
-    frame = frame.copy()
-    for column in {"event_time", "created", "t"} & set(frame.columns):
-        frame[column] = pandas.to_datetime(frame[column], unit="us").astype("datetime64[us]")
-    return frame
-
-
-def asofdb(tool, store, folder, options):
-    """The join of the command-line tool."""
-    out = folder / "joined.csv"
-    run(tool, "join", store, folder / "spine.csv", "-o", out, "--entity", "entity", "--time", "t",
-        "--features", ",".join(f"f:{name}" for name in FEATURES), "--times", "--status", *options)
-    text = pandas.read_csv(out, dtype="string", keep_default_na=False)
-    joined = pandas.DataFrame({"id": text["id"].astype("int64")})
-    for name in FEATURES:
-        has_value = text[f"{name}__status"] == "value"
-        joined[name] = text[name].where(has_value)
-    joined["amount"] = joined["amount"].astype("Float64")
-    joined["count"] = joined["count"].astype("Int64")
-    # A row's cells come from one row of features; a stale or missing one matches nothing.
-    is_fresh = text["amount__status"].isin(["value", "null"])
-    times = text["amount__event_time"].where(is_fresh)
-    times = pandas.to_datetime(times, format="ISO8601", utc=True).dt.tz_localize(None)
-    joined["event_time"] = times.astype("datetime64[us]")
-    return joined
-
-
-def by_duckdb(features, spine, age, strict, by_known):
+def by_duckdb(features, spine, join):
     """DuckDB's ASOF JOIN. It takes one inequality, so what is known is told by a plain join."""
-    sign = ">" if strict else ">="
-    if by_known:
+    sign = ">" if join.strict else ">="
+    if join.by_known:
         match = f"""spine LEFT JOIN features
             ON spine.entity = features.entity AND t {sign} event_time AND created <= t
             QUALIFY row_number() OVER (PARTITION BY spine.id ORDER BY event_time DESC) = 1"""
     else:
         match = f"spine ASOF LEFT JOIN features ON spine.entity = features.entity AND t {sign} event_time"
-    columns = ", ".join(f"features.{name}" for name in CELLS)
+    columns = ", ".join(f"features.{name}" for name in sets.CELLS)
     connection = duckdb.connect()
     connection.register("features", features)
     connection.register("spine", spine)
     joined = connection.sql(f"SELECT spine.id, t, {columns} FROM {match}").df()
-    if age is not None:
-        joined.loc[joined["t"] - joined["event_time"] > age, CELLS] = None
+    if join.age is not None:
+        joined.loc[joined["t"] - joined["event_time"] > join.age, sets.CELLS] = None
     return joined
 
 
-def by_pandas(features, spine, age, strict):
-    """pandas' merge_asof."""
+def by_pandas(features, spine, join):
+    """pandas' merge_asof, which knows no created time."""
+    if join.by_known:
+        return None
     return pandas.merge_asof(
         spine.sort_values("t"),
         features.sort_values("event_time"),
         left_on="t",
         right_on="event_time",
         by="entity",
-        tolerance=age,
-        allow_exact_matches=not strict,
+        tolerance=join.age,
+        allow_exact_matches=not join.strict,
     )
 
 
-def by_feast(features, spine, age, strict, by_known):
+def by_feast(features, spine, join):
     """Feast's dask store: merge, filter on the times, sort, drop duplicates but the last."""
     merged = spine.merge(features, on="entity", how="left")
-    keep = (merged["event_time"] < merged["t"]) if strict else (merged["event_time"] <= merged["t"])
-    keep &= merged["event_time"] >= merged["t"] - (NEVER if age is None else age)
-    if by_known:
+    keep = (merged["event_time"] < merged["t"]) if join.strict else (merged["event_time"] <= merged["t"])
+    keep &= merged["event_time"] >= merged["t"] - (NEVER if join.age is None else join.age)
+    if join.by_known:
         keep &= merged["created"] <= merged["t"]
     found = merged[keep].sort_values("event_time", kind="stable").drop_duplicates("id", keep="last")
     return spine[["id"]].merge(found, on="id", how="left")
 
 
-def differing(ours, theirs):
-    """The rows in which two joins differ, and how many cells and values were compared."""
-    ours, theirs = (
-        joined.astype({"amount": "Float64", "count": "Int64", "label": "string", "event_time": "datetime64[us]"})
-        .set_index("id")
-        .sort_index()[CELLS]
-        for joined in (ours, theirs)
-    )
-    if not ours.index.equals(theirs.index):
-        return "not the same rows", 0, 0
-    equal = (ours == theirs).fillna(False).astype(bool) | (ours.isna() & theirs.isna())
-    bad = ~equal.all(axis=1)
-    what = None
-    if bad.any():
-        both = {"asofdb": ours[bad].head(5), "the witness": theirs[bad].head(5)}
-        what = pandas.concat(both, axis=1).to_string()
-    return what, ours.size, int(ours.notna().to_numpy().sum())
-
-
-def run(*command):
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
-
-
-def store_of(tool, folder, features, rng, ttl):
-    """Imports the rows in parts, each known when it says."""
-    store = folder / ("with-ttl" if ttl else "store")
-    parts = rng.randint(1, 4)
-    for part in range(parts):
-        file = folder / f"features-{part}.csv"
-        write(features.iloc[part::parts], file)
-        run(tool, "import", store, file, "--view", "f", "--entity", "entity", "--time", "event_time", "--known", "created",
-            "--features", "amount:f64,count:i64,label:text", *(["--ttl", "90s"] if ttl else []))
-    if rng.random() < 0.5:
-        run(tool, "compact", store)
-    return store
-
-
-def write(frame, file):
-    """Writes CSV in which an empty text is quoted and a null is not."""
-    def cell(value):
-        if value is pandas.NA or value is None:
-            return ""
-        if isinstance(value, str):
-            return '"' + value.replace('"', '""') + '"'
-        return repr(float(value)) if isinstance(value, float) else str(value)
-
-    lines = [",".join(frame.columns)]
-    lines += [",".join(cell(value) for value in row) for row in frame.itertuples(index=False)]
-    file.write_text("\n".join(lines) + "\n")
-
-
-def check(tool, seed, totals):
-    """Compares every join of one set with every witness that can make it."""
-    rng = random.Random(seed)
-    features, spine = draw(rng)
-    age = pandas.Timedelta(TTL // SECOND, "s")
-    joins = [
-        # In words, in the store with a TTL, the tool's options, age, strict, by known time.
-        ("any age", False, [], None, False, False),
-        ("max age", False, ["--max-age", "90s"], age, False, False),
-        ("TTL of the definition", True, [], age, False, False),
-        ("a tighter max age", True, ["--max-age", "60s"], pandas.Timedelta(60, "s"), False, False),
-        ("strict", False, ["--before"], None, True, False),
-        ("known at the row", False, ["--known-at", "row"], None, False, True),
-        ("known at the row, with a TTL", True, ["--known-at", "row"], age, False, True),
-    ]
-    with tempfile.TemporaryDirectory() as folder:
-        folder = Path(folder)
-        write(spine, folder / "spine.csv")
-        stores = {ttl: store_of(tool, folder, features, rng, ttl) for ttl in (False, True)}
-        features, spine = with_times(features), with_times(spine)
-        for words, ttl, options, age, strict, by_known in joins:
-            ours = asofdb(tool, stores[ttl], folder, options)
-            if ours["id"].tolist() != spine["id"].tolist():
-                sys.exit(f"seed {seed}, {words}: the rows are not those of the spine, in its order")
-            witnesses = {
-                "DuckDB": by_duckdb(features, spine, age, strict, by_known),
-                "Feast": by_feast(features, spine, age, strict, by_known),
-            }
-            if not by_known:
-                witnesses["pandas"] = by_pandas(features, spine, age, strict)
-            for witness, theirs in witnesses.items():
-                what, cells, values = differing(ours, theirs)
-                if what is not None:
-                    sys.exit(f"asofdb and {witness} differ, {words}:\n{what}\nreplay: --seed {seed} --sets 1")
-                joins_of, cells_of, values_of = totals.get((words, witness), (0, 0, 0))
-                totals[words, witness] = (joins_of + 1, cells_of + cells, values_of + values)
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tool", type=Path, default=Path("target/release/asofdb"))
-    parser.add_argument("--seed", type=int, default=1, help="the seed of the first set")
-    parser.add_argument("--sets", type=int, default=20, help="how many sets")
-    args = parser.parse_args()
-    totals = {}
-    for seed in range(args.seed, args.seed + args.sets):
-        check(args.tool.resolve(), seed, totals)
-    for (words, witness), (joins, cells, values) in totals.items():
-        print(f"{words}, {witness}: {joins} joins, {cells} cells, {values} of them values")
-    cells = sum(cells for _, cells, _ in totals.values())
-    print(f"DuckDB {duckdb.__version__}, pandas {pandas.__version__}: {args.sets} sets from seed {args.seed}, "
-          f"{cells} cells, no difference")
+def witnesses_of(_folder, features, spine):
+    return {
+        "DuckDB": lambda join: by_duckdb(features, spine, join),
+        "Feast's formula": lambda join: by_feast(features, spine, join),
+        "pandas": lambda join: by_pandas(features, spine, join),
+    }
 
 
 if __name__ == "__main__":
-    main()
+    versions = f"DuckDB {duckdb.__version__}, pandas {pandas.__version__}"
+    sets.main(__doc__, "", versions, witnesses_of)

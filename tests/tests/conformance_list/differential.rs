@@ -1,7 +1,7 @@
 //! Item 18: joins of sets without ties, against formulas that know nothing of asofdb.
 //!
 //! Here the formulas are written out: that of DuckDB's ASOF JOIN and that of Feast's joins, naive. Beside this, in
-//! `tests/differential/`, a program compares the command-line tool with DuckDB and pandas themselves.
+//! `tests/differential/`, programs compare the command-line tool with DuckDB, pandas and Feast's dask store themselves.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
