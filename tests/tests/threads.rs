@@ -14,6 +14,7 @@ use asofdb::{
     Batch, Durability, Error, EventTime, FeatureSpec, JoinOptions, Options, Read, ReadMode, Row,
     Selection, Snapshot, Span, Stamp, Store, ValueType,
 };
+use asofdb_tests::cores::join_all;
 // A race checker sees its locks; those of the standard library come compiled without it.
 use parking_lot::Mutex;
 
@@ -119,7 +120,7 @@ fn beside_one_another(options: Options, history: Option<Span>) {
                 })
             })
             .collect();
-        for reader in 0..2 {
+        let readers = [0, 1].map(|reader| {
             let (store, all, done, seen, held, again) = (&store, &all, &done, &seen, &held, &again);
             scope.spawn(move || {
                 let _done = Done(done);
@@ -177,9 +178,9 @@ fn beside_one_another(options: Options, history: Option<Span>) {
                         }
                     }
                 }
-            });
-        }
-        {
+            })
+        });
+        let compactor = {
             let (store, done) = (&store, &done);
             scope.spawn(move || {
                 let _done = Done(done);
@@ -201,13 +202,12 @@ fn beside_one_another(options: Options, history: Option<Span>) {
                     }
                     std::thread::yield_now();
                 }
-            });
-        }
-        for writer in writers {
-            let written = writer.join();
-            done.store(true, Ordering::SeqCst);
-            written.unwrap();
-        }
+            })
+        };
+        let written: Vec<_> = writers.into_iter().map(|writer| writer.join()).collect();
+        done.store(true, Ordering::SeqCst);
+        join_all(readers.into_iter().chain([compactor]));
+        written.into_iter().for_each(|written| written.unwrap());
     });
     store.compact().unwrap();
     for (stamp, before) in seen.into_inner() {
@@ -251,7 +251,7 @@ fn a_close_beside_writers_and_merges_loses_batches() {
         let enough = 20 + rng.below(300);
         let count = AtomicI64::new(0);
         std::thread::scope(|scope| {
-            for writer in 0..3 {
+            let writers = [0, 1, 2].map(|writer| {
                 let (store, count, acknowledged) = (&store, &count, &acknowledged);
                 scope.spawn(move || {
                     loop {
@@ -268,13 +268,14 @@ fn a_close_beside_writers_and_merges_loses_batches() {
                             Err(error) => panic!("{error}"),
                         }
                     }
-                });
-            }
-            scope.spawn(|| while store.compact().is_ok() {});
+                })
+            });
+            let compactor = scope.spawn(|| while store.compact().is_ok() {});
             while count.load(Ordering::SeqCst) < enough as i64 {
                 std::thread::yield_now();
             }
             store.close().unwrap();
+            join_all(writers.into_iter().chain([compactor]));
         });
         drop(store);
     }
@@ -295,7 +296,7 @@ fn a_reader_beside_a_busy_writer_is_told_of_damage() {
     let path = dir.path().join("store");
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        scope.spawn(|| {
+        let writer = scope.spawn(|| {
             let _done = Done(&done);
             let mut rng = Rng::new(1);
             for number in 1..=BATCHES {
@@ -313,6 +314,7 @@ fn a_reader_beside_a_busy_writer_is_told_of_damage() {
             reader.close().unwrap();
             openings += 1;
         }
+        join_all([writer]);
         println!("{openings} openings");
     });
 }

@@ -17,6 +17,7 @@ use asofdb::{
     Alter, Answer, Batch, Commit, Durability, EventTime, FeatureSpec, Options, Read, ReadMode,
     Revert, Row, Selection, Snapshot, Span, Stamp, Store, ValueType,
 };
+use asofdb_tests::cores::join_all;
 // A race checker sees its locks; those of the standard library come compiled without it.
 use parking_lot::Mutex;
 
@@ -309,16 +310,17 @@ fn stress(seed: u64, read_mode: ReadMode) {
     std::thread::scope(|scope| {
         let stress = &stress;
         let rng = |salt: u64| Rng::new(seed * 100 + salt);
-        for reader in 0..READERS {
-            scope.spawn(move || stress.read_on(&mut rng(10 + reader)));
-        }
-        scope.spawn(move || stress.shape(&mut rng(20)));
+        let readers =
+            (0..READERS).map(|reader| scope.spawn(move || stress.read_on(&mut rng(10 + reader))));
+        let readers: Vec<_> = readers.collect();
+        let shaper = scope.spawn(move || stress.shape(&mut rng(20)));
         let writers = (0..WRITERS).map(|writer| {
             scope.spawn(move || stress.write(&mut rng(writer), WRITERS as i64 * batches))
         });
         let writers: Vec<_> = writers.collect();
         let written: Vec<_> = writers.into_iter().map(|writer| writer.join()).collect();
         stress.done.store(true, Ordering::SeqCst);
+        join_all(readers.into_iter().chain([shaper]));
         written.into_iter().for_each(|written| written.unwrap());
     });
     stress.settle();
