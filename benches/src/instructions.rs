@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use asofdb::{EventTime, JoinOptions, Options, Read, Selection, Store};
+use asofdb::{EventTime, JoinOptions, Options, Selection, Store};
 
 use crate::Outcome;
-use crate::data::{HOUR, Shape, mix};
+use crate::counted::{self, Ask, Size, as_asked, check};
 
 /// What is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -28,15 +28,11 @@ pub enum Kind {
     JoinedCell,
 }
 
-/// How much is read.
+/// What is counted.
 #[derive(clap::Args, Clone, Debug)]
-pub struct Size {
-    /// How many entities of 20 features there are.
-    #[arg(long, default_value_t = 2_500, value_parser = clap::value_parser!(u64).range(1..))]
-    entities: u64,
-    /// How many versions each feature has, at least two.
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(2..))]
-    versions: u64,
+pub struct Args {
+    #[command(flatten)]
+    size: Size,
     /// Only these reads.
     #[arg(long, value_delimiter = ',')]
     only: Vec<Kind>,
@@ -45,29 +41,23 @@ pub struct Size {
     functions: usize,
 }
 
-impl Size {
-    fn shape(&self) -> Shape {
-        let start = 1_700_000_000_000_000 / HOUR * HOUR;
-        Shape { entities: self.entities, features: 20, versions: self.versions, start }
-    }
-}
-
 /// A child's work.
 #[derive(clap::Args, Clone, Debug)]
 pub struct ChildArgs {
     kind: Kind,
-    rounds: u64,
     store: PathBuf,
+    #[arg(long)]
+    rounds: u64,
     #[command(flatten)]
     size: Size,
 }
 
 /// Counts every kind of read that is wanted.
-pub fn run(dir: &Path, size: &Size) -> Outcome<()> {
-    let store = dir.join("store");
+pub fn run(dir: &Path, args: &Args) -> Outcome<()> {
+    let (store, size) = (dir.join("store"), args.size);
     crate::load(&store, size.shape(), 1_000)?;
     let kinds = <Kind as clap::ValueEnum>::value_variants();
-    for kind in kinds.iter().filter(|kind| size.only.is_empty() || size.only.contains(kind)) {
+    for kind in kinds.iter().filter(|kind| args.only.is_empty() || args.only.contains(kind)) {
         let (once, twice) =
             (count(dir, &store, size, *kind, 1)?, count(dir, &store, size, *kind, 2)?);
         let reads = match kind {
@@ -83,7 +73,7 @@ pub fn run(dir: &Path, size: &Size) -> Outcome<()> {
         functions.sort_by(|one, other| other.0.total_cmp(&one.0));
         let all: f64 = functions.iter().map(|(each, _)| each).sum();
         println!("{kind:?}: {all:.0} instructions");
-        for (each, name) in functions.iter().take(size.functions) {
+        for (each, name) in functions.iter().take(args.functions) {
             println!("    {each:8.1} {name}");
         }
     }
@@ -94,14 +84,12 @@ pub fn run(dir: &Path, size: &Size) -> Outcome<()> {
 type Counts = BTreeMap<String, u64>;
 
 /// What one run of a child takes.
-fn count(dir: &Path, store: &Path, size: &Size, kind: Kind, rounds: u64) -> Outcome<Counts> {
+fn count(dir: &Path, store: &Path, size: Size, kind: Kind, rounds: u64) -> Outcome<Counts> {
     let file = dir.join("counts");
-    let name = clap::ValueEnum::to_possible_value(&kind).ok_or("a kind without a name")?;
-    let mut child = Command::new("valgrind");
-    child.arg("--tool=callgrind").arg(format!("--callgrind-out-file={}", file.display()));
-    child.arg(std::env::current_exe()?).arg("instructions-child").arg(name.get_name());
-    child.arg(rounds.to_string()).arg(store);
-    child.arg(format!("--entities={}", size.entities)).arg(format!("--versions={}", size.versions));
+    let to = format!("--callgrind-out-file={}", file.display());
+    let tool = ["--tool=callgrind".to_owned(), to];
+    let mut child = counted::child(&tool, ("instructions-child", &kind), store, size)?;
+    child.arg(format!("--rounds={rounds}"));
     let ran = child.output().map_err(|error| format!("valgrind has to be installed: {error}"))?;
     if !ran.status.success() {
         return Err(String::from_utf8_lossy(&ran.stderr).into());
@@ -124,27 +112,17 @@ fn count(dir: &Path, store: &Path, size: &Size, kind: Kind, rounds: u64) -> Outc
     Ok(counts)
 }
 
-/// What is asked: an entity, and a moment.
-type Ask = (u64, i64);
-
 /// Reads the same list so many times, and then holds the answers against the generator.
 pub fn run_child(args: &ChildArgs) -> Outcome<()> {
     let (shape, entities) = (args.size.shape(), args.size.entities);
     let store = Store::open(&args.store, Options::new())?;
-    let names: Vec<String> = (0..shape.features).map(|n| format!("a:f{n}")).collect();
+    let names = counted::names(shape);
     let (row, point) = (store.select(&names)?, store.select(names.get(..1).unwrap_or_default())?);
-    let ask = |n: u64| {
-        let since = mix(n ^ 3) % ((shape.versions - 1) * HOUR.unsigned_abs());
-        (mix(n ^ 7) % entities, shape.start + HOUR + since.cast_signed())
-    };
-    let asks = |count: u64| -> Vec<Ask> { (0..count).map(ask).collect() };
+    let asks = |count: u64| -> Vec<Ask> { (0..count).map(|n| counted::ask(shape, n, n)).collect() };
     let read = |selection: &Selection, is_latest: bool| -> Outcome<()> {
         let mut reader = store.reader(selection)?;
-        let as_asked = |(entity, t)| {
-            let read = if is_latest { Read::latest() } else { Read::as_of(EventTime(t)) };
-            (shape.entity(entity), read)
-        };
-        let list: Vec<_> = asks(entities).into_iter().map(as_asked).collect();
+        let list: Vec<_> =
+            asks(entities).into_iter().map(|ask| as_asked(shape, ask, is_latest)).collect();
         for _ in 0..args.rounds {
             for (key, read) in &list {
                 std::hint::black_box(reader.read(key, read)?);
@@ -184,15 +162,4 @@ pub fn run_child(args: &ChildArgs) -> Outcome<()> {
     }
     store.close()?;
     Ok(())
-}
-
-/// Compares an answer with what the generator wrote.
-fn check(shape: Shape, (entity, t): Ask, feature: usize, found: Option<f64>) -> Outcome<()> {
-    let feature = feature as u64;
-    let version = shape.version_at(entity, feature, t);
-    let expected = version.map(|version| shape.value(entity, feature, version));
-    if found == expected {
-        return Ok(());
-    }
-    Err(format!("entity {entity}, feature {feature}, at {t}: {found:?}, not {expected:?}").into())
 }

@@ -10,6 +10,7 @@
 #![expect(clippy::disallowed_methods, reason = "figures are measured by the real clock")]
 
 mod causes;
+mod counted;
 mod data;
 mod deep;
 mod durable;
@@ -90,7 +91,7 @@ enum Command {
     /// Writers at full speed beside readers.
     Writers(writers::Size),
     /// How many instructions each kind of read takes, counted by valgrind.
-    Instructions(instructions::Size),
+    Instructions(instructions::Args),
     /// A part of it that valgrind looks at.
     #[command(hide = true)]
     InstructionsChild(instructions::ChildArgs),
@@ -137,9 +138,9 @@ fn main() -> Outcome<()> {
             let dir = tempfile::tempdir()?;
             ninety_days::run(&dir.path().join("store"), size)
         }
-        Command::Instructions(size) => {
+        Command::Instructions(args) => {
             let dir = tempfile::tempdir()?;
-            instructions::run(dir.path(), &size)
+            instructions::run(dir.path(), &args)
         }
         Command::InstructionsChild(args) => instructions::run_child(&args),
         Command::Peers(args) => peers::run(&args),
