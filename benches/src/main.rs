@@ -17,6 +17,8 @@ mod durable;
 mod erase;
 #[expect(clippy::cast_precision_loss, reason = "figures are approximate")]
 mod instructions;
+#[expect(clippy::cast_precision_loss, reason = "figures are small")]
+mod lines;
 mod ninety_days;
 #[expect(
     clippy::indexing_slicing,
@@ -95,6 +97,11 @@ enum Command {
     /// A part of it that valgrind looks at.
     #[command(hide = true)]
     InstructionsChild(instructions::ChildArgs),
+    /// How many cache lines each kind of read touches, traced by valgrind.
+    Lines(lines::Args),
+    /// A part of it that valgrind looks at.
+    #[command(hide = true)]
+    LinesChild(lines::ChildArgs),
     /// Whole workloads beside other engines, as far as they are built in.
     Peers(peers::Args),
     /// A part of it that needs a process of its own.
@@ -143,6 +150,11 @@ fn main() -> Outcome<()> {
             instructions::run(dir.path(), &args)
         }
         Command::InstructionsChild(args) => instructions::run_child(&args),
+        Command::Lines(args) => {
+            let dir = tempfile::tempdir()?;
+            lines::run(dir.path(), &args)
+        }
+        Command::LinesChild(args) => lines::run_child(&args),
         Command::Peers(args) => peers::run(&args),
         Command::PeersChild(args) => peers::run_child(&args),
         Command::Erase { records } => {
