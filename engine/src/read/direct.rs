@@ -4,11 +4,12 @@
 //! Most reads are such reads: nothing has to be compared with what another source offers. What is
 //! seen, and what follows from it, is [`resolve`](crate::read::resolve)'s to say here as elsewhere.
 //!
-//! A latest row touches: the two starts of a bucket and the row of the directory (a line each), the
-//! head (48 bytes, the entity, 6 to 9 bytes a feature if numbers fit in four bytes: 3 to 4 lines of a
-//! row of 20, else 10 to 17 bytes and 5 to 7 lines), and a bit of the pages that were verified. An
-//! as-of row touches a line of hints and the chunk, too. The lines of a head and those of a short
-//! chunk are fetched at once: memory is waited for twice, for the row and for what it leads to.
+//! A latest row of 20 touches seven lines of its entity's own: one of the starts of buckets, one or two of
+//! the directory's rows, four or five of the head (48 bytes, the entity, 6 to 9 bytes a feature if
+//! numbers fit in four bytes, else 10 to 17: then up to 7 lines). An as-of row touches a line of hints
+//! and the chunk, too: 19 lines of 20 features with nine older versions each. The lines of a head and
+//! those of a short chunk are fetched at once: memory is waited for twice, for the row and for what it
+//! leads to. What was counted stands in [`read`](crate::read).
 
 use asofdb_format::chunk::Cells;
 use asofdb_format::head::Head;
