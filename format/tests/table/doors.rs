@@ -1,4 +1,5 @@
-//! The ways in which the numbers of a chunk are told: each says the same.
+//! The ways in which the numbers of a chunk are told: each says the same. Benches of parts measure what each
+//! takes.
 
 use asofdb_format::chunk::{Cells, Grid, Moments, Wanted};
 use asofdb_format::wire::Malformed;
