@@ -4,7 +4,7 @@
 //! start, its own jitter of microseconds added; values are random walks with two decimals. Everything follows from
 //! (entity, feature, version), so an answer is checked by computing it again.
 
-use asofdb::{Batch, Durability, EventTime, FeatureId, FeatureSpec, Store, ValueType};
+use asofdb::{Batch, Durability, EventTime, FeatureId, FeatureSpec, Joined, Store, ValueType};
 
 /// One hour in microseconds.
 pub const HOUR: i64 = 3_600_000_000;
@@ -53,6 +53,42 @@ impl Shape {
     /// The version in force at a time, if any.
     pub fn version_at(&self, entity: u64, feature: u64, t: i64) -> Option<u64> {
         (0..self.versions).rev().find(|version| self.event_time(entity, feature, *version) <= t)
+    }
+
+    /// What a read tells of a version, and of none: value and event time.
+    pub fn told(
+        &self,
+        entity: u64,
+        feature: u64,
+        version: Option<u64>,
+    ) -> (Option<f64>, Option<EventTime>) {
+        let version = version.map(|version| {
+            let at = EventTime(self.event_time(entity, feature, version));
+            (self.value(entity, feature, version), at)
+        });
+        version.unzip()
+    }
+
+    /// The n-th row of a shuffled spine: an entity and a moment.
+    pub fn spine_row(&self, n: u64) -> (u64, EventTime) {
+        let span = self.versions * HOUR.unsigned_abs();
+        let t = self.start + (mix(n ^ 5) % span).cast_signed();
+        (mix(n ^ 6) % self.entities, EventTime(t))
+    }
+
+    /// How many cells are wrong in what was joined of the spine from its n-th row on.
+    pub fn wrong_in(&self, joined: &Joined, first: u64) -> usize {
+        let mut wrong = 0;
+        for (feature, column) in (0..self.features).zip(joined.columns()) {
+            for (n, row) in (first..).zip(0..joined.rows()) {
+                let (entity, t) = self.spine_row(n);
+                let version = self.version_at(entity, feature, t.0);
+                let value = column.value(row).and_then(|value| value.as_f64());
+                let found = (value, column.event_time(row));
+                wrong += usize::from(found != self.told(entity, feature, version));
+            }
+        }
+        wrong
     }
 }
 

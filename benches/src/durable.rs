@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Instant;
 
-use asofdb::{Batch, Durability, EventTime, Options, Store};
+use asofdb::{Batch, Durability, EventTime, Options, Read, Store};
 
 use crate::Outcome;
 use crate::data::{Shape, define};
@@ -42,7 +42,8 @@ pub fn run(dir: &Path, size: Size) -> Outcome<()> {
             versions: 1,
             start: 1_700_000_000_000_000,
         };
-        let store = Store::open(dir.join(format!("store-{writers}")), Options::new())?;
+        let dir = dir.join(format!("store-{writers}"));
+        let store = Store::open(&dir, Options::new())?;
         let ids = define(&store, shape)?;
         let begun = Instant::now();
         std::thread::scope(|scope| {
@@ -76,7 +77,30 @@ pub fn run(dir: &Path, size: Size) -> Outcome<()> {
             rate / alone
         );
         store.close()?;
+        drop(store);
+        verify(&dir, shape)?;
     }
+    Ok(())
+}
+
+/// Opens a store and reads all of its one version.
+fn verify(dir: &Path, shape: Shape) -> Outcome<()> {
+    let store = Store::open(dir, Options::new())?;
+    let names: Vec<String> = (0..shape.features).map(|n| format!("a:f{n}")).collect();
+    let selection = store.select(&names)?;
+    let mut reader = store.reader(&selection)?;
+    for entity in 0..shape.entities {
+        let cells = reader.read(shape.entity(entity), &Read::latest())?;
+        for feature in 0..shape.features {
+            let cell = cells.at(0, usize::try_from(feature)?).ok_or("a row without a cell")?;
+            let found = (cell.as_f64(), cell.event_time());
+            let told = shape.told(entity, feature, Some(0));
+            if found != told {
+                return Err(format!("{entity}, a:f{feature}: {found:?}, not {told:?}").into());
+            }
+        }
+    }
+    println!("{} records read after opening again, all right", shape.records());
     Ok(())
 }
 

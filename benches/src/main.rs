@@ -290,9 +290,9 @@ fn rows(store: &Store, shape: Shape, selection: &Selection, as_of: bool) -> Outc
             for feature in 0..shape.features {
                 let newest = Some(shape.versions - 1).filter(|_| !as_of);
                 let version = newest.or_else(|| shape.version_at(*entity, feature, *t));
-                let expected = version.map(|version| shape.value(*entity, feature, version));
-                let found = cells.at(0, usize::try_from(feature)?);
-                wrong += usize::from(found.and_then(|cell| cell.as_f64()) != expected);
+                let cell = cells.at(0, usize::try_from(feature)?).ok_or("a row without a cell")?;
+                let found = (cell.as_f64(), cell.event_time());
+                wrong += usize::from(found != shape.told(*entity, feature, version));
             }
         }
     }
@@ -316,34 +316,32 @@ fn rows(store: &Store, shape: Shape, selection: &Selection, as_of: bool) -> Outc
     Ok(())
 }
 
-/// Times a join of a shuffled spine, and checks some of its cells.
+/// Times a join of a shuffled spine, and checks every cell.
 fn join(store: &Store, shape: Shape, selection: &Selection) -> Outcome<()> {
     let joiner = store.joiner(selection, JoinOptions::new())?;
     let spine: Vec<Option<([u8; 8], EventTime)>> = (0..200_000u64)
         .map(|n| {
-            let span = shape.versions * HOUR.unsigned_abs();
-            let t = shape.start + (mix(n ^ 5) % span).cast_signed();
-            Some((shape.entity(mix(n ^ 6) % shape.entities), EventTime(t)))
+            let (entity, t) = shape.spine_row(n);
+            Some((shape.entity(entity), t))
         })
         .collect();
-    let begun = Instant::now();
-    let mut wrong = 0;
-    for (part, rows) in spine.chunks(65_536).enumerate() {
+    let (mut took, mut first, mut wrong) = (Duration::ZERO, 0, 0);
+    for rows in spine.chunks(65_536) {
+        let begun = Instant::now();
         let joined = joiner.join(rows)?;
-        for row in (0..joined.rows()).step_by(97) {
-            let n = (part * 65_536 + row) as u64;
-            let entity = mix(n ^ 6) % shape.entities;
-            let t = spine.get(part * 65_536 + row).copied().flatten().map_or(0, |(_, t)| t.0);
-            let expected =
-                shape.version_at(entity, 0, t).map(|version| shape.value(entity, 0, version));
-            let found = joined.column(0).and_then(|column| column.value(row)?.as_f64());
-            wrong += usize::from(found != expected);
+        took += begun.elapsed();
+        if joined.rows() != rows.len() || joined.columns().len() != selection.len() {
+            return Err("the join has other rows or columns than it was asked for".into());
         }
+        wrong += shape.wrong_in(&joined, first);
+        first += rows.len() as u64;
+        let begun = Instant::now();
+        drop(joined);
+        took += begun.elapsed();
     }
-    let took = begun.elapsed();
     let cells = spine.len() * selection.len();
     println!(
-        "join of {} rows with {} features: {:.2} M cells/s, {wrong} wrong in the sample",
+        "join of {} rows with {} features: {:.2} M cells/s; {wrong} of {cells} cells wrong",
         spine.len(),
         selection.len(),
         cells as f64 / took.as_secs_f64() / 1e6
