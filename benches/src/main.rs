@@ -17,6 +17,8 @@ mod durable;
 mod erase;
 #[expect(clippy::cast_precision_loss, reason = "figures are approximate")]
 mod instructions;
+#[cfg(target_os = "linux")]
+mod large_pages;
 #[expect(clippy::cast_precision_loss, reason = "figures are small")]
 mod lines;
 mod ninety_days;
@@ -92,6 +94,9 @@ enum Command {
     Durable(durable::Size),
     /// Writers at full speed beside readers.
     Writers(writers::Size),
+    /// What large pages are worth to the results of joins.
+    #[cfg(target_os = "linux")]
+    LargePages(large_pages::Size),
     /// How many instructions each kind of read takes, counted by valgrind.
     Instructions(instructions::Args),
     /// A part of it that valgrind looks at.
@@ -144,6 +149,11 @@ fn main() -> Outcome<()> {
         Command::NinetyDays(size) => {
             let dir = tempfile::tempdir()?;
             ninety_days::run(&dir.path().join("store"), size)
+        }
+        #[cfg(target_os = "linux")]
+        Command::LargePages(size) => {
+            let dir = tempfile::tempdir()?;
+            large_pages::run(&dir.path().join("store"), size)
         }
         Command::Instructions(args) => {
             let dir = tempfile::tempdir()?;
