@@ -61,6 +61,35 @@ impl Size {
         })
     }
 
+    /// The version of a feature as of a moment, drawn anew: no memory is held for it.
+    pub fn as_of(self, entity: u32, feature: u16, t: i64) -> Cell {
+        let found = self.series(entity, feature).take_while(|(time, _)| *time <= t).last();
+        found.map_or(Cell::MISSING, |(time, value)| Cell { time, value })
+    }
+
+    /// The n-th of some random questions.
+    pub fn ask(&self, n: usize, salt: u64, zipf: Option<&Zipf>) -> Ask {
+        let (from, to) = self.span();
+        let drawn = mix(mix(salt) ^ n as u64);
+        let entity = match zipf {
+            Some(zipf) => zipf.draw(mix(drawn ^ 1)),
+            None => below(mix(drawn ^ 1), self.entities),
+        };
+        let feature = below(mix(drawn ^ 2), u32::from(self.features));
+        let t = from + (mix(drawn ^ 3) % (to - from).unsigned_abs()).cast_signed();
+        Ask { entity, feature: u16::try_from(feature).unwrap_or_default(), t }
+    }
+
+    /// The spine of a join: random rows, in no order or sorted by entity and time.
+    pub fn spine(&self, rows: usize, sorted: bool) -> Vec<SpineRow> {
+        let row = |ask: Ask| SpineRow { entity: ask.entity, t: ask.t };
+        let mut spine: Vec<SpineRow> = (0..rows).map(|n| row(self.ask(n, 0x5b1e, None))).collect();
+        if sorted {
+            spine.sort_unstable_by_key(|row| (row.entity, row.t));
+        }
+        spine
+    }
+
     /// How many bytes a record takes at least, on average: what a perfect model spends on times
     /// and steps, and on the first values.
     pub fn perfect_bytes(&self) -> f64 {
@@ -160,29 +189,7 @@ impl Data {
 
     /// Random questions.
     pub fn asks(&self, count: usize, salt: u64, zipf: Option<&Zipf>) -> Vec<Ask> {
-        let (from, to) = self.size.span();
-        let one = |n: usize| {
-            let drawn = mix(mix(salt) ^ n as u64);
-            let entity = match zipf {
-                Some(zipf) => zipf.draw(mix(drawn ^ 1)),
-                None => below(mix(drawn ^ 1), self.size.entities),
-            };
-            let feature = below(mix(drawn ^ 2), u32::from(self.size.features));
-            let t = from + (mix(drawn ^ 3) % (to - from).unsigned_abs()).cast_signed();
-            Ask { entity, feature: u16::try_from(feature).unwrap_or_default(), t }
-        };
-        (0..count).map(one).collect()
-    }
-
-    /// The spine of a join: random rows, in no order or sorted by entity and time.
-    pub fn spine(&self, rows: usize, sorted: bool) -> Vec<SpineRow> {
-        let asks = self.asks(rows, 0x5b1e, None);
-        let mut spine: Vec<SpineRow> =
-            asks.iter().map(|ask| SpineRow { entity: ask.entity, t: ask.t }).collect();
-        if sorted {
-            spine.sort_unstable_by_key(|row| (row.entity, row.t));
-        }
-        spine
+        (0..count).map(|n| self.size.ask(n, salt, zipf)).collect()
     }
 }
 

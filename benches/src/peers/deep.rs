@@ -74,11 +74,7 @@ fn beside_newest(
     let both = [(middle(&deep), ""), (middle(&alone), "")];
     let mut figures = reads::figures(&stores[..1], &both[..1]);
     figures.extend(reads::figures(&shallow, &both[1..]));
-    report.add(Line {
-        title: "latest row of 10 (C), beside a store of the newest versions alone".to_owned(),
-        figures,
-        target: Target::AtMost(1.2),
-        also: Vec::new(),
-    });
+    let title = "latest row of 10 (C), beside a store of the newest versions alone";
+    report.add(Line { figures, ..Line::new(title, Target::AtMost(1.2)) });
     shallow.into_iter().try_for_each(|store| store.peer.close())
 }

@@ -81,12 +81,7 @@ pub fn run(args: &Args, dir: &Path, report: &mut Report) -> Outcome<()> {
         ("durable batches of 20, one thread: a batch", Target::AtMost(1.0)),
         ("durable batches of 20, eight threads: batches", Target::NoneButMore),
     ]
-    .map(|(title, target)| Line {
-        title: title.to_owned(),
-        figures: Vec::new(),
-        target,
-        also: Vec::new(),
-    });
+    .map(|(title, target)| Line::new(title, target));
     for entrant in args.entrants().into_iter().filter(|entrant| entrant.role != Role::Floor) {
         let mut single = 0.0;
         for (threads, line) in [1u64, 8].into_iter().zip(&mut lines) {

@@ -50,7 +50,7 @@ fn set(dir: &Path, name: &str, data: &Data, rows: usize) -> Outcome<()> {
     }
     let (mut entities, mut moments, mut answers) =
         (file("spine_entities")?, file("spine_times")?, file("answers")?);
-    for row in data.spine(rows, false) {
+    for row in data.size.spine(rows, false) {
         entities.write_all(&u64::from(row.entity).to_le_bytes())?;
         moments.write_all(&row.t.to_le_bytes())?;
         for feature in 0..data.size.features {

@@ -8,12 +8,12 @@ use crate::peers::peer::{Cell, Joined, SpineRow, checksum};
 use crate::peers::reads::Loaded;
 use crate::peers::timing::median;
 
-/// The sum of the right answers to a spine.
-pub fn expected(data: &Data, spine: &[SpineRow]) -> u64 {
-    let mut cells = vec![Cell::MISSING; usize::from(data.size.features)];
+/// The sum of the right answers to a spine, of which the generator tells each.
+pub fn expected(spine: &[SpineRow], width: usize, as_of: impl Fn(u32, u16, i64) -> Cell) -> u64 {
+    let mut cells = vec![Cell::MISSING; width];
     let sums = spine.iter().map(|row| {
         for (feature, cell) in (0..).zip(&mut cells) {
-            *cell = data.as_of(row.entity, feature, row.t);
+            *cell = as_of(row.entity, feature, row.t);
         }
         checksum(&cells)
     });
@@ -41,8 +41,8 @@ pub fn measure(
     threads: usize,
     rounds: usize,
 ) -> Outcome<Vec<(f64, String)>> {
-    let right = expected(data, spine);
     let width = usize::from(data.size.features);
+    let right = expected(spine, width, |entity, feature, t| data.as_of(entity, feature, t));
     let cells = (spine.len() * width) as f64;
     let mut plans = Vec::new();
     for store in stores {

@@ -62,11 +62,9 @@ pub fn rows(args: &Args, dir: &Path, data: &Data, report: &mut Report) -> Outcom
     let setup = Setup { features, records, ..Setup::default() };
     let asks = data.asks(args.asks, 9, None);
     let kinds = [Kind::LatestRow, Kind::AsOfRow];
-    let mut lines = kinds.map(|kind| Line {
-        title: format!("{kind:?} right after 10 % late, before all is at rest (A)"),
-        figures: Vec::new(),
-        target: Target::None,
-        also: Vec::new(),
+    let mut lines = kinds.map(|kind| {
+        let title = format!("{kind:?} right after 10 % late, before all is at rest (A)");
+        Line::new(title, Target::None)
     });
     for entrant in args.entrants().into_iter().filter(|entrant| entrant.role != Role::Floor) {
         let own = dir.join("after-late");

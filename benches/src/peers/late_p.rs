@@ -88,11 +88,9 @@ fn beside_others(
 ) -> Outcome<()> {
     let (features, records) = (data.size.features, data.size.records());
     let setup = Setup { features, records, ..Setup::default() };
-    let mut lines = ["right after the last record", "at rest"].map(|when| Line {
-        title: format!("late-p: as-of row of {features}, Zipf 0.99, {name}, {when}"),
-        figures: Vec::new(),
-        target: Target::None,
-        also: Vec::new(),
+    let mut lines = ["right after the last record", "at rest"].map(|when| {
+        let title = format!("late-p: as-of row of {features}, Zipf 0.99, {name}, {when}");
+        Line::new(title, Target::None)
     });
     for entrant in args.entrants().into_iter().filter(|entrant| entrant.role != Role::Floor) {
         let peer = open(&entrant, dir, setup)?;

@@ -128,7 +128,7 @@ pub fn run(args: &Args, dir: &Path, report: &mut Report) -> Outcome<()> {
         ("mix-29: one more text, by itself".to_owned(), Target::None),
         ("mix-29: 29 reads and a write, steps".to_owned(), Target::NoneButMore),
     ]
-    .map(|(title, target)| Line { title, target, figures: Vec::new(), also: Vec::new() });
+    .map(|(title, target)| Line::new(title, target));
     for entrant in args.entrants().into_iter().filter(|entrant| entrant.role != Role::Floor) {
         let peer = open(&entrant, &dir.join("mix"), setup)?;
         for batch in first.chunks(BATCH) {

@@ -84,14 +84,8 @@ pub fn run(args: &Args, dir: &Path, data: &Data, report: &mut Report) -> Outcome
         return Ok(());
     }
     let asks = data.asks(args.asks, 21, None);
-    let mut reader = Line {
-        title: "latest row of 20 beside a writer at full speed (A)".to_owned(),
-        figures: Vec::new(),
-        target: Target::None,
-        also: Vec::new(),
-    };
-    let mut writer =
-        Line { title: "that writer".to_owned(), target: Target::NoneButMore, ..reader.clone() };
+    let mut reader = Line::new("latest row of 20 beside a writer at full speed (A)", Target::None);
+    let mut writer = Line::new("that writer", Target::NoneButMore);
     for entrant in args.entrants().into_iter().filter(|entrant| entrant.role != Role::Floor) {
         let own = dir.join(format!("mixed-{}", entrant.name));
         let (stores, _) = load_into(&[entrant], &own, data, 0)?;

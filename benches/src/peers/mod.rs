@@ -286,7 +286,7 @@ fn read_line(
     {
         also.push(("below the flat array".to_owned(), ours.p50 < flat.figure));
     }
-    Ok(Line { title: title.to_owned(), figures, target: Target::AtMost(target), also })
+    Ok(Line { figures, also, ..Line::new(title, Target::AtMost(target)) })
 }
 
 /// Joins of one spine: shuffled and sorted, with one thread and with two.
@@ -301,7 +301,7 @@ fn join_lines(
     let rows = (200_000.0 * args.scale) as usize;
     let mut single = 0.0;
     for (order, sorted) in [("shuffled", false), ("sorted", true)] {
-        let spine = data.spine(rows, sorted);
+        let spine = data.size.spine(rows, sorted);
         let cells = rows as f64 * f64::from(data.size.features);
         for threads in [1, 2] {
             let took = joins::measure(stores, data, &spine, threads, args.rounds.min(3))?;
@@ -324,7 +324,7 @@ fn join_lines(
                 "D" => Target::Elsewhere("≥ Polars in benches/offline/joins.py"),
                 _ => Target::AtLeast(5.0),
             };
-            report.add(Line { title, figures, target, also });
+            report.add(Line { figures, also, ..Line::new(title, target) });
         }
     }
     Ok(())
@@ -337,8 +337,7 @@ fn rates(title: &str, data: &Data, stores: &[Loaded], loads: &[Load]) -> Line {
         let text = format!("{figure:.0} k/s ({:.0} k/s written)", rate(load.written));
         Figure { name: store.name, role: store.role, figure, text }
     });
-    let figures = each.collect();
-    Line { title: title.to_owned(), figures, target: Target::NoneButMore, also: Vec::new() }
+    Line { figures: each.collect(), ..Line::new(title, Target::NoneButMore) }
 }
 
 fn bytes(
@@ -354,5 +353,5 @@ fn bytes(
         Figure { name: store.name, role: store.role, figure, text: format!("{figure:.2}") }
     });
     let title = format!("{title}; a perfect model: {:.2}", data.size.perfect_bytes());
-    Line { title, figures: each.collect(), target: Target::Below(limit, asked), also: Vec::new() }
+    Line { figures: each.collect(), ..Line::new(title, Target::Below(limit, asked)) }
 }

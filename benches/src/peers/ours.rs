@@ -99,6 +99,10 @@ impl Peer for Ours {
         Some((reads.sources_visited as f64, reads.lookups as f64))
     }
 
+    fn log_bytes(&self) -> Option<u64> {
+        Some(self.store.stats().log_bytes)
+    }
+
     fn close(self: Box<Self>) -> Outcome<()> {
         Ok(self.store.close()?)
     }

@@ -157,6 +157,10 @@ pub trait Peer: Sync {
     fn visits(&self) -> Option<(f64, f64)> {
         None
     }
+    /// Bytes of the log that holds what is in memory, where that is told.
+    fn log_bytes(&self) -> Option<u64> {
+        None
+    }
     /// Closes the store as one that is done with it does.
     fn close(self: Box<Self>) -> Outcome<()>;
 }

@@ -16,7 +16,7 @@ pub struct Figure {
 }
 
 /// What a line asks for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub enum Target {
     /// At most so many times the best peer's figure.
     AtMost(f64),
@@ -29,13 +29,14 @@ pub enum Target {
     /// At least what another program measures that is run beside this one.
     Elsewhere(&'static str),
     /// Nothing: it is told for orientation, and less is better.
+    #[default]
     None,
     /// Nothing, and more is better.
     NoneButMore,
 }
 
 /// A line of the comparison.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Line {
     /// What is done.
     pub title: String,
@@ -45,6 +46,8 @@ pub struct Line {
     pub target: Target,
     /// What is asked for beside it, and whether it is so.
     pub also: Vec<(String, bool)>,
+    /// The work is smaller than that for which the limits are set, so that they say nothing of it.
+    pub is_part: bool,
 }
 
 /// All lines so far.
@@ -54,6 +57,16 @@ pub struct Report {
 }
 
 impl Line {
+    /// A line on which nobody stands yet.
+    pub fn new(title: impl Into<String>, target: Target) -> Self {
+        Self { title: title.into(), target, ..Self::default() }
+    }
+
+    /// A line whose work is a share of that for which its limits are set.
+    pub fn of_share(self, scale: f64) -> Self {
+        Self { is_part: scale < 1.0, ..self }
+    }
+
     fn ours(&self) -> Option<f64> {
         self.of(Role::Ours).map(|figure| figure.figure)
     }
@@ -112,7 +125,8 @@ impl Line {
             met = "";
             also = also.trim_start_matches("; ").to_owned();
         }
-        [beside, asked.trim_start_matches("-; ").to_owned(), format!("{met}{also}")]
+        let met = if self.is_part { "not of full size".to_owned() } else { format!("{met}{also}") };
+        [beside, asked.trim_start_matches("-; ").to_owned(), met]
     }
 }
 

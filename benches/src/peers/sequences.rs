@@ -156,7 +156,7 @@ pub fn run(args: &Args, dir: &Path, report: &mut Report) -> Outcome<()> {
     for (title, figures) in reads.into_iter().chain(writes).chain(all).zip(lines) {
         let more = title.ends_with("steps");
         let target = if more { Target::NoneButMore } else { Target::None };
-        report.add(Line { title, figures, target, also: Vec::new() });
+        report.add(Line { figures, ..Line::new(title, target) });
     }
     Ok(())
 }

@@ -121,11 +121,7 @@ pub fn run(args: &Args, dir: &Path, report: &mut Report) -> Outcome<()> {
             text: format!("{figure:.0}"),
         });
     }
-    report.add(Line {
-        title: format!("bytes a record (B); a text has {:.0}", raw as f64 / count),
-        figures,
-        target: Target::None,
-        also: Vec::new(),
-    });
+    let title = format!("bytes a record (B); a text has {:.0}", raw as f64 / count);
+    report.add(Line { figures, ..Line::new(title, Target::None) });
     Ok(())
 }
