@@ -39,7 +39,8 @@ pub fn load(peer: &dyn Peer, dir: &Path, records: &[Record], how: Write) -> Outc
     Ok(Load { written, settled, bytes: allocated(dir)? })
 }
 
-/// Bytes on the disk of all files below a directory; holes do not count.
+/// Bytes on the disk of all files below a directory. Holes do not count, nor does what is set aside
+/// beyond the end of a file.
 pub fn allocated(dir: &Path) -> Outcome<u64> {
     let mut bytes = 0;
     for entry in std::fs::read_dir(dir)? {
@@ -48,7 +49,7 @@ pub fn allocated(dir: &Path) -> Outcome<u64> {
         bytes += if meta.is_dir() {
             allocated(&path)?
         } else {
-            std::os::unix::fs::MetadataExt::blocks(&meta) * 512
+            meta.len().min(std::os::unix::fs::MetadataExt::blocks(&meta) * 512)
         };
     }
     Ok(bytes)
