@@ -6,29 +6,34 @@ use std::time::Instant;
 
 use crate::Outcome;
 use crate::data::mix;
+use crate::peers::memory::kilobytes;
 use crate::peers::timing::{Times, nanos};
 
-/// Measures memory and disk and prints it.
-pub fn run(dir: &Path) -> Outcome<()> {
-    println!("the machine:");
-    let latency = chase();
-    println!("    a load from memory that waits for the one before: {}", nanos(latency));
-    println!("    reading memory in order: {:.1} GB/s on one core", bandwidth());
+/// Measures memory and disk: a line each.
+pub fn run(dir: &Path) -> Outcome<Vec<String>> {
+    let (latency, huge) = chase();
     let (least, middle) = two_threads();
-    println!("    arithmetic by two threads: {middle:.1} × one thread's, at times {least:.1} ×");
-    println!("    writing a file of 1 GiB and syncing it: {:.0} MB/s", write_file(dir)?);
-    let growing = sync_times(dir, false)?;
-    let ready = sync_times(dir, true)?;
-    println!(
-        "    fdatasync after 4 KiB, p50: {} at the end of a growing file, {} within a written one",
-        nanos(growing),
-        nanos(ready)
-    );
-    Ok(())
+    let (growing, ready) = (sync_times(dir, false)?, sync_times(dir, true)?);
+    Ok(vec![
+        format!(
+            "a load from 256 MiB of memory that waits for the one before: {}; {} MiB of them in huge pages",
+            nanos(latency),
+            huge >> 20
+        ),
+        format!("reading memory in order: {:.1} GB/s on one core", bandwidth()),
+        format!("arithmetic by two threads: {middle:.1} × one thread's, at times {least:.1} ×"),
+        format!("writing a file of 1 GiB and syncing it: {:.0} MB/s", write_file(dir)?),
+        format!(
+            "fdatasync after 4 KiB, p50: {} at the end of a growing file, {} within a written one",
+            nanos(growing),
+            nanos(ready)
+        ),
+    ])
 }
 
-/// Nanoseconds of a dependent load in 512 MiB.
-fn chase() -> f64 {
+/// Nanoseconds of a dependent load in 256 MiB, and how many bytes of them the system gave in huge
+/// pages.
+fn chase() -> (f64, u64) {
     let count = 64 << 20;
     // One cycle through all places: Sattolo's shuffle.
     let mut next: Vec<u32> = (0..count).collect();
@@ -43,7 +48,9 @@ fn chase() -> f64 {
     }
     let took = begun.elapsed();
     std::hint::black_box(at);
-    took.as_nanos() as f64 / f64::from(loads)
+    let huge = kilobytes("/proc/self/smaps_rollup", "AnonHugePages");
+    drop(next);
+    (took.as_nanos() as f64 / f64::from(loads), huge)
 }
 
 /// Gigabytes a second.

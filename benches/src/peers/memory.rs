@@ -7,8 +7,13 @@ use std::time::Duration;
 
 /// A line of the process's status, in bytes; 0 where that is not told.
 pub fn status(field: &str) -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    kilobytes("/proc/self/status", field)
+}
+
+/// A figure in a file that tells names and kilobytes, in bytes; 0 where it is not told.
+pub fn kilobytes(path: &str, field: &str) -> u64 {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
     let kilobytes = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse().ok());
     kilobytes.unwrap_or(0u64) * 1024
 }

@@ -29,6 +29,7 @@ mod mix_29;
 mod mixed;
 mod ours;
 mod peer;
+mod platform;
 mod reads;
 #[cfg(feature = "redb")]
 mod redb;
@@ -74,6 +75,9 @@ pub struct Args {
     /// The folder of the weather set: features.csv, spine.csv, expected-no-ttl.csv.
     #[arg(long)]
     weather: Option<PathBuf>,
+    /// Writes the report as a table in Markdown to a file, behind what the machine is.
+    #[arg(long)]
+    markdown: Option<PathBuf>,
     /// Writes the data for other programs to a folder, and does nothing else.
     #[arg(long)]
     export: Option<PathBuf>,
@@ -137,26 +141,37 @@ pub fn run(args: &Args) -> Outcome<()> {
         Some(dir) => tempfile::tempdir_in(dir)?,
         None => tempfile::tempdir()?,
     };
-    println!("reading the clock twice costs {:.0} ns, taken off", timing::clock_cost());
-    println!("latencies are p50 / p99 / p99.9 of single calls [a call in the middle block of 64]");
     let mut report = Report::default();
-    if args.wants("machine") {
-        machine::run(dir.path())?;
+    report.tell(platform::lines(dir.path()));
+    let outcome = all_lines(args, dir.path(), &mut report);
+    // A run that fails has its lines up to there, too.
+    println!("\n{}", report.table());
+    if let Some(path) = &args.markdown {
+        std::fs::write(path, report.markdown())?;
     }
-    let (dir, report_to) = (dir.path(), &mut report);
-    set_a(args, dir, report_to)?;
-    deep::run(args, dir, report_to)?;
-    set_d(args, dir, report_to)?;
-    texts::run(args, dir, report_to)?;
-    many::run(args, dir, report_to)?;
-    sequences::run(args, dir, report_to)?;
-    late_p::run(args, dir, report_to)?;
-    mix_29::run(args, dir, report_to)?;
-    wide::run(args, dir, report_to)?;
-    weather::run(args, dir, report_to)?;
-    durable::run(args, dir, report_to)?;
-    report.print();
-    Ok(())
+    outcome
+}
+
+/// One set of data after another.
+fn all_lines(args: &Args, dir: &Path, report: &mut Report) -> Outcome<()> {
+    if args.wants("machine") {
+        report.tell(machine::run(dir)?);
+    }
+    report.tell(vec![
+        format!("reading the clock twice costs {:.0} ns, taken off", timing::clock_cost()),
+        "latencies are p50 / p99 / p99.9 of single calls [a call in the middle block of 64]".into(),
+    ]);
+    set_a(args, dir, report)?;
+    deep::run(args, dir, report)?;
+    set_d(args, dir, report)?;
+    texts::run(args, dir, report)?;
+    many::run(args, dir, report)?;
+    sequences::run(args, dir, report)?;
+    late_p::run(args, dir, report)?;
+    mix_29::run(args, dir, report)?;
+    wide::run(args, dir, report)?;
+    weather::run(args, dir, report)?;
+    durable::run(args, dir, report)
 }
 
 /// The lines of A.

@@ -53,6 +53,8 @@ pub struct Line {
 /// All lines so far.
 #[derive(Default)]
 pub struct Report {
+    /// What is told before them: the machine, the command.
+    about: Vec<String>,
     lines: Vec<Line>,
 }
 
@@ -131,6 +133,12 @@ impl Line {
 }
 
 impl Report {
+    /// Adds something that is told before the lines, and prints it at once.
+    pub fn tell(&mut self, about: Vec<String>) {
+        about.iter().for_each(|line| println!("{line}"));
+        self.about.extend(about);
+    }
+
     /// Adds a line, and prints it at once.
     pub fn add(&mut self, line: Line) {
         println!("{}", line.title);
@@ -142,8 +150,14 @@ impl Report {
         self.lines.push(line);
     }
 
-    /// All lines as a table.
-    pub fn print(&self) {
+    /// What is told before the lines as a list, and behind it all lines as a table.
+    pub fn markdown(&self) -> String {
+        let about = self.about.iter().map(|line| format!("- {line}\n")).collect::<String>();
+        format!("{about}\n{}", self.table())
+    }
+
+    /// All lines as a table, with a column for each who took part.
+    pub fn table(&self) -> String {
         let mut names: Vec<&'static str> = Vec::new();
         for role in [Role::Ours, Role::Peer, Role::Floor] {
             for figure in self.lines.iter().flat_map(|line| &line.figures) {
@@ -153,8 +167,8 @@ impl Report {
             }
         }
         let heads = names.iter().map(|name| format!(" {name} |")).collect::<String>();
-        println!("\n| line |{heads} to the best peer | target | |");
-        println!("| --- |{} --- | --- | --- |", " --- |".repeat(names.len()));
+        let mut table = format!("| line |{heads} to the best peer | target | |\n");
+        table.push_str(&format!("| --- |{} --- | --- | --- |\n", " --- |".repeat(names.len())));
         for line in &self.lines {
             let text = |name: &&'static str| {
                 let figure = line.figures.iter().find(|figure| figure.name == *name);
@@ -162,7 +176,8 @@ impl Report {
             };
             let cells = names.iter().map(text).collect::<String>();
             let [beside, asked, met] = line.verdict();
-            println!("| {} |{cells} {beside} | {asked} | {met} |", line.title);
+            table.push_str(&format!("| {} |{cells} {beside} | {asked} | {met} |\n", line.title));
         }
+        table
     }
 }
