@@ -10,7 +10,7 @@ use crate::peers::ingest::{BATCH, Load, load, open};
 use crate::peers::peer::{Record, Role, Setup, Write};
 use crate::peers::reads::{self, Kind, Loaded};
 use crate::peers::report::{Figure, Line, Report, Target};
-use crate::peers::{Args, rates};
+use crate::peers::{Args, better_of, load_into, rates};
 
 /// Records of a hundred that come late.
 const LATE: u64 = 10;
@@ -27,8 +27,10 @@ pub fn ingest(
     if !args.wants("ingest-late") {
         return Ok(());
     }
-    let (stores, loads) = crate::peers::load_all(args, &dir.join("late"), data, LATE)?;
-    let mut line = rates("ingest with 10 % late, to quiescence (A)", data, &stores, &loads);
+    let turns = args.load_turns();
+    let (stores, loads) = load_into(&args.entrants(), &dir.join("late"), data, LATE, turns)?;
+    let title = format!("ingest with 10 % late, to quiescence{} (A)", better_of(turns));
+    let mut line = rates(title, data, &stores, &loads);
     if let Some((before, now)) = in_order.zip(loads.first()) {
         let slower = now.settled / before.settled;
         let what = format!("≤ 1.25 × the time in order ({slower:.2} ×)");

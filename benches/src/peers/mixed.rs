@@ -88,7 +88,7 @@ pub fn run(args: &Args, dir: &Path, data: &Data, report: &mut Report) -> Outcome
     let mut writer = Line::new("that writer", Target::NoneButMore);
     for entrant in args.entrants().into_iter().filter(|entrant| entrant.role != Role::Floor) {
         let own = dir.join(format!("mixed-{}", entrant.name));
-        let (stores, _) = load_into(&[entrant], &own, data, 0)?;
+        let (stores, _) = load_into(&[entrant], &own, data, 0, 1)?;
         let peer = &*stores[0].peer;
         let timed = |elapsed| elapsed >= LENGTH / 2;
         let idle = read(peer, data, &asks, &timed)?;
