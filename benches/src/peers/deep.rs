@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::Outcome;
 use crate::peers::dataset::{Data, Size};
-use crate::peers::ingest::{load, open};
+use crate::peers::ingest::load;
 use crate::peers::peer::{Record, Role, Setup, Write};
 use crate::peers::reads::{self, Kind, Loaded};
 use crate::peers::report::{Line, Report, Target};
@@ -61,9 +61,9 @@ fn beside_newest(
     let entrants = args.entrants();
     let ours = entrants.first().ok_or("nobody takes part")?;
     let flat = dir.join("newest");
-    let peer = open(ours, &flat, setup)?;
-    load(&*peer, &flat, &newest, Write::default())?;
-    let shallow = [Loaded { name: "newest alone", role: Role::Peer, peer }];
+    let mut shallow = [Loaded::open(*ours, &flat, setup)?];
+    (shallow[0].name, shallow[0].role) = ("newest alone", Role::Peer);
+    load(&*shallow[0].peer, &flat, &newest, Write::default())?;
     let mut rounds = Vec::new();
     for asks in asks.chunks(asks.len() / args.rounds) {
         let deep = reads::measure(&stores[..1], data, Kind::LatestRow, asks, 1)?;

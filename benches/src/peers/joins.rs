@@ -1,4 +1,7 @@
 //! Point-in-time joins of a spine with all features, timed in turns and checked cell by cell.
+//!
+//! Each join is the first thing that is asked of a store that was just opened: its files may be in the
+//! page cache, and nothing of them is in the process.
 
 use std::time::Instant;
 
@@ -32,45 +35,72 @@ pub fn sum(joined: &dyn Joined, rows: usize, width: usize) -> u64 {
     sums.fold(0u64, u64::wrapping_add)
 }
 
-/// Seconds that each entrant takes for the spine, the middle of some rounds, and a word on its
-/// plans: each is tried once, and the fastest is measured.
+/// An entrant between two joins.
+struct Turn {
+    store: Loaded,
+    /// The fastest plan, and a word on all of them.
+    plan: usize,
+    told: String,
+    times: Vec<f64>,
+}
+
+/// What a join of an entrant took: seconds, and a word on its plans.
+pub type Took = (f64, String);
+
+/// What each entrant takes for the spine, the middle of some rounds: each of its plans is tried once,
+/// and the fastest is measured. The stores are given back.
 pub fn measure(
-    stores: &[Loaded],
+    stores: Vec<Loaded>,
     data: &Data,
     spine: &[SpineRow],
     threads: usize,
     rounds: usize,
-) -> Outcome<Vec<(f64, String)>> {
+) -> Outcome<(Vec<Loaded>, Vec<Took>)> {
     let width = usize::from(data.size.features);
     let right = expected(spine, width, |entity, feature, t| data.as_of(entity, feature, t));
-    let cells = (spine.len() * width) as f64;
-    let mut plans = Vec::new();
-    for store in stores {
+    let mut turns = Vec::new();
+    for mut store in stores {
         let names = store.peer.reader()?.plans();
         let (mut best, mut told) = ((f64::MAX, 0), String::new());
         for (plan, name) in names.iter().enumerate() {
-            let begun = Instant::now();
-            store.peer.join(spine, threads, plan)?;
-            let took = begun.elapsed().as_secs_f64();
+            let took;
+            (store, took, _) = join_anew(store, spine, threads, plan)?;
             if names.len() > 1 {
+                let cells = (spine.len() * width) as f64;
                 told.push_str(&format!(", {name} {:.2}", cells / took / 1e6));
             }
             if took < best.0 {
                 best = (took, plan);
             }
         }
-        plans.push((best.1, told));
+        turns.push(Turn { store, plan: best.1, told, times: Vec::new() });
     }
-    let mut times = vec![Vec::new(); stores.len()];
     for _ in 0..rounds {
-        for ((store, (plan, _)), times) in stores.iter().zip(&plans).zip(&mut times) {
-            let begun = Instant::now();
-            let joined = store.peer.join(spine, threads, *plan)?;
-            times.push(begun.elapsed().as_secs_f64());
+        let mut next = Vec::new();
+        for Turn { store, plan, told, mut times } in turns {
+            let (store, took, joined) = join_anew(store, spine, threads, plan)?;
+            times.push(took);
             if sum(&*joined, spine.len(), width) != right {
                 return Err(format!("the join of {} is wrong", store.name).into());
             }
+            next.push(Turn { store, plan, told, times });
         }
+        turns = next;
     }
-    Ok(times.into_iter().zip(plans).map(|(times, (_, told))| (median(times), told)).collect())
+    let each = turns.into_iter().map(|turn| (turn.store, (median(turn.times), turn.told)));
+    Ok(each.unzip())
+}
+
+/// Opens a store again and joins: the seconds of the join alone.
+fn join_anew(
+    store: Loaded,
+    spine: &[SpineRow],
+    threads: usize,
+    plan: usize,
+) -> Outcome<(Loaded, f64, Box<dyn Joined>)> {
+    let store = store.reopened()?;
+    let begun = Instant::now();
+    let joined = store.peer.join(spine, threads, plan)?;
+    let took = begun.elapsed().as_secs_f64();
+    Ok((store, took, joined))
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::Outcome;
 use crate::peers::dataset::Data;
-use crate::peers::ingest::{BATCH, Load, load, open};
+use crate::peers::ingest::{BATCH, Load, load};
 use crate::peers::peer::{Record, Role, Setup, Write};
 use crate::peers::reads::{self, Kind, Loaded};
 use crate::peers::report::{Figure, Line, Report, Target};
@@ -70,20 +70,20 @@ pub fn rows(args: &Args, dir: &Path, data: &Data, report: &mut Report) -> Outcom
     });
     for entrant in args.entrants().into_iter().filter(|entrant| entrant.role != Role::Floor) {
         let own = dir.join("after-late");
-        let peer = open(&entrant, &own, setup)?;
+        let store = [Loaded::open(entrant, &own, setup)?];
+        let peer = &*store[0].peer;
         let files = own.join(entrant.name);
-        load(&*peer, &files, &on_time, Write { may_be_late: false, synced: false })?;
+        load(peer, &files, &on_time, Write { may_be_late: false, synced: false })?;
         for batch in late.chunks(BATCH) {
             peer.write(batch, Write { may_be_late: true, synced: false })?;
         }
         let written = Instant::now();
-        let store = [Loaded { name: entrant.name, role: entrant.role, peer }];
         let mut at_once = Vec::new();
         for kind in kinds {
             at_once.push(reads::measure(&store, data, kind, &asks, 1)?[0]);
         }
         let read_for = written.elapsed().as_secs_f64();
-        store[0].peer.settle()?;
+        peer.settle()?;
         for ((kind, (latency, plan)), line) in kinds.into_iter().zip(at_once).zip(&mut lines) {
             let (settled, _) = reads::measure(&store, data, kind, &asks, 1)?[0];
             let times = latency.p50 / settled.p50.max(1.0);

@@ -18,7 +18,7 @@ use crate::Outcome;
 use crate::data::{HOUR, mix};
 use crate::peers::Args;
 use crate::peers::dataset::{Ask, Data, Size, Zipf, normal};
-use crate::peers::ingest::{BATCH, open};
+use crate::peers::ingest::BATCH;
 use crate::peers::peer::{Cell, Record, Role, Setup, Write};
 use crate::peers::reads::{self, Kind, Loaded};
 use crate::peers::report::{Figure, Line, Report, Target};
@@ -93,21 +93,21 @@ fn beside_others(
         Line::new(title, Target::None)
     });
     for entrant in args.entrants().into_iter().filter(|entrant| entrant.role != Role::Floor) {
-        let peer = open(&entrant, dir, setup)?;
+        let store = [Loaded::open(entrant, dir, setup)?];
+        let peer = &*store[0].peer;
         let mut batch = Vec::with_capacity(BATCH);
         for arrivals in arrivals.chunks(BATCH) {
             batch.clear();
             batch.extend(arrivals.iter().map(|(_, record)| *record));
             peer.write(&batch, Write { may_be_late: true, synced: false })?;
         }
-        let store = [Loaded { name: entrant.name, role: entrant.role, peer }];
         for (line, is_at_rest) in lines.iter_mut().zip([false, true]) {
             if is_at_rest {
-                store[0].peer.settle()?;
+                peer.settle()?;
             }
-            let before = store[0].peer.visits();
+            let before = peer.visits();
             let (latency, plan) = reads::measure(&store, data, Kind::AsOfRow, asks, 1)?[0];
-            let visits = before.zip(store[0].peer.visits()).map(|((visited, lookups), now)| {
+            let visits = before.zip(peer.visits()).map(|((visited, lookups), now)| {
                 format!(", {:.2} sources a lookup", (now.0 - visited) / (now.1 - lookups))
             });
             let text = reads::text(&latency, plan) + &visits.unwrap_or_default();

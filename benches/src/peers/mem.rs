@@ -76,6 +76,10 @@ impl Peer for Mem {
         })
     }
 
+    fn is_kept(&self) -> bool {
+        false
+    }
+
     fn close(self: Box<Self>) -> Outcome<()> {
         Ok(())
     }

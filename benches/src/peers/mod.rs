@@ -46,7 +46,7 @@ use std::path::{Path, PathBuf};
 
 use crate::Outcome;
 use crate::peers::dataset::{Data, Size, Zipf};
-use crate::peers::ingest::{Load, load, open};
+use crate::peers::ingest::{Load, load};
 use crate::peers::peer::{Entrant, Role, Setup, Write};
 use crate::peers::reads::{Kind, Loaded};
 use crate::peers::report::{Figure, Line, Report, Target};
@@ -213,7 +213,7 @@ fn set_a(args: &Args, dir: &Path, report: &mut Report) -> Outcome<()> {
 /// Loads A, times what is read of it, and closes; what the load of ours took.
 fn loaded_a(args: &Args, dir: &Path, data: &Data, report: &mut Report) -> Outcome<Option<Load>> {
     let turns = args.load_turns();
-    let (stores, loads) = load_into(&args.entrants(), &dir.join("a"), data, 0, turns)?;
+    let (mut stores, loads) = load_into(&args.entrants(), &dir.join("a"), data, 0, turns)?;
     if args.wants("ingest") {
         let title = format!("ingest, buffered, to quiescence{} (A)", better_of(turns));
         let mut line = rates(title, data, &stores, &loads);
@@ -239,7 +239,7 @@ fn loaded_a(args: &Args, dir: &Path, data: &Data, report: &mut Report) -> Outcom
         report.add(read_line(&stores, data, title, kind, asks, args.rounds, target)?);
     }
     if args.wants("join") {
-        join_lines(args, data, &stores, "A", report)?;
+        stores = join_lines(args, data, stores, "A", report)?;
     }
     stores.into_iter().try_for_each(|store| store.peer.close())?;
     Ok(loads.first().copied())
@@ -251,12 +251,12 @@ fn set_d(args: &Args, dir: &Path, report: &mut Report) -> Outcome<()> {
         return Ok(());
     }
     let data = Data::new(D.scaled(args.scale));
-    let (stores, loads) = load_all(args, &dir.join("d"), &data, 0)?;
+    let (mut stores, loads) = load_all(args, &dir.join("d"), &data, 0)?;
     if args.wants("bytes") {
         report.add(bytes("bytes a record (D)", 2.5, "≤ 2.5", &data, &stores, &loads));
     }
     if args.wants("join-shared") {
-        join_lines(args, &data, &stores, "D", report)?;
+        stores = join_lines(args, &data, stores, "D", report)?;
     }
     stores.into_iter().try_for_each(|store| store.peer.close())
 }
@@ -287,8 +287,8 @@ fn load_into(
     let (mut stores, mut loads) = (Vec::new(), Vec::<Load>::new());
     for turn in 1..=turns {
         for (place, entrant) in entrants.iter().enumerate() {
-            let (peer, files) = (open(entrant, dir, setup)?, dir.join(entrant.name));
-            let took = load(&*peer, &files, &records, how)?;
+            let (store, files) = (Loaded::open(*entrant, dir, setup)?, dir.join(entrant.name));
+            let took = load(&*store.peer, &files, &records, how)?;
             let Load { written, settled, .. } = took;
             println!("{} loaded: {written:.1} s, {settled:.1} s settled", entrant.name);
             match loads.get_mut(place) {
@@ -296,10 +296,10 @@ fn load_into(
                 None => loads.push(took),
             }
             if turn < turns {
-                peer.close()?;
+                store.peer.close()?;
                 std::fs::remove_dir_all(files)?;
             } else {
-                stores.push(Loaded { name: entrant.name, role: entrant.role, peer });
+                stores.push(store);
             }
         }
     }
@@ -330,14 +330,14 @@ fn read_line(
     Ok(Line { figures, also, ..Line::new(title, Target::AtMost(target)) })
 }
 
-/// Joins of one spine: shuffled and sorted, with one thread and with two.
+/// Joins of one spine: shuffled and sorted, with one thread and with two. The stores are given back.
 fn join_lines(
     args: &Args,
     data: &Data,
-    stores: &[Loaded],
+    mut stores: Vec<Loaded>,
     set: &str,
     report: &mut Report,
-) -> Outcome<()> {
+) -> Outcome<Vec<Loaded>> {
     #[expect(clippy::cast_sign_loss, clippy::cast_possible_truncation, reason = "a share")]
     let rows = (200_000.0 * args.scale) as usize;
     let mut single = 0.0;
@@ -345,7 +345,8 @@ fn join_lines(
         let spine = data.size.spine(rows, sorted);
         let cells = rows as f64 * f64::from(data.size.features);
         for threads in [1, 2] {
-            let took = joins::measure(stores, data, &spine, threads, args.rounds.min(3))?;
+            let took;
+            (stores, took) = joins::measure(stores, data, &spine, threads, args.rounds.min(3))?;
             let each = stores.iter().zip(took).map(|(store, (seconds, plans))| {
                 let figure = cells / seconds / 1e6;
                 let text = format!("{figure:.2} M cells/s{plans}");
@@ -360,7 +361,7 @@ fn join_lines(
                 also.push(("≥ 1.8 × one thread".to_owned(), ours >= 1.8 * single));
             }
             let threads = if threads == 1 { "one thread" } else { "two threads" };
-            let title = format!("join of {rows} {order} rows, {threads} ({set})");
+            let title = format!("join of {rows} {order} rows, just opened, {threads} ({set})");
             let target = match set {
                 "D" => Target::Elsewhere("≥ Polars in benches/offline/joins.py"),
                 _ => Target::AtLeast(5.0),
@@ -368,7 +369,7 @@ fn join_lines(
             report.add(Line { figures, also, ..Line::new(title, target) });
         }
     }
-    Ok(())
+    Ok(stores)
 }
 
 fn rates(title: String, data: &Data, stores: &[Loaded], loads: &[Load]) -> Line {

@@ -161,6 +161,10 @@ pub trait Peer: Sync {
     fn log_bytes(&self) -> Option<u64> {
         None
     }
+    /// Whether what it holds is in files, to be opened again.
+    fn is_kept(&self) -> bool {
+        true
+    }
     /// Closes the store as one that is done with it does.
     fn close(self: Box<Self>) -> Outcome<()>;
 }

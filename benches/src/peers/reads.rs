@@ -3,11 +3,13 @@
 //! Each entrant answers the same questions as the others of its round. What it answered is summed
 //! between the timed calls and held against the generator's sum after the round.
 
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::Outcome;
 use crate::peers::dataset::{Ask, Data};
-use crate::peers::peer::{Cell, Peer, Reader, Role, checksum};
+use crate::peers::ingest::open;
+use crate::peers::peer::{Cell, Entrant, Peer, Reader, Role, Setup, checksum};
 use crate::peers::report::Figure;
 use crate::peers::timing::{BLOCK, Latency, Times, median, middle, nanos};
 
@@ -19,6 +21,28 @@ pub struct Loaded {
     pub role: Role,
     /// The store.
     pub peer: Box<dyn Peer>,
+    entrant: Entrant,
+    dir: PathBuf,
+    setup: Setup,
+}
+
+impl Loaded {
+    /// Opens an entrant's store in a directory of its own.
+    pub fn open(entrant: Entrant, dir: &Path, setup: Setup) -> Outcome<Self> {
+        let (name, role, dir) = (entrant.name, entrant.role, dir.to_path_buf());
+        Ok(Self { name, role, peer: open(&entrant, &dir, setup)?, entrant, dir, setup })
+    }
+
+    /// Closes it and opens it again, so that nothing that it had read is left in the process. What is
+    /// kept in no file stays as it is.
+    pub fn reopened(self) -> Outcome<Self> {
+        if !self.peer.is_kept() {
+            return Ok(self);
+        }
+        self.peer.close()?;
+        let peer = open(&self.entrant, &self.dir, self.setup)?;
+        Ok(Self { peer, ..self })
+    }
 }
 
 /// What is asked.
