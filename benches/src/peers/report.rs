@@ -167,7 +167,7 @@ impl Report {
             }
         }
         let heads = names.iter().map(|name| format!(" {name} |")).collect::<String>();
-        let mut table = format!("| line |{heads} to the best peer | target | |\n");
+        let mut table = format!("| line |{heads} to the best peer | target | met |\n");
         table.push_str(&format!("| --- |{} --- | --- | --- |\n", " --- |".repeat(names.len())));
         for line in &self.lines {
             let text = |name: &&'static str| {
