@@ -1,17 +1,20 @@
 //! mix-29: texts of about 300 bytes, now and then many times as long; 29 reads of the newest one of a
 //! series for each write of another, for a while, with flushes and merges going on.
 //!
-//! Entities that are asked for often are written often, by Zipf 0.99.
+//! Entities that are asked for often are written often, by Zipf 0.99. Beside it the same reads are timed
+//! while another thread writes at full speed.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::Outcome;
 use crate::data::{HOUR, mix};
 use crate::peers::Args;
+use crate::peers::beside::{self, Growing};
 use crate::peers::dataset::{Zipf, below, normal};
 use crate::peers::ingest::{BATCH, open};
-use crate::peers::peer::{Peer, Role, Setup, TextRecord, Texts};
+use crate::peers::peer::{Entrant, Peer, Reader, Role, Setup, TextRecord, Texts};
 use crate::peers::report::{Figure, Line, Report, Target};
 use crate::peers::texts::{text_of, words};
 use crate::peers::timing::{Times, nanos};
@@ -26,6 +29,10 @@ const LONGEST: f64 = 16_384.0;
 
 /// Each reads and writes for so long.
 const LENGTH: Duration = Duration::from_secs(20);
+
+/// What a writer at full speed writes are so many texts, each behind words that no other record has:
+/// making new ones would be most of its time.
+const READY: u32 = 4_096;
 
 /// The texts of all series, and how many versions each has.
 struct Series {
@@ -110,6 +117,92 @@ fn take(peer: &dyn Peer, series: &mut Series, zipf: &Zipf) -> Outcome<Took> {
         took.steps += 1;
     }
     Ok(took)
+}
+
+/// Series that a writer goes on with from their end, a microsecond a record.
+struct Written {
+    series: Series,
+    zipf: Zipf,
+    ready: Vec<String>,
+}
+
+impl Written {
+    const END: i64 = START + SHAPE.2 as i64 * HOUR;
+
+    /// A series that is asked for, or written.
+    fn draw(&self, drawn: u64) -> (u32, u16) {
+        let feature = u16::try_from(below(mix(drawn), u32::from(SHAPE.1))).unwrap_or_default();
+        (self.zipf.draw(drawn), feature)
+    }
+}
+
+impl Growing for Written {
+    type Record = TextRecord;
+    type Room = Texts;
+
+    fn record(&self, n: u64, record: &mut TextRecord) {
+        let drawn = mix(n ^ 0x2900_0000_0000);
+        (record.entity, record.feature) = self.draw(drawn);
+        record.time = Self::END + n.cast_signed();
+        let ready = &self.ready[below(mix(drawn ^ 1), READY) as usize];
+        record.text.clear();
+        let TextRecord { entity, feature, .. } = record;
+        // Writing to a string does not fail.
+        let _ = write!(record.text, "{entity}/{feature}, {n}:{ready}");
+    }
+
+    fn write(&self, peer: &dyn Peer, batch: &[TextRecord]) -> Outcome<()> {
+        peer.write_text(batch)
+    }
+
+    fn read(
+        &self,
+        reader: &mut dyn Reader,
+        n: usize,
+        found: &mut Texts,
+        times: &mut Times,
+    ) -> Outcome<()> {
+        let (entity, feature) = self.draw(mix(n as u64 ^ 0x29_0000));
+        found.clear();
+        let called = Instant::now();
+        reader.latest_text(entity, feature, found)?;
+        times.push(called);
+        let time = found.newest().ok_or("a series without a text")?;
+        let mut expected = TextRecord::default();
+        match u64::try_from(time - Self::END) {
+            Ok(n) => self.record(n, &mut expected),
+            Err(_) => expected = self.series.record(entity, feature, SHAPE.2 - 1),
+        }
+        let is_of_series = (expected.entity, expected.feature) == (entity, feature);
+        if is_of_series && found.is_one(expected.time, expected.text.as_bytes()) {
+            return Ok(());
+        }
+        Err(format!("the newest text of {entity}/{feature} is wrong").into())
+    }
+}
+
+/// The newest texts while a writer runs at full speed, each entrant with a store of its own.
+pub fn beside_writer(args: &Args, dir: &Path, report: &mut Report) -> Outcome<()> {
+    if !args.wants("mixed-29") {
+        return Ok(());
+    }
+    let series = Series::new(args.scale);
+    let (first, zipf) = (series.first(), Zipf::new(series.entities, 0.99));
+    let ready = (0..READY).map(|n| series.record(0, u16::MAX, n).text).collect();
+    // What is written comes on top.
+    let records = first.len() as u64 + 20_000_000;
+    let setup = Setup { features: SHAPE.1, records, text: true, ..Setup::default() };
+    let load = |entrant: Entrant, dir: &Path| {
+        let peer = open(&entrant, dir, setup)?;
+        for batch in first.chunks(BATCH) {
+            peer.write_text(batch)?;
+        }
+        peer.settle()?;
+        Ok(peer)
+    };
+    let written = Written { series, zipf, ready };
+    let title = "mix-29: the newest text of a series";
+    beside::run(args, title, &dir.join("mixed-29"), &written, load, report)
 }
 
 /// Loads the texts into all that hold them, and lets each read and write for a while.

@@ -3,6 +3,7 @@
 //! Peers are set up as somebody would who knows them; each file says how. The figures of a line come
 //! from rounds in which all take turns, and every answer is held against the generator.
 
+mod beside;
 mod child;
 mod dataset;
 mod deep;
@@ -175,6 +176,7 @@ fn all_lines(args: &Args, dir: &Path, report: &mut Report) -> Outcome<()> {
     sequences::run(args, dir, report)?;
     late_p::run(args, dir, report)?;
     mix_29::run(args, dir, report)?;
+    mix_29::beside_writer(args, dir, report)?;
     wide::run(args, dir, report)?;
     weather::run(args, dir, report)?;
     durable::run(args, dir, report)

@@ -9,7 +9,7 @@ use std::path::Path;
 use crate::Outcome;
 
 /// One value of one feature of one entity, with the time at which it became true.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Record {
     /// When it became true.
     pub time: i64,
@@ -22,7 +22,7 @@ pub struct Record {
 }
 
 /// A text in place of a number.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TextRecord {
     /// When it became true.
     pub time: i64,
@@ -80,6 +80,11 @@ impl Texts {
     pub fn push(&mut self, time: i64, text: &[u8]) {
         self.times.push(time);
         self.bytes.extend_from_slice(text);
+    }
+
+    /// The event time of the newest one.
+    pub fn newest(&self) -> Option<i64> {
+        self.times.first().copied()
     }
 
     /// Whether there is this one alone.
