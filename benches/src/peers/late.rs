@@ -90,7 +90,7 @@ pub fn rows(args: &Args, dir: &Path, data: &Data, report: &mut Report) -> Outcom
             line.figures.push(Figure {
                 name: entrant.name,
                 role: entrant.role,
-                figure: times,
+                figure: latency.p50,
                 text: format!("{} = {times:.2} × at rest", reads::text(&latency, plan)),
             });
             if entrant.role == Role::Ours {
