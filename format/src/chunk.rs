@@ -3,10 +3,12 @@
 //! ```text
 //! u8       width of the ids: 1, 2, 4, or 0: a run (low half)
 //!          | width of the ends: 1, 2, 4, or 0 where there are none (high half)
-//! u8       flags: event times 1 one list | 2 each column its own   (neither: side by side)
+//! u8       flags: event times 1 one list | 2 each column its own | 3 some lists
+//!                 (neither: side by side)
 //!                 commits     4 one list | 8 places | 12 timeline  (neither: side by side)
 //!                 16 known times of their own | 32 has sources | 64 has kinds
-//!                 128 numbers side by side: there are no ends and no bodies; not with 2
+//!                 128 numbers side by side: there are no ends and no bodies; not where each column
+//!                 has its own event times
 //! varint   number of columns C, 1 to MAX_FEATURES
 //! ints     C numbers of revisions, each at least 1; R in all
 //! ids      C feature ids, ascending; a run: varint, the first, and each is one more than the one
@@ -15,6 +17,7 @@
 //! times    one list: ints of N event times, which are those of every column
 //!          side by side: lines of the C columns' event times, R in all
 //!          each its own: nothing here
+//!          some lists: see `listed`
 //! kinds    ints of R kinds                                if flagged; else all are values
 //! bodies   or numbers side by side, see `beside`
 //! commits  one list: ints of N commits, which are those of every column
@@ -47,6 +50,7 @@ mod encode;
 mod grid;
 #[cfg(target_arch = "x86_64")]
 mod lanes;
+mod listed;
 mod numbers;
 mod rows;
 
@@ -54,7 +58,8 @@ use self::beside::Beside;
 pub use self::column::{Column, Orders, OrdersBack};
 use self::column::{ColumnValues, Commits};
 pub use self::encode::{ColumnInput, encode};
-pub use self::grid::Grid;
+pub use self::grid::{Grid, Starts};
+use self::listed::Listed;
 pub use self::numbers::{Moment, NumberColumn};
 pub use self::rows::{Cells, Moments, Wanted, answer_newest};
 use crate::head::{MAX_FEATURES, place_in_run};
@@ -64,8 +69,11 @@ use crate::timeline::{self, Timeline};
 use crate::values::NumberValues;
 use crate::wire::{Decoded, Malformed, Reader, narrow, uint, wide};
 
+/// Which form event times have: none of these where they lie side by side.
+const TIMES: u8 = 3;
 const ONE_TIMES: u8 = 1;
 const OWN_TIMES: u8 = 2;
+const LISTED_TIMES: u8 = 3;
 const ONE_COMMITS: u8 = 4;
 const PLACED_COMMITS: u8 = 8;
 const COMMITS_BY_TIME: u8 = ONE_COMMITS | PLACED_COMMITS;
@@ -99,6 +107,8 @@ pub struct Chunk<'a> {
     ends: usize,
     /// None of a column that has its own.
     times: Ints<'a>,
+    /// Which of them each column has, where they are some lists.
+    listed: Option<Listed<'a>>,
     kinds: Option<Ints<'a>>,
     bodies: usize,
     beside: Option<Beside<'a>>,
@@ -115,13 +125,11 @@ impl<'a> Chunk<'a> {
         let widths = reader.u8()?;
         let flags = reader.u8()?;
         let (id_width, end_width) = (widths & 15, widths >> 4);
-        let both = |a: u8, b: u8| flags & (a | b) == a | b;
         let is_beside = flags & NUMBERS_BESIDE != 0;
         let ends_fit = if is_beside { end_width == 0 } else { matches!(end_width, 1 | 2 | 4) };
         if !matches!(id_width, 0 | 1 | 2 | 4)
             || !ends_fit
-            || both(NUMBERS_BESIDE, OWN_TIMES)
-            || both(ONE_TIMES, OWN_TIMES)
+            || is_beside && flags & TIMES == OWN_TIMES
         {
             return Err(fault);
         }
@@ -131,7 +139,7 @@ impl<'a> Chunk<'a> {
             return Err(fault);
         }
         let counts = Ints::decode(&mut reader, columns)?;
-        let is_one = flags & ONE_TIMES != 0 || flags & COMMITS_BY_TIME == ONE_COMMITS;
+        let is_one = flags & TIMES == ONE_TIMES || flags & COMMITS_BY_TIME == ONE_COMMITS;
         let revisions = total(&counts, is_one).ok_or(fault)?;
         let first_id = if id_width == 0 { reader.varint_u32()? } else { 0 };
         if columns - 1 > (u32::MAX - first_id) as usize {
@@ -141,10 +149,16 @@ impl<'a> Chunk<'a> {
         reader.take(columns.saturating_mul(usize::from(id_width)))?;
         let ends = reader.position();
         reader.take(columns.saturating_mul(usize::from(end_width)))?;
-        let times = match flags & (ONE_TIMES | OWN_TIMES) {
+        let mut listed = None;
+        let times = match flags & TIMES {
             0 => Ints::decode(&mut reader, revisions)?,
             ONE_TIMES => Ints::decode(&mut reader, narrow(counts.get(0).cast_unsigned()))?,
-            _ => Ints::none(),
+            OWN_TIMES => Ints::none(),
+            _ => {
+                let (lists, times) = Listed::decode(&mut reader, columns, revisions)?;
+                listed = Some(lists);
+                times
+            }
         };
         let kinds = match flags & HAS_KINDS {
             0 => None,
@@ -167,6 +181,7 @@ impl<'a> Chunk<'a> {
             first_id,
             ends,
             times,
+            listed,
             kinds,
             bodies,
             beside,
@@ -263,7 +278,8 @@ impl<'a> Chunk<'a> {
         }
         let (mut at, mut before) =
             if walk.column <= index { (walk.column, walk.before) } else { (0, 0) };
-        while at < index {
+        // Who asks for a column that is not there is told by who looks for its parts.
+        while at < index.min(self.columns) {
             before += narrow(self.counts.get(at).cast_unsigned());
             at += 1;
         }
@@ -297,23 +313,22 @@ impl<'a> Chunk<'a> {
         reader: &mut Reader<'a>,
         walk: &mut Walk<'a>,
     ) -> Decoded<List<'a>> {
-        match self.listed_times((count, before)) {
-            Some(times) => Ok(times),
-            None => {
-                let all = self.own_times(index, count, reader, walk)?;
-                Ok(List { all, before: 0, count })
-            }
+        if self.flags & TIMES == OWN_TIMES {
+            let all = self.own_times(index, count, reader, walk)?;
+            return Ok(List { all, before: 0, count });
         }
+        self.times_of_all(index, (count, before))
     }
 
-    /// The event times of a column, if it has none of its own.
+    /// The event times of a column that has none of its own.
     #[inline(always)]
-    fn listed_times(&self, (count, before): (usize, usize)) -> Option<List<'a>> {
-        match self.flags & (ONE_TIMES | OWN_TIMES) {
-            0 => Some(List { all: self.times, before, count }),
-            ONE_TIMES => Some(List { all: self.times, before: 0, count }),
-            _ => None,
-        }
+    fn times_of_all(&self, index: usize, (count, before): (usize, usize)) -> Decoded<List<'a>> {
+        let before = match (&self.listed, self.flags & TIMES) {
+            (Some(listed), _) => listed.before(index, count, self.times.len())?,
+            (None, ONE_TIMES) => 0,
+            (None, _) => before,
+        };
+        Ok(List { all: self.times, before, count })
     }
 
     fn own_times(
@@ -378,8 +393,8 @@ impl<'a> Chunk<'a> {
         if index >= self.columns {
             return Some(Err(Malformed::new(0, "a column of the chunk")));
         }
-        let times = self.listed_times(extent)?;
-        Some(beside.column(index, extent.1).map(|numbers| (times, numbers)))
+        let times = self.times_of_all(index, extent);
+        Some(times.and_then(|times| Ok((times, beside.column(index, extent.1)?))))
     }
 
     /// No column has more revisions.
@@ -396,14 +411,14 @@ impl<'a> Chunk<'a> {
     #[must_use]
     pub fn moment(&self, t: EventTime) -> Moment {
         let longest = self.longest();
-        match self.flags & (ONE_TIMES | OWN_TIMES) {
-            0 => Moment { t, limit: Some(self.times.limit(longest, t.0)), index: None },
+        match self.flags & TIMES {
+            OWN_TIMES => Moment { t, limit: None, index: None },
             ONE_TIMES => {
                 let limit = self.times.limit(longest, t.0);
                 let index = self.times.partition_within(0, longest, &limit);
                 Moment { t, limit: None, index: Some(index) }
             }
-            _ => Moment { t, limit: None, index: None },
+            _ => Moment { t, limit: Some(self.times.limit(longest, t.0)), index: None },
         }
     }
 
@@ -411,7 +426,7 @@ impl<'a> Chunk<'a> {
     #[inline]
     #[must_use]
     pub fn len_of_all(&self) -> Option<usize> {
-        (self.flags & ONE_TIMES != 0).then(|| self.times.len())
+        (self.flags & TIMES == ONE_TIMES).then(|| self.times.len())
     }
 
     /// The first moment after one at which some column may tell another version, where event times do

@@ -618,6 +618,37 @@ fn the_numbers_of_the_example() {
 }
 
 #[test]
+fn the_lists_of_the_example() {
+    let bytes = example("some lists of event times");
+    let chunk = Chunk::decode(&bytes).unwrap();
+    assert_eq!(chunk.columns(), 3);
+    let timeline = Timeline::none();
+    let orders = chunk.orders(&timeline).unwrap();
+    for (index, expected) in
+        [&[(10, 7), (20, 9)][..], &[(10, 107), (20, 105)], &[(15, 207)]].into_iter().enumerate()
+    {
+        assert_eq!(chunk.feature(index), FeatureId(u32::try_from(index).unwrap() + 1));
+        let column = chunk.column(index).unwrap();
+        let versions = (0..column.len()).map(|at| {
+            assert_eq!(column.order(&orders, at).commit, Commit(1000));
+            let Ok(Place::Bits(bits)) = column.place(at) else { panic!("a number") };
+            (column.event_time(at).0, bits)
+        });
+        assert_eq!(versions.collect::<Vec<_>>(), expected);
+    }
+    for (at, byte, what) in [
+        (7, 4, "more lists than columns"),
+        (10, 3, "a list of more event times than its column has revisions"),
+        (13, 5, "another list, which is shorter"),
+    ] {
+        let mut other = bytes.clone();
+        other[at] = byte;
+        let read = Chunk::decode(&other).and_then(|chunk| chunk.column(0).map(drop));
+        assert!(read.is_err(), "{what}");
+    }
+}
+
+#[test]
 fn the_examples_of_a_timeline() {
     let steps = [(1000, 10), (1001, 20), (1007, 35)];
     let step = |(commit, from)| Step { commit: Commit(commit), from: EventTime(from) };

@@ -1,7 +1,9 @@
 //! Chunks: any bytes are read without a panic; columns that were written come back.
 #![no_main]
 
-use asofdb_format::chunk::{self, Cells, Chunk, ColumnInput, MAX_REVISIONS, Moments, Walk, Wanted};
+use asofdb_format::chunk::{
+    self, Cells, Chunk, ColumnInput, MAX_REVISIONS, Moments, Starts, Walk, Wanted,
+};
 use asofdb_format::head::MAX_FEATURES;
 use asofdb_format::ids::{Commit, EventTime, FeatureId};
 use asofdb_format::revision::Payload;
@@ -30,8 +32,8 @@ fn written(u: &mut Unstructured<'_>) -> Result<()> {
     chunk::encode(&columns, &timeline, &mut out, &mut heap);
     assert_eq!(chunk_columns(&out, &heap, &timeline), Ok(features.clone()));
     let chunk = Chunk::decode(&out).unwrap();
-    let mut starts = Vec::new();
-    chunk.starts(&mut starts);
+    let mut starts = Starts::default();
+    chunk.starts(&mut starts).unwrap();
     let grid = chunk.grid(&starts);
     let mut walk = Walk::default();
     for (index, (_, revisions)) in features.iter().enumerate() {
@@ -80,8 +82,10 @@ fn written(u: &mut Unstructured<'_>) -> Result<()> {
 /// The numbers of a chunk side by side: some words a column are allocated.
 fn side_by_side(bytes: &[u8]) {
     let Ok(chunk) = Chunk::decode(bytes) else { return };
-    let mut starts = Vec::new();
-    chunk.starts(&mut starts);
+    let mut starts = Starts::default();
+    if chunk.starts(&mut starts).is_err() {
+        return;
+    }
     let Some(grid) = chunk.grid(&starts) else { return };
     let times = [i64::MIN, 0, i64::MAX].map(EventTime);
     lanes::compare(&grid, chunk.columns().min(MOST), &times);

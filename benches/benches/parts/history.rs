@@ -6,7 +6,7 @@
 use std::hint::black_box;
 
 use asofdb::{EventTime, FeatureId};
-use asofdb_format::chunk::{self, Cells, Chunk, ColumnInput, Moments, Walk, Wanted};
+use asofdb_format::chunk::{self, Cells, Chunk, ColumnInput, Moments, Starts, Walk, Wanted};
 use asofdb_format::ints::Limit;
 use asofdb_format::revision::{Payload, Revision};
 use asofdb_format::timeline::Timeline;
@@ -101,14 +101,14 @@ fn rows(criterion: &mut Criterion, name: &str, history: &History) {
         return;
     }
     for (way, answer) in WAYS.iter().zip(ANSWERS) {
-        let (mut starts, mut limits) = (Vec::new(), Vec::new());
+        let (mut starts, mut limits) = (Starts::default(), Vec::new());
         let mut told = Told::new(1);
         group.bench_function(format!("side by side, {way}"), |b| {
             b.iter(|| {
                 n += 1;
                 let times = [moment(n, hours)];
                 let chunk = Chunk::decode(black_box(&history.bytes)).unwrap();
-                chunk.starts(&mut starts);
+                chunk.starts(&mut starts).unwrap();
                 let grid = chunk.grid(&starts).unwrap();
                 grid.limits(&times, &mut limits);
                 let moments = Moments { times: &times, limits: &limits };
@@ -119,8 +119,8 @@ fn rows(criterion: &mut Criterion, name: &str, history: &History) {
     group.finish();
     // The one thing that differs, without what both begin with.
     let mut group = criterion.benchmark_group(format!("numbers of 20 features, {name}"));
-    let mut starts = Vec::new();
-    chunk.starts(&mut starts);
+    let mut starts = Starts::default();
+    chunk.starts(&mut starts).unwrap();
     let grid = chunk.grid(&starts).unwrap();
     for rows in [1, 4] {
         let asked: Vec<(Vec<EventTime>, Vec<Limit>)> = (0..1_024)
@@ -238,8 +238,8 @@ impl History {
     }
 
     fn verify_side_by_side(&self, chunk: &Chunk<'_>) {
-        let (mut starts, mut limits) = (Vec::new(), Vec::new());
-        chunk.starts(&mut starts);
+        let (mut starts, mut limits) = (Starts::default(), Vec::new());
+        chunk.starts(&mut starts).unwrap();
         let grid = chunk.grid(&starts).unwrap();
         for (n, rows) in (0..500).map(|n| (n, 1)).chain((500..600).map(|n| (n, 4))) {
             let times: Vec<_> =

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use asofdb_format::chunk::{Chunk, Column, Orders};
+use asofdb_format::chunk::{Chunk, Column, Orders, Walk};
 use asofdb_format::directory::{self, Directory};
 use asofdb_format::hash::EntityHash;
 use asofdb_format::head::{self, Head, HeadShape, Slot};
@@ -204,7 +204,7 @@ impl TableFile {
             orders = Some(chunk.orders(&timeline).map_err(fail)?);
         }
         let columns = chunk.as_ref().map_or(0, Chunk::columns);
-        let mut next = 0;
+        let (mut next, mut walk) = (0, Walk::default());
         let mut last = None;
         let mut top = (EventTime(i64::MIN), Commit::MIN);
         let mut end = row.at.saturating_add(wide(head.near_start()));
@@ -219,7 +219,7 @@ impl TableFile {
                 && chunk.feature(next) == feature
             {
                 let fail = |fault: Malformed| self.pages.corrupt(start, &fault);
-                let column = chunk.column(next).map_err(fail)?;
+                let column = chunk.column_with(next, &mut walk).map_err(fail)?;
                 let at = ChunkAt { bytes: &bytes, start, heap, heap_len: place.heap_len };
                 self.column(feature, (&column, orders), &at, each)?;
                 next += 1;

@@ -3,7 +3,7 @@
 //! see [`Grid::answer`](asofdb_format::chunk::Grid::answer), and judged afterwards where there is
 //! anything to judge.
 
-use asofdb_format::chunk::{self, Cells, Chunk, Grid, Moments, Wanted};
+use asofdb_format::chunk::{self, Cells, Chunk, Grid, Moments, Starts, Wanted};
 use asofdb_format::head::Head;
 use asofdb_format::ids::EventTime;
 use asofdb_format::ints::Limit;
@@ -27,7 +27,7 @@ const STATES: (Status, Status) = (Status::Value, Status::Missing);
 /// Room that is used again from entity to entity.
 #[derive(Debug, Default)]
 pub(crate) struct NumbersRoom {
-    starts: Vec<u32>,
+    starts: Starts,
     limits: Vec<Limit>,
     wanted: WantedRoom,
     /// Of what is wanted, which ask wants it, and where the head has it; empty if that is the first for
@@ -96,7 +96,7 @@ pub(crate) fn answer(
         return Ok(None);
     }
     let mut starts = std::mem::take(&mut room.starts);
-    chunk.starts(&mut starts);
+    chunk.starts(&mut starts).map_err(malformed)?;
     let grid = chunk.grid(&starts);
     if let Some(grid) = &grid {
         grid.limits(times, &mut room.limits);

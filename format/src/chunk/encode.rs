@@ -10,8 +10,8 @@ use crate::values::{self, Numbers, Wholes};
 use crate::wire::{Writer, put_uint, wide};
 
 use super::{
-    COMMITS_BY_TIME, HAS_KINDS, HAS_SOURCES, NUMBERS_BESIDE, ONE_COMMITS, ONE_TIMES, OWN_KNOWN,
-    OWN_TIMES, PLACED_COMMITS, beside,
+    COMMITS_BY_TIME, HAS_KINDS, HAS_SOURCES, LISTED_TIMES, NUMBERS_BESIDE, ONE_COMMITS, ONE_TIMES,
+    OWN_KNOWN, OWN_TIMES, PLACED_COMMITS, beside, listed,
 };
 
 /// One feature's older versions, as a chunk is made of.
@@ -47,10 +47,11 @@ pub fn encode(
     let sources = some(|revision| i64::from(revision.source.0));
     let kinds = some(|revision| i64::from(revision.kind.tag()));
 
-    let times_form = Times::of(times);
+    let numbers = numbers(columns);
+    let times_form = Times::of(times, numbers.is_some());
     let beside = match &times_form {
         Times::Own(_) => None,
-        _ => numbers(columns).and_then(|numbers| beside::Plan::of(&numbers, &counts)),
+        _ => numbers.and_then(|numbers| beside::Plan::of(&numbers, &counts)),
     };
     let mut bodies = Vec::new();
     let mut ends = Vec::new();
@@ -130,28 +131,36 @@ enum Times {
     One,
     /// The lists side by side.
     Lines(lines::Plan),
+    /// Some lists, of which each column has one.
+    Listed(listed::Plan),
     /// In the bodies; of each column the earlier one whose list it has again.
     Own(Vec<Option<usize>>),
 }
 
 impl Times {
-    fn of(times: Lists<'_>) -> Self {
+    fn of(times: Lists<'_>, are_numbers: bool) -> Self {
+        // What each column's numbers have of their own where they do not lie side by side.
+        const BODY: u64 = 24;
         if times.are_one() {
             return Self::One;
         }
         let owners = owners(times);
         let plan = times.plan();
-        if are_shorter(times, &owners, plan.bits(times.all.len())) {
-            Self::Own(owners)
-        } else {
-            Self::Lines(plan)
+        let bits = plan.bits(times.all.len());
+        let listed = listed::Plan::of(times, &owners).filter(|listed| listed.bits() < bits);
+        let bodies = if are_numbers { BODY * wide(owners.len()) } else { 0 };
+        let most = listed.as_ref().map_or(bits, |listed| listed.bits().saturating_sub(bodies));
+        if are_shorter(times, &owners, most) {
+            return Self::Own(owners);
         }
+        listed.map_or(Self::Lines(plan), Self::Listed)
     }
 
     const fn flag(&self) -> u8 {
         match self {
             Self::One => ONE_TIMES,
             Self::Lines(_) => 0,
+            Self::Listed(_) => LISTED_TIMES,
             Self::Own(_) => OWN_TIMES,
         }
     }
@@ -160,6 +169,7 @@ impl Times {
         match self {
             Self::One => ints::encode(first_of(times), out),
             Self::Lines(plan) => plan.write(times, out),
+            Self::Listed(plan) => plan.write(out),
             Self::Own(_) => {}
         }
     }

@@ -2,7 +2,7 @@
 //! looked at one beside another, and no look waits for the one before it.
 
 use crate::chunk::beside::Beside;
-use crate::chunk::{Chunk, ONE_TIMES};
+use crate::chunk::{Chunk, ONE_TIMES, TIMES};
 use crate::ids::EventTime;
 use crate::ints::Limit;
 use crate::value::Kind;
@@ -18,6 +18,15 @@ pub struct Grid<'c, 'a> {
     /// Else, how many lie before each column, and all.
     starts: &'c [u32],
     pub(super) is_one_time: bool,
+    /// How many event times lie before those of each column, where columns have some lists.
+    pub(super) listed: Option<&'c [u32]>,
+}
+
+/// What has to be remembered of a chunk for its [`Grid`]: where columns begin that are not alike.
+#[derive(Clone, Debug, Default)]
+pub struct Starts {
+    revisions: Vec<u32>,
+    times: Vec<u32>,
 }
 
 impl<'a> Chunk<'a> {
@@ -28,36 +37,46 @@ impl<'a> Chunk<'a> {
         self.beside.is_some()
     }
 
-    /// Its numbers, if they lie side by side. `starts` are those of [`Chunk::starts`].
+    /// Its numbers, if they lie side by side. `starts` are those of [`Chunk::starts`], without which there
+    /// are none.
     #[must_use]
     #[inline]
-    pub fn grid<'c>(&'c self, starts: &'c [u32]) -> Option<Grid<'c, 'a>> {
+    pub fn grid<'c>(&'c self, starts: &'c Starts) -> Option<Grid<'c, 'a>> {
         let beside = self.beside.as_ref()?;
         let each = self.counts.constant().map(|count| small(narrow(count.cast_unsigned())));
-        let is_one_time = self.flags & ONE_TIMES != 0;
-        Some(Grid { chunk: self, beside, each, starts, is_one_time })
+        let is_one_time = self.flags & TIMES == ONE_TIMES;
+        let listed = self.listed.map(|_| &*starts.times);
+        if listed.is_some_and(|listed| listed.len() != self.columns) {
+            return None;
+        }
+        Some(Grid { chunk: self, beside, each, starts: &starts.revisions, is_one_time, listed })
     }
 
-    /// How many revisions lie before each column, and how many there are in all, if it has to be
-    /// remembered, for [`Chunk::grid`]: those replace what is in the list.
+    /// Where columns begin, for [`Chunk::grid`]: replaces what was remembered of another chunk.
     #[inline]
-    pub fn starts(&self, out: &mut Vec<u32>) {
-        out.clear();
-        if self.counts.constant().is_some() {
-            return;
+    pub fn starts(&self, out: &mut Starts) -> Decoded<()> {
+        let Starts { revisions, times } = out;
+        revisions.clear();
+        times.clear();
+        if let Some(listed) = &self.listed {
+            listed.starts(&self.counts, self.times.len(), times).inspect_err(|_| times.clear())?;
         }
-        let mut before = 0;
-        out.extend(self.counts.iter().map(|count| {
-            let start = small(before);
-            before += narrow(count.cast_unsigned());
-            start
-        }));
-        out.push(small(before));
+        if self.counts.constant().is_none() {
+            let mut before = 0;
+            revisions.reserve_exact(self.columns + 1);
+            revisions.extend(self.counts.iter().map(|count| {
+                let start = small(before);
+                before += narrow(count.cast_unsigned());
+                start
+            }));
+            revisions.push(small(before));
+        }
+        Ok(())
     }
 }
 
 /// No chunk has more revisions than can be counted so.
-fn small(n: usize) -> u32 {
+pub(super) fn small(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
@@ -83,7 +102,7 @@ impl Grid<'_, '_> {
     #[inline]
     pub fn up_to(&self, column: usize, moment: &Limit) -> usize {
         let Some((before, len)) = self.list_of(column) else { return 0 };
-        self.chunk.times.partition_within(self.times_before(before), len, moment)
+        self.chunk.times.partition_within(self.times_before(column, before), len, moment)
     }
 
     /// Whether all revisions are values.
@@ -116,8 +135,12 @@ impl Grid<'_, '_> {
 
     /// How many event times lie before those of a column before which so many revisions lie.
     #[inline(always)]
-    pub(super) const fn times_before(&self, before: usize) -> usize {
-        if self.is_one_time { 0 } else { before }
+    pub(super) fn times_before(&self, column: usize, before: usize) -> usize {
+        match self.listed {
+            Some(listed) => listed.get(column).map_or(0, |before| *before as usize),
+            None if self.is_one_time => 0,
+            None => before,
+        }
     }
 
     /// The kind of the i-th revision of a column.

@@ -108,7 +108,7 @@ impl Grid<'_, '_> {
         let [a, b, c, d] = *bits;
         Columns {
             before,
-            times_before: if self.is_one_time { all(0) } else { before },
+            times_before: self.times_before_lanes(columns, before),
             counts,
             bases: self.beside.bases.at_lanes(own, own),
             newest: four(*newest),
@@ -129,6 +129,19 @@ impl Grid<'_, '_> {
         }
         let [a, b, c, d] = [self.list(a), self.list(b), self.list(c), self.list(d)];
         (short([a.0, b.0, c.0, d.0]), short([a.1, b.1, c.1, d.1]))
+    }
+
+    /// How many event times lie before those of each column.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn times_before_lanes(&self, columns: &[u32; LANES], before: Four) -> Four {
+        match self.listed {
+            Some(listed) => {
+                short(columns.map(|column| listed.get(column as usize).copied().unwrap_or(0)))
+            }
+            None if self.is_one_time => all(0),
+            None => before,
+        }
     }
 
     #[inline(always)]

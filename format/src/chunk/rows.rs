@@ -119,7 +119,7 @@ impl Grid<'_, '_> {
             };
             let code = self.beside.code(one_code, column)?;
             let base = bases.get(column);
-            let times_before = self.times_before(before);
+            let times_before = self.times_before(column, before);
             let moments = moments.times.iter().zip(moments.limits);
             for ((t, limit), ((status, to_time), to_bits)) in moments.zip(cells) {
                 let up_to = times.partition_within(times_before, len, limit);

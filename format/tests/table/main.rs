@@ -16,12 +16,13 @@ mod alike;
 mod doors;
 mod random;
 mod rows;
+mod views;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use asofdb_format::catalog::Bounds;
-use asofdb_format::chunk::{self, Chunk, Column, ColumnInput, Orders, Walk};
+use asofdb_format::chunk::{self, Chunk, Column, ColumnInput, Orders, Starts, Walk};
 use asofdb_format::directory::{self, Directory};
 use asofdb_format::freshness::{self, Freshness};
 use asofdb_format::hash::EntityHash;
@@ -466,8 +467,8 @@ fn check_chunk_of(columns: &[(FeatureId, Numbers, Vec<Revision>)], timeline: &Ti
         rows::check_back(&again, &orders, revisions);
         if let Some(numbers) = chunk.numbers(index, &mut walk).unwrap() {
             assert_eq!(numbers.len(), revisions.len());
-            let (mut starts, mut limits) = (vec![1, 2, 3], Vec::new());
-            chunk.starts(&mut starts);
+            let (mut starts, mut limits) = (Starts::default(), Vec::new());
+            chunk.starts(&mut starts).unwrap();
             if let Some(grid) = chunk.grid(&starts) {
                 for (at, revision) in revisions.iter().enumerate() {
                     let t = revision.order.event_time;

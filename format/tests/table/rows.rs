@@ -1,6 +1,8 @@
 //! What is read of several columns at once, held against the revisions that were written.
 
-use asofdb_format::chunk::{Cells, Chunk, Column, Grid, Moments, NumberColumn, Orders, Wanted};
+use asofdb_format::chunk::{
+    Cells, Chunk, Column, Grid, Moments, NumberColumn, Orders, Starts, Wanted,
+};
 use asofdb_format::head::{self, Head, HistoryPlace};
 use asofdb_format::ids::{Commit, EventTime, FeatureId, KnownTime, SourceId};
 use asofdb_format::revision::{Order, Payload, Revision};
@@ -13,8 +15,8 @@ use crate::doors::{ANSWERS, Answer};
 /// Moments at, before and after some revisions, of which some columns have a newer version and some are
 /// not there at all.
 pub fn check_answers(chunk: &Chunk<'_>, columns: &[(FeatureId, Numbers, Vec<Revision>)]) {
-    let mut starts = Vec::new();
-    chunk.starts(&mut starts);
+    let mut starts = Starts::default();
+    chunk.starts(&mut starts).unwrap();
     let Some(grid) = chunk.grid(&starts) else { return };
     let some = columns.iter().flat_map(|(_, _, revisions)| revisions.iter().step_by(5)).take(9);
     let mut times: Vec<EventTime> = some
@@ -145,8 +147,8 @@ fn event_times_read_at_once_differ_from_those_read_one_by_one() {
 fn event_times_that_fall_are_told_otherwise_four_at_a_time() {
     let bytes = [0, 128, 4, 0, 4, 1, 8, 9, 10, 0, 10, 0, 10, 0, 10, 0, 0, 2, 0, 0, 0, 0];
     let chunk = Chunk::decode(&bytes).unwrap();
-    let mut starts = Vec::new();
-    chunk.starts(&mut starts);
+    let mut starts = Starts::default();
+    chunk.starts(&mut starts).unwrap();
     let grid = chunk.grid(&starts).unwrap();
     for t in -7..8 {
         let times = [EventTime(t)];
@@ -177,8 +179,8 @@ fn a_place_that_is_there_in_part_is_written_in_part() {
     // Four columns of two revisions each.
     let bytes = [0, 128, 4, 0, 4, 1, 8, 9, 10, 0, 10, 0, 10, 0, 10, 0, 0, 2, 0, 0, 0, 0];
     let chunk = Chunk::decode(&bytes).unwrap();
-    let mut starts = Vec::new();
-    chunk.starts(&mut starts);
+    let mut starts = Starts::default();
+    chunk.starts(&mut starts).unwrap();
     let grid = chunk.grid(&starts).unwrap();
     for (times, places) in [(1, [0, 1, 2, 3]), (3, [0, 1, 2, 3]), (3, [3, 1, 0, 2])] {
         let times: Vec<EventTime> = (0..times).map(EventTime).collect();
