@@ -14,16 +14,18 @@ use asofdb::{
     Value, ValueType, Vector, inspect,
 };
 
-const KINDS: [&str; 7] = ["log", "recent", "run", "past", "taken_back", "numbers", "timeline"];
+const KINDS: [&str; 8] =
+    ["log", "recent", "run", "past", "taken_back", "numbers", "timeline", "views"];
 
 /// Written before tables told of freshness, or had timelines and runs of ids, or hints and numbers of
-/// four bytes in heads, and not made anew.
-const BEFORE: [&str; 5] = [
+/// four bytes in heads, or lists of event times in chunks, and not made anew.
+const BEFORE: [&str; 6] = [
     "before_freshness",
     "before_timelines",
     "numbers_before_timelines",
     "timeline_before_hints",
     "numbers_before_hints",
+    "views_before_lists",
 ];
 
 fn folder() -> PathBuf {
@@ -164,8 +166,50 @@ fn make_timeline() -> SimWorld {
     sim
 }
 
+/// Features of three views, each of which brings its own together; those of the second are numbers
+/// beside a text for some entities.
+fn make_views() -> SimWorld {
+    const VIEWS: [i64; 3] = [12, 7, 16];
+    let sim = SimWorld::new(at(-1));
+    let store = Store::open("/views", options(&sim)).unwrap();
+    for (view, features) in VIEWS.iter().enumerate() {
+        for place in 0..*features {
+            store.define(FeatureSpec::new(format!("view{view}:{place}"), ValueType::F64)).unwrap();
+        }
+    }
+    store.define(FeatureSpec::new("view1:name", ValueType::Text)).unwrap();
+    for version in 0..14 {
+        sim.clock.set(EventTime(at(version).0 + 60_000_000));
+        let mut batch = Batch::new();
+        let views = || VIEWS.iter().enumerate().zip([2, 1, 0]);
+        for (entity, ((view, features), lag)) in
+            (0..4).flat_map(|entity| views().map(move |view| (entity, view)))
+        {
+            // The last view comes half as often.
+            if view == 2 && version % 2 == 1 {
+                continue;
+            }
+            let e = EventTime(at(version).0 - (version * 7919 + entity * 31) % 1_009 * lag);
+            let key = format!("entity-{entity}");
+            for place in 0..*features {
+                #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+                let value = (version * 17 % 7 + place * 100 + entity) as f64 / 4.0;
+                batch.put(&key, &format!("view{view}:{place}"), e, value);
+            }
+            if view == 1 && entity > 1 {
+                batch.put(&key, "view1:name", e, format!("name {version}"));
+            }
+        }
+        store.write(batch, Durability::Synced).unwrap();
+    }
+    store.compact().unwrap();
+    store.close().unwrap();
+    sim
+}
+
 fn make(kind: &str) -> SimWorld {
     match kind {
+        "views" => return make_views(),
         "numbers" => return make_numbers(),
         "timeline" => return make_timeline(),
         _ => {}
