@@ -34,6 +34,8 @@ enum Times {
     One,
     /// They are a little apart from feature to feature.
     Near,
+    /// They are a little apart from view to view: a third of the features is one.
+    Views,
     /// Anywhere in the past.
     Far,
     /// Those of the newest versions, which are corrected.
@@ -106,13 +108,15 @@ impl Trial {
         for entity in ENTITIES {
             let newest = self.model.now - self.rng.between(0, 2) * SECOND;
             let beginning = *self.rng.pick(&[i64::MIN, -1, -START]).unwrap();
-            for name in self.names.clone() {
+            let of_views = [1, 2, 3].map(|_| newest - self.rng.between(0, 3_000));
+            for (place, name) in self.names.clone().into_iter().enumerate() {
                 if !self.rng.percent(chance) {
                     continue;
                 }
                 let e = match times {
                     Times::One => newest,
                     Times::Near => newest - self.rng.between(0, 3_000),
+                    Times::Views => of_views[place * 3 / self.names.len()],
                     Times::Far => newest - self.rng.between(0, 80) * SECOND / 2,
                     Times::Again => self.newest(entity, &name).unwrap_or(newest),
                     Times::Beginning => beginning,
@@ -153,7 +157,8 @@ impl Trial {
 
     /// Versions of some time, in files for the most part.
     fn fill(&mut self) {
-        let times = *self.rng.pick(&[Times::One, Times::Near, Times::Far]).unwrap();
+        let all = [Times::One, Times::Near, Times::Views, Times::Far];
+        let times = *self.rng.pick(&all).unwrap();
         let chance = *self.rng.pick(&[100, 100, 60]).unwrap();
         let (with_kinds, with_reverts) = (self.rng.percent(50), self.rng.percent(30));
         let versions = self.rng.between(2, 40);
