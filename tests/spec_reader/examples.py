@@ -78,6 +78,24 @@ NUMBERS = {
     "rests": "81 02 00 02 26",
     "commits": "01 d0 0f 02",
 }
+# The example of some lists of event times.
+SOME_LISTS = {
+    "widths": "00",
+    "flags": "83",
+    "columns": "03",
+    "counts": "01 02 03",
+    "ids": "01",
+    "ends": "",
+    "lists": "02",
+    "list_ends": "01 04 02",
+    "numbers": "01 00 04",
+    "times": "82 02 14 05 18",
+    "kinds": "",
+    "codes": "00 02",
+    "bases": "87 02 0e 02 80 18 19",
+    "rests": "81 02 00 02 06",
+    "commits": "00 d0 0f",
+}
 # The example of a chunk by a timeline, and that of the timeline.
 BY_TIMELINE = {
     "widths": "11",
@@ -171,7 +189,8 @@ HEAD_FEATURES = {
 }
 # Feature, event time, known time, commit, kind, source and value.
 Older = tuple[int, int, int, int, int, int, Stored | None]
-# The revisions of the examples of a head, of a chunk, and of numbers side by side.
+# The revisions of the examples of a head, of a chunk, of numbers side by side, and of some lists of
+# event times.
 NEWEST: list[Older] = [(1, 30, 1002, 1002, 0, 0, 11), (2, 20, 1002, 1002, 0, 0, b"yz")]
 OLDER: list[Older] = [
     (1, 10, 1000, 1000, 0, 0, 7),
@@ -186,6 +205,13 @@ OLDER_NUMBERS: list[Older] = [
     (2, 20, 1001, 1001, 0, 0, 105),
     (3, 10, 1000, 1000, 0, 0, 207),
     (3, 20, 1001, 1001, 0, 0, 209),
+]
+OLDER_SOME_LISTS: list[Older] = [
+    (1, 10, 1000, 1000, 0, 0, 7),
+    (1, 20, 1000, 1000, 0, 0, 9),
+    (2, 10, 1000, 1000, 0, 0, 107),
+    (2, 20, 1000, 1000, 0, 0, 105),
+    (3, 15, 1000, 1000, 0, 0, 207),
 ]
 
 # Event times and commits of the example of a chunk by a timeline.
@@ -206,6 +232,11 @@ def older_revisions(**changed: str) -> list[Older]:
 def older_numbers(**changed: str) -> list[Older]:
     """Those of the example of numbers side by side."""
     return revisions_of({**NUMBERS, **changed}, NUMBER_FEATURES)
+
+
+def older_some_lists(**changed: str) -> list[Older]:
+    """Those of the example of some lists of event times."""
+    return revisions_of({**SOME_LISTS, **changed}, NUMBER_FEATURES)
 
 
 def older_by_timeline(**changed: str) -> list[Older]:

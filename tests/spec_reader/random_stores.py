@@ -41,6 +41,8 @@ class Maker:
         # How many feeds there were, and the moment that the last one came to.
         self.feeds = 0
         self.fed = START + 2000 * DAY
+        # How often there were several views of the same entities.
+        self.several = 0
         self.entities = self.some_entities()
         # Many views hold numbers alone, whose chunks are written in a form of their own.
         self.types = TYPES[:4] if self.random.random() < 0.35 else TYPES
@@ -273,6 +275,49 @@ class Maker:
                 self.features = new | self.features
         self.compact()
 
+    def views(self) -> None:
+        """Several views of the same entities, and then a merge.
+
+        The features of a view come together and those of another at other moments, so the columns
+        of a chunk have a few lists of event times among them. Mostly all are numbers of one type,
+        which lie side by side.
+        """
+        pick = self.random
+        self.several += 1
+        types = pick.choice((("i64",), ("f32",), ("f64",), ("f64",), TYPES[:4], self.types))
+        entities = [f"several{self.several}-{number}" for number in range(pick.randrange(2, 6))]
+        with_known = pick.random() < 0.3
+        empty = pick.choice((0.0, 0.0, 0.1))
+        made: list[tuple[str, dict[str, str]]] = []
+        for number in range(pick.randrange(2, 4)):
+            columns = {f"c{i}": pick.choice(types) for i in range(pick.randrange(2, 5))}
+            made.append((f"several{self.several}of{number}", columns))
+        # Twice of each view, so that not all revisions have the same commit.
+        for view, columns in made * 2:
+            features = ",".join(f"{name}:{type_name}" for name, type_name in columns.items())
+            options = ["--view", view, "--entity", "entity", "--time", "time"]
+            options += ["--features", features, *(["--known", "known"] if with_known else [])]
+            rows: list[list[str | int]] = []
+            for entity in entities:
+                for _ in range(pick.randrange(3, 12)):
+                    at = START + pick.randrange(2000 * DAY)
+                    known = [at + pick.randrange(3600 * SECOND)] if with_known else []
+                    cells = [
+                        ""
+                        if pick.random() < empty
+                        else self.few_digits(of)
+                        if of in TYPES[:4]
+                        else self.cell(of, True)
+                        for of in columns.values()
+                    ]
+                    rows.append([entity, at, *known, *cells])
+            titles = ["entity", "time", *(["known"] if with_known else []), *columns]
+            self.write_rows(titles, rows)
+            if self.run("import", self.scratch, *options):
+                new = {f"{view}:{name}": type_name for name, type_name in columns.items()}
+                self.features = new | self.features
+        self.compact()
+
     def write_rows(self, titles: list[str], rows: Iterable[list[str | int]]) -> None:
         with open(self.scratch, "w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
@@ -322,6 +367,7 @@ class Maker:
             (3, self.compact),
             (8, self.load),
             (1, self.feed),
+            (1, self.views),
         ]
         while len(self.features) < 3:
             self.define()
@@ -330,6 +376,8 @@ class Maker:
             pick.choices([step for _, step in steps], weights)[0]()
         if not self.feeds:
             self.feed()
+        if not self.several:
+            self.views()
         if pick.random() < 0.5:
             self.compact()
         if os.path.exists(self.scratch):

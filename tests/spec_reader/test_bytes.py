@@ -16,6 +16,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
 from examples import (  # noqa: E402
+    BY_TIMELINE,
     CHUNK,
     FEATURES,
     HEAD,
@@ -28,6 +29,7 @@ from examples import (  # noqa: E402
     OLDER,
     OLDER_BY_TIMELINE,
     OLDER_NUMBERS,
+    OLDER_SOME_LISTS,
     Older,
     directory,
     hints,
@@ -36,6 +38,7 @@ from examples import (  # noqa: E402
     older_by_timeline,
     older_numbers,
     older_revisions,
+    older_some_lists,
     piece,
     plain,
     timeline,
@@ -120,6 +123,9 @@ class Examples(unittest.TestCase):
     def test_the_numbers_side_by_side_are_read_otherwise(self) -> None:
         self.assertEqual(older_numbers(), OLDER_NUMBERS)
 
+    def test_the_some_lists_of_event_times_are_read_otherwise(self) -> None:
+        self.assertEqual(older_some_lists(), OLDER_SOME_LISTS)
+
     def test_the_timeline_and_a_chunk_by_it_are_read_otherwise(self) -> None:
         told = timeline()
         self.assertEqual((told.times, told.commits), ([10, 20, 35], [1000, 1001, 1007]))
@@ -185,6 +191,12 @@ class Chunks(unittest.TestCase):
             (0, {"times": "80 01 14 14"}),
             (2, {**own, "ends": "0c 11", "second": f"01 {texts}"}),
             (2, {**own, "ends": "0c 15", "second": f"00 80 01 14 14 {texts}"}),
+            # Some lists: one that both have, one for each of them in either order, and one that
+            # none has, of event times that descend.
+            (3, {"times": f"01 00 04 00 00 {CHUNK['times']}"}),
+            (3, {"times": "02 80 01 04 04 01 00 02 80 01 14 14"}),
+            (3, {"times": "02 80 01 04 04 01 00 01 80 01 14 14"}),
+            (3, {"times": "02 80 01 04 04 00 00 05 05 ed 32 00"}),
         ]
         # The commits of both columns are 1000, 1001.
         commits: list[tuple[int, str]] = [
@@ -221,7 +233,7 @@ class Chunks(unittest.TestCase):
         refused: list[tuple[str, dict[str, str]]] = [
             ("widths", {"widths": "13"}),
             ("widths", {"widths": "01"}),
-            ("flags", {"flags": "57"}),
+            ("with 257 lists", {"flags": "57"}),
             ("the table has none", {"flags": "5d"}),
             ("widths", {"flags": "d5"}),
             ("with 0 columns", {"columns": "00", "counts": ""}),
@@ -274,7 +286,11 @@ class Chunks(unittest.TestCase):
                 older_revisions(**parts)
 
     def test_another_form_beside_numbers_side_by_side_holds_other_revisions(self) -> None:
-        times = [(1, NUMBERS["times"]), (0, "80 01 14 14")]
+        times = [
+            *((1, NUMBERS["times"]), (0, "80 01 14 14")),
+            # Columns 0 and 2 have list 1, column 1 has list 0.
+            (3, "02 80 01 04 04 01 00 05 80 01 14 14"),
+        ]
         commits = [
             (4, NUMBERS["commits"]),
             (0, "80 01 d0 0f 02"),
@@ -350,7 +366,7 @@ class Chunks(unittest.TestCase):
             ("widths", {"widths": "03"}),
             ("flags", {"flags": "82", "times": ""}),
             ("flags", {"flags": "86", "times": ""}),
-            ("flags", {"flags": "87"}),
+            ("with 257 lists", {"flags": "87"}),
             ("the table has none", {"flags": "8d"}),
             ("no constant", {"counts": "01 04 00"}),
             ("has feature 9", ids("01 02 09")),
@@ -378,6 +394,68 @@ class Chunks(unittest.TestCase):
         for reason, parts in refused:
             with self.subTest(reason=reason, **parts), self.assertRaisesRegex(Damaged, reason):
                 older_numbers(**parts)
+
+
+class SomeLists(unittest.TestCase):
+    """Event times in some lists, of which each column has one, and what such a chunk may not hold."""
+
+    def test_a_slope_begins_anew_with_a_column(self) -> None:
+        # With a list it does, of which list 1 is that of columns 0 and 1.
+        parts = {"list_ends": "80 01 02 04", "numbers": "01 00 03", "times": "82 01 08 0a 34"}
+        found = [time for _, time, *_ in older_some_lists(**parts)]
+        self.assertEqual(found, [4 + 1, 4 + 5 + 3, 4 + 1, 4 + 5 + 3, 4 + 0])
+
+    def test_a_list_that_no_column_has_is_refused(self) -> None:
+        for ends, numbers, times in (
+            # The last, of 9; the first and the second, of times that descend.
+            ("80 01 04 02", "01 00 04", "04 12 b1 06"),
+            ("02 04 38", "02 00 25", "04 14 0a a0 05"),
+            ("02 04 38", "02 00 20", "04 14 a0 0a 05"),
+        ):
+            parts = {"lists": "03", "list_ends": ends, "numbers": numbers, "times": times}
+            with self.subTest(**parts):
+                self.assertEqual(older_some_lists(**parts), OLDER_SOME_LISTS)
+
+    def test_commits_of_some_lists_go_by_no_timeline(self) -> None:
+        found = older_by_timeline(flags="0f", times=f"01 00 10 00 00 {BY_TIMELINE['times']}")
+        self.assertEqual(found, OLDER_BY_TIMELINE)
+
+    def test_what_some_lists_may_not_be_is_taken(self) -> None:
+        refused: list[tuple[str, dict[str, str]]] = [
+            ("flags", {"flags": "82"}),
+            ("with 0 lists", {"lists": "00", "list_ends": ""}),
+            ("with 4 lists", {"lists": "04"}),
+            ("with 18446744073709551615 lists", {"lists": "ff ff ff ff ff ff ff ff ff 01"}),
+            # Ends of 2 and 0, of 2 and 6, of 2^24 and of 2^64 - 1.
+            ("0 event times in lists", {"list_ends": "02 00 02"}),
+            ("6 event times in lists", {"list_ends": "03 00 32"}),
+            ("16777216 event times in lists", {"list_ends": "00 80 80 80 10"}),
+            ("18446744073709551615 event times in lists", {"list_ends": "00 01"}),
+            # Ends of 2 and 2, of 3 and 4, of 1 and 3, of 2 and 1, and of 2^64 - 1 and 1, of which
+            # all columns have the second list: it is one of 2 modulo 2^64.
+            ("of 1 revisions has a list from 2 to 2", {"list_ends": "00 04"}),
+            ("of 2 revisions has a list from 0 to 3", {"list_ends": "01 06 02"}),
+            ("of 2 revisions has a list from 0 to 1", {"list_ends": "80 01 02 04"}),
+            ("from 0 to 2 of 1 event times", {"list_ends": "01 02 01"}),
+            ("from 18446744073709551615 to 1", {"list_ends": "02 01 08", "numbers": "00 02"}),
+            # Of the last column list 2, of each list 2^64 - 1.
+            ("has list 2 of 2", {"numbers": "02 00 20"}),
+            ("has list 18446744073709551615 of 2", {"numbers": "00 01"}),
+            # Of all columns the first list, or the second, or of each column the other one.
+            ("of 1 revisions has a list from 0 to 2", {"numbers": "00 00"}),
+            ("of 2 revisions has a list from 2 to 3", {"numbers": "00 02"}),
+            ("of 2 revisions has a list from 2 to 3", {"numbers": "01 00 03"}),
+            ("a column of integers", {"list_ends": "3a 02"}),
+            ("a column of integers", {"numbers": "3a 02"}),
+            ("a column of integers", {"times": "3a 02"}),
+            ("are left", {"commits": ""}),
+            ("a chunk goes on", {"sources": "00"}),
+            ("no constant", {"flags": "87"}),
+            ("revisions of a column do not ascend", {"times": "00 14"}),
+        ]
+        for reason, parts in refused:
+            with self.subTest(reason=reason, **parts), self.assertRaisesRegex(Damaged, reason):
+                older_some_lists(**parts)
 
 
 if __name__ == "__main__":

@@ -19,8 +19,9 @@ from .commits import (
 from .damage import Damaged
 from .forms import seen
 from .head import ID_WIDTHS, RUN, Revision, read_ids
-from .ints import Ints, read_ints, read_lines, read_lists, read_parts
+from .ints import Ints, read_ints, read_lines, read_parts
 from .timeline import Timeline
+from .times import FORM_OF_TIMES, ONE_LIST_OF_TIMES, OWN_TIMES, SOME_LISTS, read_times
 from .values import (
     MAX_EXPONENT,
     NUMBER_FORMS,
@@ -36,7 +37,6 @@ from .wire import Cursor, signed
 MAX_FEATURES = 65_536
 MAX_REVISIONS = 16_777_216
 END_WIDTHS = (1, 2, 4)
-ONE_LIST_OF_TIMES, OWN_TIMES = 1, 2
 OWN_KNOWN_TIMES, HAS_SOURCES, HAS_KINDS, NUMBERS = 16, 32, 64, 128
 
 
@@ -101,13 +101,14 @@ def read_chunk(
     widths = cursor.u8()
     id_width, end_width = widths & 15, widths >> 4
     flags = cursor.u8()
-    if flags & OWN_TIMES and flags & (ONE_LIST_OF_TIMES | NUMBERS):
+    if flags & FORM_OF_TIMES == OWN_TIMES and flags & NUMBERS:
         raise cursor.damaged(f"a chunk with flags {flags:#x}")
     end_widths = (0,) if flags & NUMBERS else END_WIDTHS
     if id_width not in ID_WIDTHS or end_width not in end_widths:
         raise cursor.damaged("a chunk with widths that there are not")
+    one_list_of_times = flags & FORM_OF_TIMES == ONE_LIST_OF_TIMES
     one_list_of_commits = flags & FORM_OF_COMMITS == ONE_LIST_OF_COMMITS
-    counts = read_counts(cursor, bool(flags & ONE_LIST_OF_TIMES) or one_list_of_commits)
+    counts = read_counts(cursor, one_list_of_times or one_list_of_commits)
     first = cursor.id() if id_width == RUN else 0
     ids = read_ids(cursor, id_width, len(counts), first)
     ends = [] if flags & NUMBERS else [cursor.fixed(end_width) for _ in counts]
@@ -115,9 +116,7 @@ def read_chunk(
         if number not in features:
             raise cursor.damaged(f"a chunk has feature {number}, and the metadata has not")
     types = [features[number].type for number in ids]
-    times: list[Ints] | None = None
-    if not flags & OWN_TIMES:
-        times = read_lists(cursor, counts, bool(flags & ONE_LIST_OF_TIMES))
+    form_of_times, times = read_times(cursor, counts, flags)
     kinds = read_parts(cursor, counts) if flags & HAS_KINDS else None
     if flags & NUMBERS:
         assert times is not None
@@ -129,9 +128,12 @@ def read_chunk(
     sources = read_parts(cursor, counts) if flags & HAS_SOURCES else None
     cursor.end("a chunk")
     seen("chunks")
+    seen(f"chunks with event times {form_of_times}")
     seen(f"chunks with commits {form_of_commits}")
     if flags & NUMBERS:
         seen("chunks with numbers side by side")
+        if flags & FORM_OF_TIMES == SOME_LISTS:
+            seen("chunks with numbers side by side and event times in some lists")
     if id_width == RUN:
         seen("chunks with ids in a run")
     columns = [
