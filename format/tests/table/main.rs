@@ -435,15 +435,20 @@ fn check_chunk(columns: &[(FeatureId, Numbers, Vec<Revision>)]) -> usize {
     check_chunk_of(columns, &Timeline::none())
 }
 
-fn check_chunk_of(columns: &[(FeatureId, Numbers, Vec<Revision>)], timeline: &Timeline) -> usize {
-    let inputs: Vec<ColumnInput<'_>> = columns
+/// What a chunk of these columns is made of.
+fn inputs_of(columns: &[(FeatureId, Numbers, Vec<Revision>)]) -> Vec<ColumnInput<'_>> {
+    columns
         .iter()
         .map(|(feature, numbers, revisions)| ColumnInput {
             feature: *feature,
             numbers: *numbers,
             revisions,
         })
-        .collect();
+        .collect()
+}
+
+fn check_chunk_of(columns: &[(FeatureId, Numbers, Vec<Revision>)], timeline: &Timeline) -> usize {
+    let inputs = inputs_of(columns);
     let (mut bytes, mut heap) = (Vec::new(), Vec::new());
     chunk::encode(&inputs, timeline, &mut bytes, &mut heap);
     let chunk = Chunk::decode(&bytes).unwrap();
@@ -544,16 +549,8 @@ fn what_has_always_been_true_lets_a_moment_see_the_future() {
                 (FeatureId(id), Numbers::Plain, (0..).zip(&times).map(revision).collect())
             })
             .collect();
-        let inputs: Vec<ColumnInput<'_>> = columns
-            .iter()
-            .map(|(feature, numbers, revisions): &(_, _, Vec<_>)| ColumnInput {
-                feature: *feature,
-                numbers: *numbers,
-                revisions,
-            })
-            .collect();
         let mut bytes = Vec::new();
-        chunk::encode(&inputs, &Timeline::none(), &mut bytes, &mut Vec::new());
+        chunk::encode(&inputs_of(&columns), &Timeline::none(), &mut bytes, &mut Vec::new());
         assert!(Chunk::decode(&bytes).unwrap().has_grid());
         check_chunk(&columns);
     }

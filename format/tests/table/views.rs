@@ -1,14 +1,14 @@
 //! Features of one view come together: columns of an entity have some lists of event times among them.
 
-use asofdb_format::chunk::{self, Chunk, ColumnInput, Starts, Walk};
+use asofdb_format::chunk::{self, Chunk, Starts, Walk};
 use asofdb_format::ids::{Commit, EventTime, FeatureId, KnownTime, SourceId};
 use asofdb_format::revision::{Order, Payload, Revision};
 use asofdb_format::timeline::Timeline;
 use asofdb_format::value::Kind;
 use asofdb_format::values::Numbers;
 
-use crate::check_chunk;
 use crate::random::Rng;
+use crate::{check_chunk, inputs_of};
 
 type Columns = Vec<(FeatureId, Numbers, Vec<Revision>)>;
 
@@ -47,16 +47,8 @@ fn views(rng: &mut Rng, views: &[(u32, u64)], is_bytes: impl Fn(u32) -> bool) ->
 }
 
 fn encoded(columns: &Columns) -> Vec<u8> {
-    let inputs: Vec<_> = columns
-        .iter()
-        .map(|(feature, numbers, revisions)| ColumnInput {
-            feature: *feature,
-            numbers: *numbers,
-            revisions,
-        })
-        .collect();
     let mut out = Vec::new();
-    chunk::encode(&inputs, &Timeline::none(), &mut out, &mut Vec::new());
+    chunk::encode(&inputs_of(columns), &Timeline::none(), &mut out, &mut Vec::new());
     out
 }
 
